@@ -1,0 +1,1 @@
+"""Acts: what is done once per run against the EHR."""

@@ -1,0 +1,1 @@
+"""The `harness` command: parses, calls, prints."""

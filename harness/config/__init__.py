@@ -1,0 +1,1 @@
+"""EHR files, tenant files, secrets, and where things are."""

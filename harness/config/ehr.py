@@ -1,0 +1,274 @@
+"""The EHR file as frozen dataclasses: one file describes one endpoint.
+
+`harness.config.load` reads and checks TOML against `schemas/ehr.schema.json` and builds these.
+Secrets stay references (`env:`, `file:`, `keyring:`) until `harness.config.secrets.resolve`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+
+class AuthKind(StrEnum):
+    """How the FHIR API is protected."""
+
+    NONE = "none"
+    BASIC = "basic"
+    SMART = "smart"
+
+
+class ClientAuth(StrEnum):
+    """How a client proves itself at the token endpoint, by its registered OAuth name."""
+
+    NONE = "none"
+    SECRET_BASIC = "client_secret_basic"
+    SECRET_POST = "client_secret_post"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+
+
+class Grant(StrEnum):
+    """OAuth grant types a client may use."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    REFRESH_TOKEN = "refresh_token"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class LaunchKind(StrEnum):
+    """The two launches of SMART App Launch."""
+
+    STANDALONE = "standalone"
+    EHR = "ehr"
+
+
+class DriverKind(StrEnum):
+    """How a login is driven: see `harness.smart.drivers`."""
+
+    FORM = "form"
+    BROWSER = "browser"
+    MANUAL = "manual"
+    REFRESH_TOKEN = "refresh_token"
+
+
+class LaunchSource(StrEnum):
+    """Who starts an EHR launch."""
+
+    URL = "url"
+    FORM = "form"
+    BROWSER = "browser"
+    MANUAL = "manual"
+
+
+class Permit(StrEnum):
+    """What may be done to the EHR beyond reading."""
+
+    WRITE = "write"
+    NEGATIVE_AUTH = "negative_auth"
+    REVOKE = "revoke"
+    LOAD = "load"
+    WAIT = "wait"
+
+
+class Environment(StrEnum):
+    """In production only reading is possible, whatever `permit` says."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+class DataKind(StrEnum):
+    """With real data, bodies stay out of evidence and recording is refused."""
+
+    SYNTHETIC = "synthetic"
+    REAL = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A reference to a secret: `env:NAME`, `file:PATH` or `keyring:SERVICE/NAME`."""
+
+    scheme: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthClient:
+    """A client registered at the EHR. `id` may itself be a secret reference."""
+
+    name: str
+    id: str | SecretRef
+    auth: ClientAuth = ClientAuth.NONE
+    grants: tuple[Grant, ...] = (Grant.AUTHORIZATION_CODE, Grant.REFRESH_TOKEN)
+    redirect_uri: str | None = None
+    secret: SecretRef | None = None
+    key: SecretRef | None = None
+    """A private JWK (JSON) or PEM."""
+    alg: str = "RS384"
+    kid: str | None = None
+    scopes: tuple[str, ...] = ()
+    """System scopes for client_credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An identity that can sign in, and how."""
+
+    name: str
+    driver: DriverKind = DriverKind.FORM
+    username: SecretRef | None = None
+    password: SecretRef | None = None
+    refresh_token: SecretRef | None = None
+    patient: str | None = None
+    """The patient to choose where the EHR shows a picker; None takes the first."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Names of form fields, where they cannot be guessed: role -> name."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """One launch that the suites may perform."""
+
+    name: str
+    kind: LaunchKind
+    client: str
+    login: str
+    scopes: tuple[str, ...]
+    source: LaunchSource | None = None
+    launch_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the EHR permits; None means unknown, so the harness stays careful."""
+
+    requests_per_second: float | None = None
+    concurrency: int = 4
+    burst: int = 5
+    page_size: int | None = None
+    max_retry_after: float = 60.0
+    """Seconds a run may wait on one refusal before it reports `Throttled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Trust and client certificate; verification cannot be switched off."""
+
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A known failure of this EHR: the check is expected to fail, and announced when it passes."""
+
+    check: str
+    reason: str
+    source: str | None = None
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A person's word for a check that no machine can judge."""
+
+    check: str
+    by: str
+    on: date
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Where a value of this file comes from, and when that was read."""
+
+    path: str
+    source: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSpec:
+    """How to get a token. Endpoints named here win over discovery."""
+
+    kind: AuthKind = AuthKind.SMART
+    username: SecretRef | None = None
+    password: SecretRef | None = None
+    issuer: str | None = None
+    authorization_endpoint: str | None = None
+    token_endpoint: str | None = None
+    introspection_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    extra_origins: tuple[str, ...] = ()
+    """Further origins that login pages and token requests may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Versions of the specifications that a run judges against; None takes the regulatory set."""
+
+    us_core: str | None = None
+    smart: str | None = None
+    bulk: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSpec:
+    """How changes are found at this EHR."""
+
+    strategy: str = "last_updated"
+    overlap_seconds: int = 300
+    categories: tuple[str, ...] = ()
+    """Observation categories to fan out over, where the EHR demands one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EhrFile:
+    """One endpoint, as described by `fixtures/ehrs/NAME.toml`."""
+
+    name: str
+    title: str
+    fhir_base: str
+    auth: AuthSpec
+    path: Path | None = None
+    environment: Environment = Environment.SANDBOX
+    data: DataKind = DataKind.REAL
+    permit: frozenset[Permit] = frozenset()
+    versions: Versions = Versions()
+    headers: dict[str, str | SecretRef] = field(default_factory=dict)
+    clients: tuple[OAuthClient, ...] = ()
+    logins: tuple[Login, ...] = ()
+    launches: tuple[LaunchSpec, ...] = ()
+    patients: tuple[str, ...] = ()
+    other: LaunchSpec | None = None
+    """A launch by a second identity, for isolation probes; its patient is in `other_patient`."""
+    other_patient: str | None = None
+    limits: Limits = Limits()
+    tls: Tls = Tls()
+    sync: SyncSpec = SyncSpec()
+    deviations: tuple[Deviation, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    def permits(self, permit: Permit) -> bool:
+        """Whether `permit` holds; never in production."""
+        return self.environment is not Environment.PRODUCTION and permit in self.permit
+
+    def client(self, name: str) -> OAuthClient | None:
+        """The client called `name`."""
+        return next((c for c in self.clients if c.name == name), None)
+
+    def login(self, name: str) -> Login | None:
+        """The login called `name`."""
+        return next((each for each in self.logins if each.name == name), None)
+
+    def launch(self, name: str) -> LaunchSpec | None:
+        """The launch called `name`."""
+        return next((each for each in self.launches if each.name == name), None)

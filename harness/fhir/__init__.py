@@ -1,0 +1,1 @@
+"""FHIR R4 over HTTP: read, search, paging, create, update, bundles, dates."""

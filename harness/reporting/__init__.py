@@ -1,0 +1,1 @@
+"""One format per module: Allure, JUnit, summary, terminal, HTML."""

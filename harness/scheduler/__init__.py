@@ -1,0 +1,1 @@
+"""What is due when, leases, jobs, and the clock that drives them."""

@@ -1,0 +1,1 @@
+"""SMART App Launch and OAuth: discovery, launch, tokens, vault."""

@@ -1,0 +1,1 @@
+"""Requirements and regulatory facts, as data with a small reader."""

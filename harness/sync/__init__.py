@@ -1,0 +1,1 @@
+"""Keeping a tenant in step with an EHR: strategies, pull, store."""
