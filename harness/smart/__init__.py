@@ -1,1 +1,1 @@
-"""SMART App Launch and OAuth: discovery, launch, tokens, vault."""
+"""SMART App Launch and OAuth 2.0 as a client: discovery, launches, tokens, logins."""
