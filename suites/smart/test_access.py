@@ -1,0 +1,83 @@
+"""SMART App Launch, "Access FHIR API": tokens and scopes are enforced (RFC 6750 section 3).
+
+https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#access-fhir-api
+"""
+
+from __future__ import annotations
+
+from harness import Exchange, expect, supported_if, verifies
+from harness.checks.acts.access import Probe
+from harness.checks.acts.launch import Launch
+
+
+@verifies("oauth/bearer/no-token")
+def test_no_token_no_data(anonymous_read: Exchange) -> None:
+    """A request without a token SHALL be answered with 401."""
+    expect(anonymous_read).status(401)
+
+
+@verifies("oauth/bearer/challenge")
+def test_refusal_carries_a_challenge(anonymous_read: Exchange) -> None:
+    """A 401 SHALL carry a WWW-Authenticate header."""
+    expect(anonymous_read).header("WWW-Authenticate", matches=r"(?i)\S")
+
+
+@verifies("smart/access/expired-or-unknown")
+def test_unknown_token_reads_nothing(unknown_token_read: Exchange) -> None:
+    """The resource server SHALL validate the access token."""
+    expect(unknown_token_read).status(401, 403)
+
+
+@verifies("smart/access/granted-read")
+def test_granted_scope_reads_the_patient(patient_read: Exchange) -> None:
+    """What the granted scopes cover SHALL be readable."""
+    expect(patient_read).status(200)
+
+
+@verifies("smart/access/scope-read")
+def test_scope_is_enforced_on_read(limited_read: Exchange) -> None:
+    """A resource beyond the granted scopes SHALL NOT be readable."""
+    expect(limited_read).status(401, 403, 404)
+
+
+@verifies("smart/access/scope-search")
+def test_scope_is_enforced_on_search(limited_search: Probe) -> None:
+    """Resources beyond the granted scopes SHALL NOT be searchable."""
+    expect(limited_search.exchange).that(
+        not limited_search.leaked,
+        expected="401 or 403, or a searchset without matches",
+        actual=limited_search.outcome,
+    )
+
+
+@verifies("smart/access/scope-write")
+def test_scope_is_enforced_on_create(limited_create: Exchange) -> None:
+    """With a read-only scope nothing SHALL be written."""
+    expect(limited_create).status(401, 403)
+
+
+@verifies("smart/access/declined-scope")
+def test_declined_scope_is_not_granted(declined_launch: Launch) -> None:
+    """A scope that the user declined SHALL NOT be granted."""
+    supported_if(declined_launch.offered_choice, unless="the consent page offers no choice")
+    expect(declined_launch.exchange).that(
+        not declined_launch.granted_though_declined,
+        expected="a grant without the declined scopes",
+        actual=f"granted: {' '.join(declined_launch.granted_though_declined)}",
+    )
+
+
+@verifies("smart/access/other-patient-read")
+def test_other_patient_is_not_readable(other_patient_read: Exchange) -> None:
+    """With patient-level scopes another patient's data SHALL NOT be readable."""
+    expect(other_patient_read).status(401, 403, 404, 410)
+
+
+@verifies("smart/access/other-patient-search")
+def test_other_patient_is_not_searchable(other_patient_search: Probe) -> None:
+    """With patient-level scopes another patient's data SHALL NOT be searchable."""
+    expect(other_patient_search.exchange).that(
+        not other_patient_search.leaked,
+        expected="a refusal, or a searchset without matches",
+        actual=other_patient_search.outcome,
+    )

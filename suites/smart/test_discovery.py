@@ -1,0 +1,102 @@
+"""SMART App Launch, Conformance, "Using .well-known" and "Metadata".
+
+https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#using-well-known
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from harness import Exchange, applies_if, expect, verifies
+
+
+@verifies("smart/discovery/well-known")
+def test_configuration_is_served_to_anyone(well_known: Exchange) -> None:
+    """A FHIR endpoint that requires authorization SHALL serve its SMART configuration."""
+    expect(well_known).status(200).json_object()
+
+
+@verifies("smart/discovery/media-type")
+def test_configuration_is_served_as_json(configuration: Exchange) -> None:
+    """The configuration SHALL be served as application/json."""
+    expect(configuration).media_type("application/json")
+
+
+@verifies("smart/discovery/any-accept")
+def test_configuration_is_json_whatever_is_accepted(well_known_as_xml: Exchange) -> None:
+    """The configuration SHALL be JSON, whatever the Accept header asks for."""
+    expect(well_known_as_xml).status(200).json_object()
+
+
+MEMBERS = [
+    pytest.param(
+        "authorization_endpoint", str, marks=verifies("smart/discovery/authorization-endpoint")
+    ),
+    pytest.param("token_endpoint", str, marks=verifies("smart/discovery/token-endpoint")),
+    pytest.param("capabilities", list, marks=verifies("smart/discovery/capabilities")),
+    pytest.param("grant_types_supported", list, marks=verifies("smart/discovery/grant-types")),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), MEMBERS)
+def test_configuration_has_member(configuration: Exchange, name: str, kind: type) -> None:
+    """The configuration SHALL carry each required member."""
+    expect(configuration).member(name, kind)
+
+
+@verifies("smart/discovery/absolute-urls")
+def test_endpoints_are_absolute_urls(configuration: Exchange) -> None:
+    """Every endpoint URL in the configuration SHALL be absolute."""
+    endpoints = {
+        name: value
+        for name, value in configuration.json_object().items()
+        if name.endswith(("_endpoint", "_uri")) and isinstance(value, str)
+    }
+    relative = sorted(name for name, value in endpoints.items() if not urlsplit(value).netloc)
+    expect(configuration).that(
+        not relative, expected="absolute endpoint URLs", actual=f"relative: {', '.join(relative)}"
+    )
+
+
+@verifies("smart/discovery/pkce-s256")
+def test_pkce_offers_s256(configuration: Exchange) -> None:
+    """code_challenge_methods_supported SHALL include S256."""
+    methods = configuration.json_object().get("code_challenge_methods_supported")
+    expect(configuration).that(
+        isinstance(methods, list) and "S256" in methods,
+        expected="code_challenge_methods_supported with S256",
+        actual=f"{methods!r}",
+    )
+
+
+@verifies("smart/discovery/pkce-not-plain")
+def test_pkce_does_not_offer_plain(configuration: Exchange) -> None:
+    """code_challenge_methods_supported SHALL NOT include plain."""
+    methods = configuration.json_object().get("code_challenge_methods_supported")
+    expect(configuration).that(
+        not (isinstance(methods, list) and "plain" in methods),
+        expected="code_challenge_methods_supported without plain",
+        actual=f"{methods!r}",
+    )
+
+
+SINGLE_SIGN_ON = [
+    pytest.param("issuer", marks=verifies("smart/discovery/sso-issuer")),
+    pytest.param("jwks_uri", marks=verifies("smart/discovery/sso-jwks-uri")),
+]
+
+
+@pytest.mark.parametrize("name", SINGLE_SIGN_ON)
+def test_single_sign_on_has_member(configuration: Exchange, name: str) -> None:
+    """A server that declares sso-openid-connect SHALL name its issuer and its jwks_uri."""
+    capabilities = configuration.json_object().get("capabilities") or []
+    applies_if("sso-openid-connect" in capabilities, unless="sso-openid-connect is not declared")
+    expect(configuration).member(name, str)
+
+
+@verifies("smart/discovery/introspection-endpoint")
+def test_introspection_endpoint_is_named(configuration: Exchange) -> None:
+    """The configuration SHOULD name an introspection_endpoint."""
+    expect(configuration).member("introspection_endpoint", str)

@@ -1,0 +1,63 @@
+"""SMART App Launch, "Refresh access token".
+
+https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#refresh-access-token
+"""
+
+from __future__ import annotations
+
+from harness import Exchange, applies_if, expect, verifies
+from harness.checks.acts.refresh import Refreshed
+
+
+@verifies("smart/refresh/access-token")
+def test_refresh_yields_an_access_token(refresh_exchange: Exchange) -> None:
+    """A refresh SHALL answer with a new access token."""
+    expect(refresh_exchange).status(200).member("access_token", str)
+
+
+@verifies("smart/refresh/expires-in")
+def test_refreshed_lifetime_is_a_number_of_seconds(refreshed: Refreshed) -> None:
+    """A refresh response SHALL say how long the new token lives."""
+    expect(refreshed.exchange).member("expires_in", int)
+
+
+@verifies("smart/refresh/scope")
+def test_refreshed_scopes_are_no_more_than_the_original(refreshed: Refreshed) -> None:
+    """A refresh response SHALL name its scopes, none beyond the original ones."""
+    expect(refreshed.exchange).member("scope", str)
+    expect(refreshed.exchange).that(
+        not refreshed.added_scopes,
+        expected="the original scopes, or fewer",
+        actual=f"more: {' '.join(refreshed.added_scopes)}",
+    )
+
+
+@verifies("smart/refresh/offline")
+def test_refreshed_token_reads_the_patient(refreshed_read: Exchange) -> None:
+    """The refreshed token SHALL read what the original one could read."""
+    expect(refreshed_read).status(200)
+
+
+@verifies("smart/refresh/not-widened")
+def test_refresh_does_not_widen_scopes(widened_refresh: Refreshed) -> None:
+    """A refresh SHALL NOT grant more than was once approved."""
+    expect(widened_refresh.exchange).that(
+        not widened_refresh.added_scopes,
+        expected="a refusal, or the original scopes",
+        actual=f"granted: {' '.join(widened_refresh.added_scopes)}",
+    )
+
+
+@verifies("oauth/refresh/unknown")
+def test_unknown_refresh_token_is_refused(unknown_refresh_token: Exchange) -> None:
+    """An unknown refresh token SHALL be refused."""
+    expect(unknown_refresh_token).refused_by_oauth(400, 401)
+
+
+@verifies("oauth/refresh/rotated")
+def test_replaced_refresh_token_is_refused(
+    refreshed: Refreshed, rotated_refresh_token: Exchange
+) -> None:
+    """A refresh token that was replaced SHOULD be refused when it comes again."""
+    applies_if(refreshed.rotated, unless="the refresh token is not rotated")
+    expect(rotated_refresh_token).refused_by_oauth(400, 401)
