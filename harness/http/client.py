@@ -1,0 +1,328 @@
+"""The only sender: every request of the harness goes through `HttpClient`.
+
+It checks where a URL may point, keeps tokens to their origin, waits for the host's limiter, bounds
+the answer, keeps every attempt as evidence, and repeats what may be repeated. It returns whatever
+status came, and never follows a redirect.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from tenacity import AsyncRetrying
+
+from harness import __version__
+from harness.config.ehr import Tls
+from harness.errors import EhrUnreachable, HostileInput
+from harness.http.clock import Clock
+from harness.http.evidence import Evidence, current_act
+from harness.http.exchange import Exchange, Headers, Request
+from harness.http.limiter import HostLimiter, HostLimiters
+from harness.http.origin import check_url, host_of, origin
+from harness.http.retry import (
+    SAFE_METHODS,
+    Policy,
+    Retry,
+    decide,
+    decide_unanswered,
+    is_refusal,
+)
+from harness.http.transport import Bounds, NoAnswerError, Transport, WireTransport
+
+FHIR_JSON = "application/fhir+json"
+SMALL = 1024 * 1024
+"""`max_bytes` for discovery, tokens and key sets."""
+
+_chance = random.random
+
+
+class HttpClient:
+    """Sends requests to one EHR; an async context manager.
+
+    Args:
+        base: FHIR base; its origin is the only one that sees bearer tokens and `headers`.
+        evidence: keeps every attempt.
+        limiter: one limiter per host, shared by all clients of a run.
+        clock: time and waiting.
+        tls: further trust, client certificate, proxy.
+        headers: sent with each request to the base's origin (`Epic-Client-ID`).
+        extra_origins: may be asked though they look private or are plain http.
+        bounds: time-outs, and the cap of bodies.
+        policy: how often and how long to retry.
+        transport: what to send through; the wire by default.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a decision of the EHR file
+        self,
+        *,
+        base: str,
+        evidence: Evidence,
+        limiter: HostLimiters,
+        clock: Clock,
+        tls: Tls = Tls(),  # noqa: B008 - frozen
+        headers: Mapping[str, str] | None = None,
+        extra_origins: frozenset[str] = frozenset(),
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        policy: Policy = Policy(),  # noqa: B008 - frozen
+        transport: Transport | None = None,
+    ) -> None:
+        self.base = base
+        self.token_origin = origin(base)
+        self.evidence = evidence
+        self.limiter = limiter
+        self.clock = clock
+        self._own_headers = dict(headers or {})
+        self._extra_origins = frozenset(origin(each) for each in extra_origins)
+        self._bounds = bounds
+        self._policy = policy
+        self._transport = transport or WireTransport(tls, bounds, clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._transport.aclose()
+
+    async def send(
+        self,
+        request: Request,
+        *,
+        bearer: str | None = None,
+        act: str | None = None,
+        retry: bool = True,
+        repeatable: bool | None = None,
+        urgent: bool = False,
+        max_bytes: int | None = None,
+    ) -> Exchange:
+        """Send, and return the last attempt whatever its status.
+
+        Args:
+            request: absolute URL, own headers and body.
+            bearer: access token; goes to `token_origin` only.
+            act: whose evidence it is; defaults to `current_act`.
+            retry: False sends exactly once.
+            repeatable: whether it may be processed twice; by default only safe methods may.
+                True is right for a search by POST.
+            urgent: overtakes waiting requests to this host (token refresh, writes).
+            max_bytes: cap of the decoded body; defaults to `Bounds.max_bytes`.
+
+        Raises:
+            EhrUnreachable: no answer, after the retries that are allowed.
+            HostileInput: the URL points where it must not, or the body exceeds its cap.
+        """
+        sending = _Sending(
+            self._prepare(request, bearer),
+            act or current_act.get(),
+            self.limiter.of(host_of(request.url)),
+            self._policy if retry else Policy(attempts=1, attempts_unanswered=1),
+            request.method.upper() in SAFE_METHODS if repeatable is None else repeatable,
+            urgent,
+            max_bytes or self._bounds.max_bytes,
+        )
+        return await sending.run(self._transport, self.evidence, self.clock)
+
+    async def get(
+        self,
+        url: str,
+        *,
+        accept: str = "application/json",
+        bearer: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        retry: bool = True,
+    ) -> Exchange:
+        """GET `url`."""
+        fields = _headers({"Accept": accept}, headers)
+        return await self.send(
+            Request("GET", url, fields), bearer=bearer, max_bytes=max_bytes, retry=retry
+        )
+
+    async def post_form(  # noqa: PLR0913 - as `send`
+        self,
+        url: str,
+        fields: Mapping[str, str] | Iterable[tuple[str, str]],
+        *,
+        headers: Mapping[str, str] | None = None,
+        bearer: str | None = None,
+        repeatable: bool = False,
+        urgent: bool = False,
+        max_bytes: int | None = None,
+        retry: bool = True,
+    ) -> Exchange:
+        """POST `fields` as `application/x-www-form-urlencoded`."""
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        form = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        request = Request("POST", url, _headers(form, headers), urlencode(list(pairs)).encode())
+        return await self.send(
+            request,
+            bearer=bearer,
+            repeatable=repeatable,
+            urgent=urgent,
+            max_bytes=max_bytes,
+            retry=retry,
+        )
+
+    async def post_json(
+        self,
+        url: str,
+        value: Any,
+        *,
+        bearer: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = FHIR_JSON,
+    ) -> Exchange:
+        """POST `value` as JSON; urgent, never repeated unless refused."""
+        return await self._json("POST", url, value, bearer, {"Content-Type": content_type}, headers)
+
+    async def put_json(
+        self,
+        url: str,
+        value: Any,
+        *,
+        bearer: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = FHIR_JSON,
+    ) -> Exchange:
+        """PUT `value` as JSON; urgent, never repeated unless refused."""
+        return await self._json("PUT", url, value, bearer, {"Content-Type": content_type}, headers)
+
+    async def delete(
+        self, url: str, *, bearer: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Exchange:
+        """DELETE `url`; never repeated unless refused."""
+        fields = _headers({"Accept": FHIR_JSON}, headers)
+        return await self.send(Request("DELETE", url, fields), bearer=bearer)
+
+    async def _json(
+        self,
+        method: str,
+        url: str,
+        value: Any,
+        bearer: str | None,
+        content: Mapping[str, str],
+        headers: Mapping[str, str] | None,
+    ) -> Exchange:
+        fields = _headers({"Accept": FHIR_JSON, **content}, headers)
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return await self.send(Request(method, url, fields, body), bearer=bearer, urgent=True)
+
+    def _prepare(self, request: Request, bearer: str | None) -> Request:
+        """The request as it goes out: checked, with the headers that its origin may see."""
+        target = check_url(request.url, self.base, self._extra_origins)
+        headers = request.headers
+        if bearer is not None:
+            if target != self.token_origin:
+                raise HostileInput(
+                    f"{target}: an access token goes to {self.token_origin} only, not elsewhere"
+                )
+            headers = headers.with_("Authorization", f"Bearer {bearer}")
+        if target == self.token_origin:
+            for name, value in self._own_headers.items():
+                headers = headers.with_(name, value)
+        if "User-Agent" not in headers:
+            headers = headers.with_("User-Agent", f"fhir-harness/{__version__}")
+        for name, value in headers:
+            if any(char in name + value for char in "\r\n\0"):
+                raise HostileInput(f"{target}: a line break in the value of header {name!r}")
+        url = request.url.partition("#")[0]
+        return Request(request.method.upper(), url, headers, request.body)
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One request until its last attempt."""
+
+    request: Request
+    act: str
+    limiter: HostLimiter
+    policy: Policy
+    repeatable: bool
+    urgent: bool
+    max_bytes: int
+    attempt: int = 0
+    next: Retry | None = None
+
+    async def run(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
+        attempts = AsyncRetrying(
+            retry=lambda _: self.next is not None,
+            wait=lambda _: self.next.wait if self.next else 0.0,
+            sleep=clock.sleep,
+        )
+        try:
+            exchange: Exchange = await attempts(self._once, transport, evidence, clock)
+        except NoAnswerError as error:
+            where = f"{self.request.method} {host_of(self.request.url)}"
+            raise EhrUnreachable(f"{where}: {error.reason}", hint=error.hint) from None
+        return exchange
+
+    async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
+        self.attempt += 1
+        self.next = None
+        async with self.limiter.slot(urgent=self.urgent):
+            started_at, started = clock.now(), clock.monotonic()
+            try:
+                answer = await transport.send(self.request, max_bytes=self.max_bytes)
+            except (NoAnswerError, HostileInput) as error:
+                kind = error.kind if isinstance(error, NoAnswerError) else "hostile"
+                seconds = clock.monotonic() - started
+                evidence.add_unanswered(
+                    self.request,
+                    kind,
+                    str(error),
+                    started_at=started_at,
+                    seconds=seconds,
+                    attempt=self.attempt,
+                    act=self.act,
+                )
+                self.next = decide_unanswered(
+                    kind,
+                    self.attempt,
+                    repeatable=self.repeatable,
+                    policy=self.policy,
+                    chance=_chance,
+                )
+                raise
+            exchange = evidence.add(
+                self.request,
+                answer.response,
+                started_at=answer.started_at,
+                seconds=answer.seconds,
+                attempt=self.attempt,
+                act=self.act,
+            )
+            self._judge(exchange, clock)
+            return exchange
+
+    def _judge(self, exchange: Exchange, clock: Clock) -> None:
+        """Decide what comes next; a refusal holds back the whole host."""
+        self.next = decide(
+            exchange,
+            repeatable=self.repeatable,
+            policy=self.policy,
+            now=clock.now(),
+            chance=_chance,
+        )
+        if is_refusal(exchange):
+            self.limiter.refused(self.next.wait if self.next else 0.0)
+
+
+def _headers(defaults: Mapping[str, str], given: Mapping[str, str] | None) -> Headers:
+    headers = Headers(tuple(defaults.items()))
+    for name, value in (given or {}).items():
+        headers = headers.with_(name, value)
+    return headers

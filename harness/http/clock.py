@@ -1,0 +1,95 @@
+"""Time as an argument: what the harness believes the time to be, and how it waits.
+
+The reference EHR's clock can be moved to test long spans; `SystemClock.move` lets the harness
+follow. Only wall time moves: `monotonic` and `sleep` stay real, so pacing is never fooled.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Protocol
+
+import anyio
+import anyio.lowlevel
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """Wall time, elapsed time and waiting."""
+
+    def now(self) -> datetime:
+        """Wall time, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only grow; the zero point means nothing."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; zero and less only lets others run."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock, with an offset that can be moved.
+
+    Args:
+        offset: added to wall time.
+    """
+
+    def __init__(self, offset: timedelta = timedelta()) -> None:
+        self.offset = offset
+
+    def now(self) -> datetime:
+        """Wall time plus the offset, in UTC."""
+        return datetime.now(UTC) + self.offset
+
+    def monotonic(self) -> float:
+        """Real elapsed seconds; the offset does not count."""
+        return monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in real time."""
+        await anyio.sleep(max(0.0, seconds))
+
+    def move(self, by: timedelta) -> None:
+        """Shift wall time further by `by`."""
+        self.offset += by
+
+
+class ManualClock:
+    """A clock that moves only when told, or when somebody sleeps on it.
+
+    Args:
+        start: the first wall time, aware.
+    """
+
+    def __init__(self, start: datetime = _START) -> None:
+        self._start = start
+        self._elapsed = 0.0
+        self.slept: list[float] = []
+        """Every sleep asked for, in seconds."""
+
+    def now(self) -> datetime:
+        """The start plus what has elapsed, in UTC."""
+        return (self._start + timedelta(seconds=self._elapsed)).astimezone(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since the start."""
+        return self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        """Advance at once by `seconds`, and let others run."""
+        self.slept.append(seconds)
+        self._elapsed += max(0.0, seconds)
+        await anyio.lowlevel.checkpoint()
+
+    def advance(self, seconds: float) -> None:
+        """Move on by `seconds`."""
+        self._elapsed += seconds
+
+    def advance_to(self, moment: datetime) -> None:
+        """Move on to `moment`; never back."""
+        self._elapsed = max(self._elapsed, (moment - self._start).total_seconds())

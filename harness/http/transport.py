@@ -1,0 +1,234 @@
+"""One request on the wire, one response off it. The only importer of the HTTP library.
+
+Whatever goes wrong below becomes `NoAnswerError` with a kind and one line that says what to do.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from types import TracebackType
+from typing import Protocol, Self
+
+import anyio
+import httpx
+
+from harness.config.ehr import Tls
+from harness.errors import ConfigError, HostileInput
+from harness.http.clock import Clock
+from harness.http.decoding import ACCEPTED, Body, UndecodableError
+from harness.http.exchange import Headers, Request, Response
+from harness.http.origin import host_of
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long and how large; seconds and bytes.
+
+    `total` runs round the whole exchange: a server that drips one byte a second never trips `read`.
+    """
+
+    connect: float = 10.0
+    read: float = 60.0
+    write: float = 30.0
+    pool: float = 60.0
+    total: float = 300.0
+    max_bytes: int = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response and when it came; `seconds` from the first byte sent to the last byte read."""
+
+    response: Response
+    started_at: datetime
+    seconds: float
+
+
+class NoAnswerError(Exception):
+    """No answer came.
+
+    Args:
+        kind: `dns`, `refused`, `tls`, `timeout` or `protocol`.
+        reason: what happened, without the request.
+        hint: what to do next.
+    """
+
+    def __init__(self, kind: str, reason: str, hint: str | None = None) -> None:
+        self.kind = kind
+        self.reason = reason
+        self.hint = hint
+        super().__init__(reason)
+
+
+class Transport(Protocol):
+    """What an `HttpClient` sends through: the wire, a recording, or a fake in a test."""
+
+    async def send(self, request: Request, *, max_bytes: int) -> Answer:
+        """One attempt; redirects are not followed.
+
+        Raises:
+            NoAnswerError: nothing usable came back.
+            HostileInput: the body exceeds `max_bytes`.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class WireTransport:
+    """HTTP/1.1 over sockets, TLS always verified, nothing taken from the environment.
+
+    Args:
+        tls: further trust, client certificate, proxy.
+        bounds: time-outs.
+        clock: for `Answer.started_at` and its seconds.
+    """
+
+    def __init__(self, tls: Tls, bounds: Bounds, clock: Clock) -> None:
+        self._bounds = bounds
+        self._clock = clock
+        self._client = httpx.AsyncClient(
+            verify=tls_context(tls),
+            proxy=tls.proxy,
+            http1=True,
+            http2=False,
+            follow_redirects=False,
+            trust_env=False,
+            timeout=httpx.Timeout(
+                connect=bounds.connect, read=bounds.read, write=bounds.write, pool=bounds.pool
+            ),
+            limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
+        )
+        # The library's own defaults would add an Accept and codings nobody asked for.
+        self._client.headers = httpx.Headers()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def send(self, request: Request, *, max_bytes: int) -> Answer:
+        """One attempt on the wire; see `Transport.send`."""
+        where = f"{request.method} {host_of(request.url)}"
+        started_at, started = self._clock.now(), self._clock.monotonic()
+        try:
+            with anyio.fail_after(self._bounds.total):
+                response = await self._exchange(request, max_bytes, where)
+        except TimeoutError:
+            raise NoAnswerError(
+                "timeout", f"no complete answer within {self._bounds.total:g} s"
+            ) from None
+        except UndecodableError as error:
+            raise NoAnswerError("protocol", f"the answer could not be read: {error}") from None
+        except httpx.HTTPError as error:
+            raise _explain(error, self._bounds) from None
+        except httpx.InvalidURL:
+            raise HostileInput(f"{where}: a URL that cannot be asked") from None
+        return Answer(response, started_at, self._clock.monotonic() - started)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _exchange(self, request: Request, max_bytes: int, where: str) -> Response:
+        message = self._client.build_request(
+            request.method,
+            request.url,
+            headers=[*request.headers, ("Accept-Encoding", ACCEPTED)],
+            content=request.body or None,
+        )
+        answer = await self._client.send(message, stream=True, follow_redirects=False)
+        try:
+            raw = ((n.decode("ascii"), v.decode("latin-1")) for n, v in answer.headers.raw)
+            headers = Headers(tuple(raw))
+            coding = answer.headers.get("Content-Encoding")
+            body = Body(coding, max_bytes=max_bytes, where=where)
+            async for chunk in answer.aiter_raw():
+                body.feed(chunk)
+            return Response(answer.status_code, headers, body.content(), answer.http_version)
+        finally:
+            await answer.aclose()
+            # The library keeps cookies by itself; here whoever drives a login keeps them.
+            self._client.cookies.clear()
+
+
+@lru_cache(maxsize=8)
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Trust of the system and of the HTTP library, plus `tls.ca_file`; always verifying.
+
+    Raises:
+        ConfigError: a file is missing, or holds no certificate or key.
+    """
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    try:
+        if tls.ca_file:
+            context.load_verify_locations(cafile=tls.ca_file)
+        if tls.client_cert:
+            context.load_cert_chain(tls.client_cert, tls.client_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"tls: a certificate or key file cannot be used: {error}",
+            hint="tls.ca_file, tls.client_cert and tls.client_key are PEM files",
+        ) from None
+    return context
+
+
+def _explain(error: httpx.HTTPError, bounds: Bounds) -> NoAnswerError:
+    """Tell apart what the library folds into a few classes."""
+    if below := _explain_cause(error):
+        return below
+    if isinstance(error, httpx.TimeoutException):
+        phase = type(error).__name__.removesuffix("Timeout").lower()
+        seconds = getattr(bounds, phase, bounds.total)
+        return NoAnswerError("timeout", f"{phase} timed out after {seconds:g} s")
+    if isinstance(error, httpx.ProxyError):
+        return NoAnswerError("refused", f"the proxy refused: {error}", "check tls.proxy")
+    if isinstance(error, httpx.ConnectError):
+        return NoAnswerError("refused", "connection refused", "is it up, is the port right?")
+    detail = str(error) or type(error).__name__
+    return NoAnswerError("protocol", f"the connection broke or did not speak HTTP: {detail}")
+
+
+def _explain_cause(error: BaseException) -> NoAnswerError | None:
+    """What the system said, where the chain of causes has it."""
+    for cause in _chain(error):
+        if isinstance(cause, socket.gaierror):
+            return NoAnswerError(
+                "dns", "the host name is unknown", "check the name and the network"
+            )
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return NoAnswerError(
+                "tls",
+                f"the TLS certificate is not trusted: {cause.verify_message}",
+                "if it is right, name its issuer under tls.ca_file of the EHR file",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return NoAnswerError("tls", f"TLS failed: {cause.reason or cause}")
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    pending, seen = [error], set[int]()
+    while pending:
+        each = pending.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        if isinstance(each, BaseExceptionGroup):
+            pending.extend(each.exceptions)
+        pending.extend(cause for cause in (each.__cause__, each.__context__) if cause)
