@@ -1,6 +1,7 @@
 """Requests to the token, introspection and revocation endpoints: each one POST, one exchange.
 
-None is repeated after a time-out: the code, the refresh token or the assertion may be used up.
+Repeated only when the server refused it for load, never after a time-out: the code, the refresh
+token or the assertion may be used up by then.
 RFC 6749 sections 4.1.3, 4.4 and 6, RFC 7662, RFC 7009.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
-from harness.http.client import HttpClient
+from harness.http.client import SMALL, HttpClient
 from harness.http.exchange import Exchange, Headers, Request
 from harness.smart.client_auth import ClientProof
 
@@ -57,7 +58,7 @@ async def exchange_code(
         ("redirect_uri", redirect_uri),
         ("code_verifier", verifier),
     )
-    return await http.send(token_request(endpoint, fields, proof, extra), retry=False)
+    return await _send(http, token_request(endpoint, fields, proof, extra))
 
 
 async def refresh(
@@ -70,7 +71,7 @@ async def refresh(
 ) -> Exchange:
     """Refresh token for an access token; without `scope` the granted ones stay."""
     fields = (("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("scope", scope))
-    return await http.send(token_request(endpoint, fields, proof), retry=False)
+    return await _send(http, token_request(endpoint, fields, proof))
 
 
 async def client_credentials(
@@ -78,7 +79,7 @@ async def client_credentials(
 ) -> Exchange:
     """A token for the client itself (SMART Backend Services)."""
     fields = (("grant_type", "client_credentials"), ("scope", " ".join(scopes) or None))
-    return await http.send(token_request(endpoint, fields, proof), retry=False)
+    return await _send(http, token_request(endpoint, fields, proof))
 
 
 async def introspect(
@@ -103,7 +104,7 @@ async def introspect(
     authorised = (("Authorization", f"Bearer {bearer}"),) if bearer else ()
     asking = ClientProof((*proof.headers, *authorised), proof.fields)
     fields = (("token", token), ("token_type_hint", hint))
-    return await http.send(token_request(endpoint, fields, asking), retry=False)
+    return await _send(http, token_request(endpoint, fields, asking))
 
 
 async def revoke(
@@ -111,4 +112,8 @@ async def revoke(
 ) -> Exchange:
     """Give a token back (RFC 7009 section 2.1)."""
     fields = (("token", token), ("token_type_hint", hint))
-    return await http.send(token_request(endpoint, fields, proof), retry=False)
+    return await _send(http, token_request(endpoint, fields, proof))
+
+
+async def _send(http: HttpClient, request: Request) -> Exchange:
+    return await http.send(request, urgent=True, max_bytes=SMALL)
