@@ -1,11 +1,14 @@
 """The EHR file as frozen dataclasses: one file describes one endpoint.
 
 `harness.config.load` reads and checks TOML against `schemas/ehr.schema.json` and builds these.
-Secrets stay references (`env:`, `file:`, `keyring:`) until `harness.config.secrets.resolve`.
+Secrets stay references (`env:`, `file:`, `keyring:`) until `harness.config.secrets` resolves them.
+What a file leaves out is unknown and stays None; it is never taken for false.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -86,6 +89,18 @@ class DataKind(StrEnum):
     REAL = "real"
 
 
+class Strategy(StrEnum):
+    """How changes are found: what a sync asks for."""
+
+    LAST_UPDATED = "last_updated"
+    DATE_WINDOW = "date_window"
+    FULL_HASH = "full_hash"
+    BULK_SINCE = "bulk_since"
+
+
+_REFERENCE = re.compile(r"(env):([A-Za-z_][A-Za-z0-9_]*)|(file):(.+)|(keyring):(.+/[^/]+)")
+
+
 @dataclass(frozen=True, slots=True)
 class SecretRef:
     """A reference to a secret: `env:NAME`, `file:PATH` or `keyring:SERVICE/NAME`."""
@@ -95,6 +110,12 @@ class SecretRef:
 
     def __str__(self) -> str:
         return f"{self.scheme}:{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> SecretRef | None:
+        """The reference that `text` spells; None where it spells none."""
+        found = _REFERENCE.fullmatch(text)
+        return cls(*filter(None, found.groups())) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +142,7 @@ class Login:
 
     name: str
     driver: DriverKind = DriverKind.FORM
-    username: SecretRef | None = None
+    username: str | SecretRef | None = None
     password: SecretRef | None = None
     refresh_token: SecretRef | None = None
     patient: str | None = None
@@ -199,7 +220,7 @@ class AuthSpec:
     """How to get a token. Endpoints named here win over discovery."""
 
     kind: AuthKind = AuthKind.SMART
-    username: SecretRef | None = None
+    username: str | SecretRef | None = None
     password: SecretRef | None = None
     issuer: str | None = None
     authorization_endpoint: str | None = None
@@ -223,7 +244,7 @@ class Versions:
 class SyncSpec:
     """How changes are found at this EHR."""
 
-    strategy: str = "last_updated"
+    strategy: Strategy = Strategy.LAST_UPDATED
     overlap_seconds: int = 300
     categories: tuple[str, ...] = ()
     """Observation categories to fan out over, where the EHR demands one."""
@@ -272,3 +293,24 @@ class EhrFile:
     def launch(self, name: str) -> LaunchSpec | None:
         """The launch called `name`."""
         return next((each for each in self.launches if each.name == name), None)
+
+    def references(self) -> Iterator[tuple[str, SecretRef]]:
+        """Every secret reference of the file, with its key path, in file order."""
+        yield from _references("auth", self.auth, ("username", "password"))
+        for name, value in self.headers.items():
+            if isinstance(value, SecretRef):
+                yield f"headers.{name}", value
+        for number, client in enumerate(self.clients):
+            yield from _references(f"clients[{number}]", client, ("id", "secret", "key"))
+        for number, login in enumerate(self.logins):
+            names = ("username", "password", "refresh_token")
+            yield from _references(f"logins[{number}]", login, names)
+
+
+def _references(
+    path: str, part: AuthSpec | OAuthClient | Login, names: tuple[str, ...]
+) -> Iterator[tuple[str, SecretRef]]:
+    for name in names:
+        value = getattr(part, name)
+        if isinstance(value, SecretRef):
+            yield f"{path}.{name}", value
