@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, time
 from pathlib import Path
@@ -83,9 +84,11 @@ def _plain(value: Any, place: tuple[str | int, ...], wrong: list[Violation]) -> 
         wrong.append(meaning(key_path(place[:3]), "nested too deep"))
         return None
     if isinstance(value, dict):
-        for key in value:
-            if not _one_line(key):
-                wrong.append(meaning(key_path((*place, key)), "control character in the key"))
+        wrong += [
+            meaning(key_path((*place, key)), "control character in the key")
+            for key in value
+            if not _one_line(key)
+        ]
         return {key: _plain(item, (*place, key), wrong) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, (*place, number), wrong) for number, item in enumerate(value)]
@@ -99,4 +102,4 @@ def _plain(value: Any, place: tuple[str | int, ...], wrong: list[Violation]) -> 
 
 
 def _one_line(text: str) -> bool:
-    return all(ord(character) >= 0x20 and ord(character) != 0x7F for character in text)
+    return not any(unicodedata.category(character) == "Cc" for character in text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -110,43 +110,52 @@ def _key(name: str) -> str:
 def _explain(error: ValidationError) -> Iterator[Violation]:
     parts = [part for part in error.absolute_path if isinstance(part, (str, int))]
     rank = _RANKS.get(str(error.validator), _VALUE)
+    rules = _rules(error)
     if error.validator == "additionalProperties":
-        valid = sorted(error.schema["properties"])
-        for name in sorted(set(error.instance) - set(valid)):
+        valid = sorted(rules["properties"])
+        for name in sorted(set(_keys(error)) - set(valid)):
             near = nearest(name, valid) or f"; valid keys: {', '.join(valid)}"
             yield Violation(rank, key_path([*parts, name]), f"unknown key{near}")
     elif error.validator == "required":
-        for name in sorted(set(error.validator_value) - set(error.instance)):
-            described = error.schema["properties"][name].get("description", "")
+        for name in sorted(set(rules["required"]) - set(_keys(error))):
+            described = rules["properties"][name].get("description", "")
             sentence = described.split(". ")[0].rstrip(".")
             yield Violation(rank, key_path([*parts, name]), f"missing; expected: {sentence}")
     else:
         yield Violation(rank, key_path(parts), _mismatch(error))
 
 
+def _rules(error: ValidationError) -> dict[str, Any]:
+    """The part of the schema that the value breaks."""
+    return dict(error.schema) if isinstance(error.schema, Mapping) else {}
+
+
+def _keys(error: ValidationError) -> list[str]:
+    return list(error.instance) if isinstance(error.instance, dict) else []
+
+
 def _mismatch(error: ValidationError) -> str:
-    rules = error.schema
+    rules = _rules(error)
     came = kind_of(error.instance) if error.validator == "type" else shown(error.instance)
     if rules.get("writeOnly") and isinstance(error.instance, str):
         came = "a literal value, which is not shown here"
     if error.validator == "enum":
-        valid = [str(value) for value in error.validator_value]
+        valid = [str(value) for value in rules["enum"]]
         near = nearest(error.instance, valid) if isinstance(error.instance, str) else ""
         return f"expected one of {', '.join(valid)}; got {came}{near}"
     if error.validator == "uniqueItems":
         return "expected each entry once, got one twice"
     if "title" in rules:
         return f"expected {rules['title']}, got {came}"
-    return (
-        f"expected {_EXPECTED.get(str(error.validator), _rule)(error.validator_value)}, got {came}"
-    )
+    rule = rules.get(str(error.validator))
+    return f"expected {_EXPECTED.get(str(error.validator), _rule)(rule)}, got {came}"
 
 
 def _rule(value: object) -> str:
     return f"what the schema allows ({shown(value)})"
 
 
-_EXPECTED = {
+_EXPECTED: dict[str, Callable[[object], str]] = {
     "type": lambda value: _KINDS.get(str(value), str(value)),
     "minLength": lambda _: "text that is not empty",
     "maxLength": lambda value: f"at most {value} characters",

@@ -81,9 +81,13 @@ def unknown_name(path: str, what: str, name: str, known: Iterable[str]) -> Viola
 
 
 def _names(ehr: EhrFile) -> Iterator[Violation]:
-    parts = {"clients": ehr.clients, "logins": ehr.logins, "launches": ehr.launches}
-    for key, entries in parts.items():
-        for name, count in Counter(each.name for each in entries).items():
+    given = {
+        "clients": [each.name for each in ehr.clients],
+        "logins": [each.name for each in ehr.logins],
+        "launches": [each.name for each in ehr.launches],
+    }
+    for key, names in given.items():
+        for name, count in Counter(names).items():
             if count > 1:
                 yield meaning(key, f"the name {name!r} is given {count} times")
 

@@ -25,7 +25,7 @@ def build(cls: type[T], table: Mapping[str, Any], folder: Path, **extra: Any) ->
         folder: where relative paths start.
         extra: values that the table does not hold.
     """
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable, its metaclass unknown here
     given = {name: _value(hints[name], value, folder) for name, value in table.items()}
     return cls(**given, **extra)
 
@@ -56,14 +56,15 @@ def _value(hint: Any, value: Any, folder: Path) -> Any:
 def _union(args: tuple[Any, ...], value: Any, folder: Path) -> Any:
     kinds = [arg for arg in args if arg is not types.NoneType]
     if SecretRef in kinds:
-        found = _reference(value, folder)
+        found = reference(value, folder)
         if found is not None or str not in kinds:
             return found
         kinds.remove(SecretRef)
     return _value(kinds[0], value, folder)
 
 
-def _reference(value: str, folder: Path) -> SecretRef | None:
+def reference(value: str, folder: Path) -> SecretRef | None:
+    """The reference that `value` spells, a relative `file:` path starting at `folder`."""
     found = SecretRef.parse(value)
     if found is None or found.scheme != "file":
         return found
@@ -84,7 +85,7 @@ def _same(value: Any, _: Path) -> Any:
 
 
 _SIMPLE: dict[Any, Callable[[Any, Path], Any]] = {
-    SecretRef: _reference,
+    SecretRef: reference,
     Path: _path,
     date: lambda value, _: date.fromisoformat(value),
     time: lambda value, _: time.fromisoformat(value),
