@@ -1,1 +1,1 @@
-"""Keeping a tenant in step with an EHR: strategies, pull, store."""
+"""Keeping a tenant's store equal to its EHR: what to ask, how to ask it, and what to keep."""

@@ -1,0 +1,179 @@
+"""What an answer to a page request is: a page, an expired session, a refusal for load, a failure.
+
+Pure: one exchange in, one answer out. The facts behind the cases: Epic answers a page whose session
+has gone with 4113 in an OperationOutcome, HAPI with 410 or 404; both want the search asked anew.
+Epic and Oracle put OperationOutcomes among the matches; they are notes, not resources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from harness.errors import ProtocolError
+from harness.fhir.dates import parse_instant
+from harness.fhir.outcome import one_line
+from harness.http.exchange import Exchange
+from harness.http.retry import is_refusal, retry_after
+from harness.sync.model import Query, Received
+from harness.sync.raw import resources_of
+
+OK = 200
+SESSION_GONE = frozenset({400, 404, 410})
+"""What a next link that the server itself gave is answered with when it has forgotten the search."""
+
+OF_PATIENT = ("subject", "patient")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a searchset.
+
+    Attributes:
+        received: its resources, OperationOutcomes left out.
+        next: absolute URL of the next page, opaque; None on the last.
+        notes: what OperationOutcomes among the entries said, one line each.
+        foreign: how many entries belong to another patient; they are not in `received`.
+        unusable: how many entries have no type or no id.
+        server_time: the Date header; None if absent or unreadable.
+    """
+
+    received: tuple[Received, ...]
+    next: str | None = None
+    notes: tuple[str, ...] = ()
+    foreign: int = 0
+    unusable: int = 0
+    server_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionGone:
+    """The paging session expired: the query starts again from its watermark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refused for load, after the retries that the HTTP layer makes; `seconds` None: no hint."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No page; `reason` is one line without ids."""
+
+    reason: str
+
+
+Answer = Page | SessionGone | Refused | Failed
+
+
+def read_answer(exchange: Exchange, query: Query, *, first: bool, now: datetime) -> Answer:
+    """What `exchange` is to `query`.
+
+    Args:
+        exchange: the last attempt.
+        query: what was asked.
+        first: whether it was the first page, so that no session can have expired.
+        now: harness clock; reads a Retry-After date where the response has no Date.
+    """
+    if is_refusal(exchange):
+        return Refused(retry_after(exchange.headers, now, exchange.body))
+    if exchange.status != OK:
+        if exchange.status in SESSION_GONE and not first:
+            return SessionGone()
+        return Failed(_why(exchange))
+    try:
+        bundle = exchange.json_object()
+        if bundle.get("resourceType") != "Bundle":
+            return Failed(_why(exchange))
+        return _page(exchange, bundle, query)
+    except ProtocolError as error:
+        return Failed(error.message)
+
+
+def _why(exchange: Exchange) -> str:
+    """Status, and what the OperationOutcome says, if there is one."""
+    try:
+        body = exchange.json_object()
+    except ProtocolError:
+        return f"status {exchange.status} with no OperationOutcome"
+    said = one_line(body) if body.get("resourceType") == "OperationOutcome" else None
+    return f"status {exchange.status}: {said or 'expected a Bundle'}"
+
+
+def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
+    received, notes, foreign, unusable = [], [], 0, 0
+    for resource, raw in resources_of(exchange.body):
+        if not isinstance(resource, dict):
+            unusable += 1
+        elif resource.get("resourceType") == "OperationOutcome":
+            notes.append(one_line(resource))
+        elif _is_foreign(resource, query):
+            foreign += 1
+        elif (one := _received(resource, raw)) is None:
+            unusable += 1
+        else:
+            received.append(one)
+    return Page(
+        tuple(received),
+        _next(bundle, exchange.request.url),
+        tuple(notes),
+        foreign,
+        unusable,
+        _date(exchange),
+    )
+
+
+def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
+    type_, id_ = resource.get("resourceType"), resource.get("id")
+    if not (isinstance(type_, str) and type_ and isinstance(id_, str) and id_):
+        return None
+    meta = resource.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    version, stamp = meta.get("versionId"), meta.get("lastUpdated")
+    return Received(
+        type_,
+        id_,
+        version if isinstance(version, str) and version else None,
+        parse_instant(stamp) if isinstance(stamp, str) else None,
+        raw,
+    )
+
+
+def _is_foreign(resource: dict[str, Any], query: Query) -> bool:
+    """Whether a match belongs to another patient: a server that ignored the patient parameter."""
+    if resource.get("resourceType") != query.type:
+        return False
+    if query.type == "Patient":
+        return resource.get("id") != query.patient
+    for member in OF_PATIENT:
+        reference = resource.get(member)
+        target = reference.get("reference") if isinstance(reference, dict) else None
+        if isinstance(target, str):
+            kind, _, id_ = target.partition("/_history/")[0].rpartition("/")
+            if kind.endswith("Patient") and id_ != query.patient:
+                return True
+    return False
+
+
+def _next(bundle: dict[str, Any], url: str) -> str | None:
+    links = bundle.get("link")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, dict) and link.get("relation") == "next":
+            target = link.get("url")
+            if isinstance(target, str) and target:
+                return urljoin(url, target)
+    return None
+
+
+def _date(exchange: Exchange) -> datetime | None:
+    value = exchange.headers.get("Date")
+    try:
+        moment = parsedate_to_datetime(value) if value else None
+    except (ValueError, IndexError, OverflowError):
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

@@ -1,0 +1,79 @@
+"""What a pull is told to do, and what it tells when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from harness.http.exchange import Exchange
+from harness.sync.model import Counts, Gap, Watermark
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Reader(Protocol):
+    """How pages are asked for, with one grant. Returns any status; raises `HarnessError`."""
+
+    async def first(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Exchange:
+        """The first page of a search."""
+        ...
+
+    async def next(self, url: str) -> Exchange:
+        """A page by the link that the server gave."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to pull.
+
+    Attributes:
+        run: the run's row in the store.
+        patients: ids, in the order to serve them.
+        types: resource types, in the order to ask for them.
+        batch_size: patients at a time.
+        concurrency: pages under way at a time; the host's limiter may allow fewer.
+        max_wait: seconds that the run may wait on one refusal.
+    """
+
+    run: int
+    patients: tuple[str, ...]
+    types: tuple[str, ...]
+    batch_size: int
+    concurrency: int
+    max_wait: float
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a pull ended.
+
+    Attributes:
+        counts: what it did to the store.
+        gaps: what it could not get, and why.
+        notes: what OperationOutcomes among the matches said, by (type, line), with how often.
+        stopped: why it ended before its end; None if it did not.
+        come_back: when to try again, if the host refused.
+        seconds: spent in requests, waiting for the limiter and for retries included.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    gaps: list[Gap] = field(default_factory=list)
+    notes: dict[tuple[str, str], int] = field(default_factory=dict)
+    stopped: str | None = None
+    come_back: datetime | None = None
+    seconds: float = 0.0
+
+
+def by_need(patients: Iterable[str], watermarks: Iterable[Watermark]) -> tuple[str, ...]:
+    """Patients in the order to serve them: never confirmed first, then the longest ago.
+
+    A run that is cut short is then followed by one that starts with those it did not reach.
+    """
+    oldest: dict[str, datetime] = {}
+    for each in watermarks:
+        known = oldest.get(each.query.patient, each.confirmed)
+        oldest[each.query.patient] = min(known, each.confirmed)
+    return tuple(sorted(patients, key=lambda patient: oldest.get(patient, NEVER)))

@@ -1,0 +1,267 @@
+"""The store of a tenant: resources with their bytes, watermarks, cursors, runs.
+
+One page is one transaction: resources, counters, and either the cursor to the next page or the
+watermark. Each such transaction checks the fence of the lease it runs under, so that a process that
+was taken for dead cannot write after its successor began. Whatever instruction a run dies at, the
+next one goes on at a committed cursor or at the watermark.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.errors import SyncIncomplete
+from harness.sync import database
+from harness.sync.model import (
+    Counts,
+    Cursor,
+    Gap,
+    Lease,
+    Query,
+    Received,
+    RunRow,
+    RunStatus,
+    Watermark,
+)
+from harness.sync.rows import cursor_of, key, query_of, run_of, text_of, watermark_of
+from harness.sync.upsert import upsert
+
+
+class LeaseLost(SyncIncomplete):
+    """Another process took over; nothing that was not committed is written any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageDone:
+    """A page to commit: what came, and how the query goes on.
+
+    Attributes:
+        query: the query it belongs to.
+        received: its resources.
+        now: when it came, by the harness clock.
+        cursor: the next page; None where this was the last.
+        watermark: set with the last page.
+    """
+
+    query: Query
+    received: tuple[Received, ...]
+    now: datetime
+    cursor: Cursor | None = None
+    watermark: Watermark | None = None
+
+
+class Store:
+    """One tenant's SQLite file. One thread at a time may use it.
+
+    Args:
+        path: the file; made with its folder where missing.
+
+    Raises:
+        ConfigError: see `harness.sync.database.connect`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.connection = database.connect(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; whatever is not committed is gone."""
+        self.connection.close()
+
+    # -- runs
+
+    def begin(self, lease: Lease, name: str, now: datetime) -> int:
+        """Write down that a run called `name` begins; one that never ended was cut off."""
+        with self._fenced(lease) as db:
+            db.execute(
+                "UPDATE runs SET status = ?, ended = ? WHERE status = ?",
+                (RunStatus.CUT_OFF, text_of(now), RunStatus.RUNNING),
+            )
+            cursor = db.execute(
+                "INSERT INTO runs (name, fence, started, status) VALUES (?, ?, ?, ?)",
+                (name, lease.fence, text_of(now), RunStatus.RUNNING),
+            )
+        if cursor.lastrowid is None:  # pragma: no cover - an INSERT that succeeded has one
+            raise AssertionError("no row id")
+        return cursor.lastrowid
+
+    def finish(self, lease: Lease, run: RunRow, gaps: Iterable[Gap]) -> None:
+        """Write down how a run ended; `gaps` name what it could not get."""
+        if run.ended is None:
+            raise ValueError("a run that finishes has an end")
+        traffic = run.traffic
+        with self._fenced(lease) as db:
+            db.execute(
+                "UPDATE runs SET ended = ?, status = ?, requests = ?, refusals = ?, waited = ?,"
+                " permitted = ?, reason = ?, come_back = ? WHERE id = ?",
+                (
+                    text_of(run.ended),
+                    run.status,
+                    traffic.requests,
+                    traffic.refusals,
+                    traffic.waited,
+                    traffic.permitted,
+                    run.reason,
+                    text_of(run.come_back),
+                    run.id,
+                ),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO gaps (run, patient, type, part, reason)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [(run.id, g.query.patient, g.query.type, g.query.part, g.reason) for g in gaps],
+            )
+
+    def runs(self, limit: int = 10) -> tuple[RunRow, ...]:
+        """The last runs, newest first."""
+        rows = self.connection.execute("SELECT * FROM runs ORDER BY id DESC LIMIT ?", (limit,))
+        return tuple(run_of(row) for row in rows)
+
+    def counts(self, run: int) -> dict[tuple[str, str], Counts]:
+        """What `run` did, by (patient, type)."""
+        rows = self.connection.execute("SELECT * FROM counts WHERE run = ?", (run,))
+        return {(row["patient"], row["type"]): Counts(*tuple(row)[3:]) for row in rows}
+
+    def gaps(self, run: int) -> tuple[Gap, ...]:
+        """What `run` could not get."""
+        rows = self.connection.execute("SELECT * FROM gaps WHERE run = ?", (run,))
+        return tuple(Gap(query_of(row), row["reason"]) for row in rows)
+
+    # -- pages
+
+    def commit(self, lease: Lease, run: int, page: PageDone) -> Counts:
+        """Commit a page under `lease`; see the module for what that promises.
+
+        Raises:
+            LeaseLost: the lease has passed to another holder; nothing was written.
+        """
+        query = page.query
+        with self._fenced(lease) as db:
+            done = Counts(pages=1)
+            for resource in page.received:
+                done += upsert(db, resource, query.patient, run, page.now)
+            _add_counts(db, run, query.patient, query.type, done)
+            if page.cursor is not None:
+                _put_cursor(db, query, page.cursor)
+            else:
+                _drop_cursor(db, query)
+            if page.watermark is not None:
+                _put_watermark(db, page.watermark)
+        return done
+
+    def forget_cursor(self, lease: Lease, query: Query) -> None:
+        """Let `query` start again from its watermark: its paging session is gone."""
+        with self._fenced(lease) as db:
+            _drop_cursor(db, query)
+
+    # -- state
+
+    def watermark(self, query: Query) -> Watermark | None:
+        """Up to where `query` is complete; None if it never was."""
+        row = self.connection.execute(
+            "SELECT * FROM watermarks WHERE patient = ? AND type = ? AND part = ?", key(query)
+        ).fetchone()
+        return watermark_of(row) if row else None
+
+    def watermarks(self) -> tuple[Watermark, ...]:
+        """Every watermark, by patient, type and part."""
+        rows = self.connection.execute("SELECT * FROM watermarks ORDER BY patient, type, part")
+        return tuple(watermark_of(row) for row in rows)
+
+    def cursor(self, query: Query) -> Cursor | None:
+        """Where `query` was left in the middle; None if it was not."""
+        row = self.connection.execute(
+            "SELECT * FROM cursors WHERE patient = ? AND type = ? AND part = ?", key(query)
+        ).fetchone()
+        return cursor_of(row) if row else None
+
+    def cursors(self) -> dict[Query, Cursor]:
+        """Every query that was left in the middle."""
+        rows = self.connection.execute("SELECT * FROM cursors ORDER BY patient, type, part")
+        return {query_of(row): cursor_of(row) for row in rows}
+
+    def body(self, type_: str, id_: str) -> bytes | None:
+        """The current version of a resource, exactly as received; None if absent or deleted."""
+        row = self.connection.execute(
+            "SELECT body FROM resources WHERE type = ? AND id = ? AND deleted = 0", (type_, id_)
+        ).fetchone()
+        return bytes(row["body"]) if row else None
+
+    def holdings(self) -> dict[str, int]:
+        """How many resources the store holds by type, deleted ones left out."""
+        rows = self.connection.execute(
+            "SELECT type, count(*) AS n FROM resources WHERE deleted = 0 GROUP BY type"
+        )
+        return {row["type"]: row["n"] for row in rows}
+
+    @contextmanager
+    def _fenced(self, lease: Lease) -> Iterator[sqlite3.Connection]:
+        with database.transaction(self.connection) as db:
+            held = db.execute(
+                "SELECT 1 FROM leases WHERE tenant = ? AND job = ? AND fence = ?",
+                (lease.tenant, lease.job, lease.fence),
+            ).fetchone()
+            if held is None:
+                raise LeaseLost(
+                    f"tenant {lease.tenant}: another process has taken over its {lease.job}",
+                    hint="let that one finish; nothing is lost",
+                )
+            yield db
+
+
+def _add_counts(db: sqlite3.Connection, run: int, patient: str, type_: str, done: Counts) -> None:
+    db.execute(
+        "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (run, patient, type) DO UPDATE SET new = new + excluded.new,"
+        " changed = changed + excluded.changed, unchanged = unchanged + excluded.unchanged,"
+        " older = older + excluded.older, deleted = deleted + excluded.deleted,"
+        " pages = pages + excluded.pages",
+        (run, patient, type_, *astuple(done)),
+    )
+
+
+def _put_cursor(db: sqlite3.Connection, query: Query, cursor: Cursor) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO cursors"
+        " (patient, type, part, url, asked_from, started, newest, pages, run)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *key(query),
+            cursor.url,
+            text_of(cursor.asked_from),
+            text_of(cursor.started),
+            text_of(cursor.newest),
+            cursor.pages,
+            cursor.run,
+        ),
+    )
+
+
+def _drop_cursor(db: sqlite3.Connection, query: Query) -> None:
+    db.execute("DELETE FROM cursors WHERE patient = ? AND type = ? AND part = ?", key(query))
+
+
+def _put_watermark(db: sqlite3.Connection, watermark: Watermark) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO watermarks (patient, type, part, mark, confirmed)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (*key(watermark.query), text_of(watermark.mark), text_of(watermark.confirmed)),
+    )
