@@ -16,6 +16,7 @@ _PUBLIC = {
     "act": "harness.checks.acting",
     "applies_if": "harness.checks.words",
     "configured": "harness.checks.words",
+    "conforms": "harness.checks.words",
     "expect": "harness.checks.expect",
     "permitted": "harness.checks.words",
     "prerequisite": "harness.checks.words",
@@ -29,6 +30,7 @@ __all__ = [
     "act",
     "applies_if",
     "configured",
+    "conforms",
     "expect",
     "permitted",
     "prerequisite",
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from harness.checks.words import (
         applies_if,
         configured,
+        conforms,
         permitted,
         prerequisite,
         supported_if,

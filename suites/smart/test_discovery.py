@@ -27,7 +27,7 @@ def test_configuration_is_served_as_json(configuration: Exchange) -> None:
 @verifies("smart/discovery/any-accept")
 def test_configuration_is_json_whatever_is_accepted(well_known_as_xml: Exchange) -> None:
     """The configuration SHALL be JSON, whatever the Accept header asks for."""
-    expect(well_known_as_xml).status(200).json_object()
+    expect(well_known_as_xml).status(200).json()
 
 
 MEMBERS = [

@@ -11,14 +11,14 @@ from harness import Exchange, expect, verifies
 @verifies("smart/introspection/active")
 def test_live_token_is_active(introspection: Exchange) -> None:
     """Introspection of a live token SHALL say active, with scope, client_id and exp."""
-    answer = expect(introspection).status(200).member("active", value=True)
+    answer = expect(introspection).status(200).member("active", equals=True)
     answer.member("scope", str).member("client_id", str).member("exp", int)
 
 
 @verifies("smart/introspection/unknown")
 def test_unknown_token_is_not_active(introspection_of_unknown: Exchange) -> None:
     """Introspection of an unknown token SHALL say that it is not active."""
-    expect(introspection_of_unknown).status(200).member("active", value=False)
+    expect(introspection_of_unknown).status(200).member("active", equals=False)
 
 
 @verifies("oauth/introspection/authenticated")

@@ -5,14 +5,14 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#obtain-authorizatio
 
 from __future__ import annotations
 
-from harness import Exchange, expect, prerequisite, verifies
+from harness import Exchange, conforms, expect, prerequisite, verifies
 from harness.checks.acts.launch import Attempt, Authorization
 
 
 @verifies("smart/launch/code")
 def test_approval_yields_a_code(authorization: Authorization) -> None:
     """An approved authorization request SHALL end in a redirect with a code."""
-    expect(authorization).that(
+    conforms(
         authorization.code is not None,
         expected="a redirect to the redirect_uri with code",
         actual=authorization.outcome,
@@ -23,7 +23,7 @@ def test_approval_yields_a_code(authorization: Authorization) -> None:
 def test_state_comes_back_unchanged(authorization: Authorization) -> None:
     """The redirect SHALL carry the exact state that was sent."""
     prerequisite(authorization.redirected, unless="the launch ended without a redirect")
-    expect(authorization).that(
+    conforms(
         authorization.state_matches,
         expected="state, once, exactly as sent",
         actual=authorization.state_outcome,
@@ -33,15 +33,13 @@ def test_state_comes_back_unchanged(authorization: Authorization) -> None:
 @verifies("smart/launch/wrong-audience")
 def test_wrong_audience_yields_no_token(wrong_audience: Attempt) -> None:
     """A launch whose aud is another server SHALL NOT yield a token for this one."""
-    expect(wrong_audience).that(
-        not wrong_audience.granted, expected="no access token", actual=wrong_audience.outcome
-    )
+    conforms(not wrong_audience.granted, expected="no access token", actual=wrong_audience.outcome)
 
 
 @verifies("oauth/redirect-uri/unregistered")
 def test_unregistered_redirect_uri_is_not_visited(unregistered_redirect: Authorization) -> None:
     """The authorization server SHALL NOT send the browser to an unregistered redirect_uri."""
-    expect(unregistered_redirect).that(
+    conforms(
         not unregistered_redirect.redirected,
         expected="an error page, and no redirect to the unregistered URI",
         actual=unregistered_redirect.outcome,

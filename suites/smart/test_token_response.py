@@ -60,7 +60,8 @@ def test_patient_in_context_is_named(token_response: Exchange, launch: Launch) -
 @verifies("smart/token/chosen-patient")
 def test_patient_in_context_is_the_chosen_one(token_response: Exchange, launch: Launch) -> None:
     """The patient in context SHALL be the one that the user chose."""
-    chosen = configured(launch.expected_patient, unless="no patient is named for this login")
+    chosen = launch.expected_patient
+    configured(chosen, unless="the login names no patient: add `patient` to it")
     applies_if(launch.token.patient is not None, unless="no patient is in context")
     expect(token_response).that(
         launch.token.patient == chosen,

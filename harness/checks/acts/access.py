@@ -1,0 +1,229 @@
+"""Acts of access: who may read what, with which token (RFC 6750; SMART scopes and compartments).
+
+https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#access-fhir-api
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.launch import Launch, Plan, plan, planned, whole_launch
+from harness.config.ehr import AuthKind, Permit
+from harness.errors import (
+    NotApplicable,
+    NotConfigured,
+    NotPermitted,
+    PrerequisiteFailed,
+    ProtocolError,
+)
+from harness.fhir.observations import heart_rate
+from harness.http.client import FHIR_JSON
+from harness.http.exchange import Exchange
+from harness.smart.discovery import Discovery
+from harness.smart.drivers import Choices
+from harness.smart.entropy import fresh
+from harness.smart.scopes import Scope, Syntax
+
+OFFLINE = frozenset({"offline_access", "online_access"})
+IDENTITY = frozenset({"openid", "fhirUser", "profile"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How FHIR requests are authorized, and whose data they may be about.
+
+    `bearer` is None where the endpoint needs no token, or Basic credentials that the client sends.
+    """
+
+    bearer: str | None
+    patient: str
+    launch: Launch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A search for what must not be found."""
+
+    exchange: Exchange
+    matches: int
+
+    @property
+    def leaked(self) -> bool:
+        """Whether anything was found."""
+        return self.exchange.status == 200 and self.matches > 0  # noqa: PLR2004
+
+    @property
+    def outcome(self) -> str:
+        """What came, without data."""
+        return f"status {self.exchange.status} with {self.matches} matches"
+
+
+async def fhir_get(run: Run, path: str, bearer: str | None) -> Exchange:
+    """GET below the FHIR base."""
+    return await run.http.get(f"{run.ehr.fhir_base}/{path}", accept=FHIR_JSON, bearer=bearer)
+
+
+async def probe(run: Run, type_: str, patient: str, bearer: str | None) -> Probe:
+    """Search a type by patient, with the category that some EHRs demand of Observations."""
+    query = {"patient": patient} | ({"category": "vital-signs"} if type_ == "Observation" else {})
+    exchange = await fhir_get(run, f"{type_}?{urlencode(query)}", bearer)
+    return Probe(exchange, _matches(exchange, type_))
+
+
+def _matches(exchange: Exchange, type_: str) -> int:
+    try:
+        entries = exchange.json_object().get("entry")
+    except ProtocolError:
+        return 0
+    found = (
+        [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+    )
+    resources = [each.get("resource") for each in found]
+    return sum(isinstance(each, dict) and each.get("resourceType") == type_ for each in resources)
+
+
+@act
+async def access(run: Run, launch: Launch | None = None) -> Access:
+    """The token of the launch, or none where the endpoint wants none."""
+    if launch is not None:
+        return Access(launch.token.access_token, launch.token.patient or _patient(run), launch)
+    if run.ehr.auth.kind is AuthKind.SMART:
+        raise NotConfigured("no launch: see `harness ehrs check`")
+    return Access(None, _patient(run))
+
+
+def _patient(run: Run) -> str:
+    if not run.ehr.patients:
+        raise NotConfigured("no patient: name one in `patients`, or ask for launch/patient")
+    return run.ehr.patients[0]
+
+
+@act
+async def patient_read(run: Run, access: Access) -> Exchange:
+    """The patient in context."""
+    return await fhir_get(run, f"Patient/{access.patient}", access.bearer)
+
+
+def protected(run: Run, access: Access | None) -> str:
+    """The path of something that only a token may read."""
+    if run.ehr.auth.kind is not AuthKind.SMART:
+        raise NotApplicable(f"auth.kind is {run.ehr.auth.kind}")
+    known = access.patient if access else next(iter(run.ehr.patients), "example")
+    return f"Patient/{known}"
+
+
+@act
+async def anonymous_read(run: Run, access: Access | None = None) -> Exchange:
+    """A patient, asked for without a token."""
+    return await fhir_get(run, protected(run, access), None)
+
+
+@act
+async def unknown_token_read(run: Run, access: Access | None = None) -> Exchange:
+    """A patient, asked for with a token that was never issued."""
+    return await fhir_get(run, protected(run, access), fresh(run.entropy))
+
+
+def narrowed(run: Run, keep: str, permissions: str) -> Plan:
+    """The first launch with the scopes of one resource type only, and no identity.
+
+    Raises:
+        NotApplicable: the launch has no such scope, or none besides.
+    """
+    what = plan(run)
+    scopes = [Scope.parse(each) for each in what.spec.scopes]
+    kept = [each for each in scopes if each.type == keep and each.permissions & set(permissions)]
+    if not kept or len([each for each in scopes if each.is_resource]) == len(kept) == 1:
+        raise NotApplicable(f"launch {what.spec.name!r} has no {keep} scope beside others")
+    context = [str(each) for each in scopes if not each.is_resource]
+    context = [each for each in context if each not in OFFLINE | IDENTITY]
+    only = [_spelled(each, permissions) for each in kept]
+    return replace(what, spec=replace(what.spec, scopes=(*context, *dict.fromkeys(only))))
+
+
+def _spelled(scope: Scope, permissions: str) -> str:
+    if scope.syntax is Syntax.V1:
+        return f"{scope.level}/{scope.type}.read"
+    return str(scope.only(permissions))
+
+
+async def launch_narrowed(run: Run, discovery: Discovery, what: Plan) -> Launch:
+    """Launch with fewer scopes.
+
+    Raises:
+        NotApplicable: the server granted more than was asked for, so nothing is limited.
+    """
+    launch = await whole_launch(run, discovery, what, Choices(patient=what.login.patient))
+    asked = launch.granted.widened(type(launch.granted).parse(what.spec.scopes))
+    if any(each.is_resource for each in asked):
+        raise NotApplicable("the server grants more resource scopes than a launch asks for")
+    return launch
+
+
+@act
+async def limited_launch(run: Run, discovery: Discovery) -> Launch:
+    """A launch whose only resource scope is the patient's own record."""
+    return await launch_narrowed(run, discovery, narrowed(run, "Patient", "rs"))
+
+
+@act
+async def read_only_launch(run: Run, discovery: Discovery) -> Launch:
+    """A launch whose only resource scope is reading Observations."""
+    return await launch_narrowed(run, discovery, narrowed(run, "Observation", "rs"))
+
+
+@act
+async def limited_search(run: Run, limited_launch: Launch) -> Probe:
+    """Observations, with a token that does not cover them."""
+    token = limited_launch.token.access_token
+    return await probe(run, "Observation", limited_launch.patient, token)
+
+
+@act
+async def limited_read(run: Run, access: Access, limited_launch: Launch) -> Exchange:
+    """One Observation, with a token that does not cover it."""
+    found = await probe(run, "Observation", access.patient, access.bearer)
+    if not found.leaked:
+        raise NotApplicable("the patient has no vital signs to try it with")
+    entry = found.exchange.json_object()["entry"][0]["resource"]
+    token = limited_launch.token.access_token
+    return await fhir_get(run, f"Observation/{entry.get('id')}", token)
+
+
+@act
+async def limited_create(run: Run, read_only_launch: Launch) -> Exchange:
+    """An Observation, written with a token that may only read."""
+    if not run.permits(Permit.WRITE):
+        raise NotPermitted("permit has no write")
+    observation = heart_rate(patient=read_only_launch.patient, value=72, effective=run.clock.now())
+    return await run.scratch.create(observation, bearer=read_only_launch.token.access_token)
+
+
+@act
+async def other_patient(run: Run, discovery: Discovery, launch: Launch) -> str:
+    """The id of a patient that the token of the launch must not reach."""
+    levels = {each.level for each in launch.granted if each.is_resource}
+    if levels != {"patient"}:
+        raise NotApplicable("the token has more than patient-level scopes")
+    if run.ehr.other_patient:
+        return run.ehr.other_patient
+    if run.ehr.other is None:
+        raise NotConfigured("no second patient: fill in [other]")
+    other = (await whole_launch(run, discovery, planned(run, run.ehr.other))).patient
+    if other == launch.patient:
+        raise PrerequisiteFailed("[other] leads to the same patient as the first launch")
+    return other
+
+
+@act
+async def other_patient_read(run: Run, launch: Launch, other_patient: str) -> Exchange:
+    """Another patient's record, with a patient-level token."""
+    return await fhir_get(run, f"Patient/{other_patient}", launch.token.access_token)
+
+
+@act
+async def other_patient_search(run: Run, launch: Launch, other_patient: str) -> Probe:
+    """Another patient's Observations, with a patient-level token."""
+    return await probe(run, "Observation", other_patient, launch.token.access_token)

@@ -1,0 +1,68 @@
+"""Acts of discovery: the SMART configuration, the CapabilityStatement, and where the endpoints are.
+
+SMART App Launch, "Using .well-known":
+https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#using-well-known
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from harness.checks.acting import Run, act
+from harness.config.ehr import AuthKind
+from harness.errors import NotApplicable, PrerequisiteFailed, ProtocolError
+from harness.http.client import SMALL
+from harness.http.exchange import Exchange
+from harness.smart.discovery import Discovery, from_exchanges
+
+WELL_KNOWN = "/.well-known/smart-configuration"
+METADATA_BYTES = 16 * 1024 * 1024
+
+
+@act
+async def well_known(run: Run) -> Exchange:
+    """The SMART configuration, asked for without a token."""
+    if run.ehr.auth.kind is not AuthKind.SMART:
+        raise NotApplicable(f"auth.kind is {run.ehr.auth.kind}: this endpoint has no SMART launch")
+    return await run.http.get(run.ehr.fhir_base + WELL_KNOWN, max_bytes=SMALL)
+
+
+@act
+async def well_known_as_xml(run: Run, configuration: Exchange) -> Exchange:
+    """The SMART configuration, asked for with an Accept header that it has to disregard."""
+    return await run.http.get(
+        configuration.request.url, accept="application/fhir+xml", max_bytes=SMALL
+    )
+
+
+@act
+async def configuration(run: Run, well_known: Exchange) -> Exchange:  # noqa: ARG001 - one shape
+    """The SMART configuration, known to be a JSON object."""
+    try:
+        well_known.json_object()
+    except ProtocolError as error:
+        raise PrerequisiteFailed(f"no SMART configuration: {error}") from None
+    if well_known.status != 200:  # noqa: PLR2004
+        raise PrerequisiteFailed(f"no SMART configuration: status {well_known.status}")
+    return well_known
+
+
+@act
+async def metadata(run: Run) -> Exchange:
+    """The CapabilityStatement, asked for without a token."""
+    return await run.http.get(
+        f"{run.ehr.fhir_base}/metadata", accept="application/fhir+json", max_bytes=METADATA_BYTES
+    )
+
+
+@act
+async def discovery(run: Run, well_known: Exchange, metadata: Exchange) -> Discovery:
+    """Every endpoint, and where it was found: EHR file, base, host root, CapabilityStatement."""
+    root = None
+    if well_known.status != 200:  # noqa: PLR2004
+        parts = urlsplit(run.ehr.fhir_base)
+        root = await run.http.get(f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}", max_bytes=SMALL)
+    found = from_exchanges(run.ehr, well_known, root, metadata)
+    if found.configuration.token_endpoint is None:
+        raise PrerequisiteFailed("no token_endpoint was found, in no place where it may stand")
+    return found

@@ -1,0 +1,84 @@
+"""Acts of identity: the id_token of the launch, judged against the issuer's keys.
+
+OpenID Connect Core 1.0 section 3.1.3.7, and SMART's fhirUser claim.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.launch import Launch
+from harness.errors import NotApplicable, PrerequisiteFailed, ProtocolError
+from harness.http.client import SMALL
+from harness.http.exchange import Exchange
+from harness.smart.client_auth import client_id
+from harness.smart.discovery import Discovery
+from harness.smart.id_token import Finding, IdToken, Part, verify
+
+ASPECTS = {
+    "signature": {Part.ALG, Part.KID, Part.KEY, Part.SIGNATURE},
+    "issuer": {Part.ISS, Part.SUB},
+    "audience": {Part.AUD, Part.AZP},
+    "times": {Part.EXP, Part.IAT, Part.NBF},
+    "nonce": {Part.NONCE},
+}
+_PERSON = re.compile(
+    r"(?:^|/)(Patient|Practitioner|PractitionerRole|RelatedPerson|Person)/[A-Za-z0-9.\-]+$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An id_token with everything that is wrong about it."""
+
+    token: IdToken
+    findings: tuple[Finding, ...]
+    fhir_user_granted: bool
+
+    def problems(self, aspect: str) -> list[str]:
+        """What is wrong about signature, issuer, audience, times or nonce."""
+        return [str(each) for each in self.findings if each.part in ASPECTS[aspect]]
+
+    @property
+    def fhir_user_type(self) -> str | None:
+        """The resource type of fhirUser; None where it names no person."""
+        found = _PERSON.search(str(self.token.claims.get("fhirUser", "")))
+        return found.group(1) if found else None
+
+    @property
+    def fhir_user_outcome(self) -> str:
+        """What fhirUser is instead."""
+        return "another value" if "fhirUser" in self.token.claims else "absent"
+
+
+@act
+async def jwks(run: Run, discovery: Discovery) -> Exchange:
+    """The issuer's published keys."""
+    if discovery.configuration.jwks_uri is None:
+        raise PrerequisiteFailed("the configuration names no jwks_uri")
+    return await run.http.get(discovery.configuration.jwks_uri, max_bytes=SMALL)
+
+
+@act
+async def identity(run: Run, launch: Launch, discovery: Discovery, jwks: Exchange) -> Identity:
+    """The id_token of the launch."""
+    if not launch.was_granted("openid"):
+        raise NotApplicable("openid is not granted")
+    if launch.token.id_token is None:
+        raise PrerequisiteFailed("the token response holds no id_token")
+    try:
+        token = IdToken.parse(launch.token.id_token)
+        keys = jwks.json()
+    except ProtocolError as error:
+        raise PrerequisiteFailed(str(error)) from None
+    findings = verify(
+        token,
+        keys,
+        issuer=discovery.configuration.issuer or "",
+        client_id=client_id(launch.authorization.plan.client, run.secrets),
+        now=launch.exchange.started_at,
+        nonce=launch.authorization.request.nonce,
+    )
+    return Identity(token, findings, launch.was_granted("fhirUser"))

@@ -1,0 +1,54 @@
+"""Acts of token introspection (RFC 7662)."""
+
+from __future__ import annotations
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.launch import Launch, negative
+from harness.errors import NotSupported
+from harness.http.exchange import Exchange
+from harness.smart import grants
+from harness.smart.client_auth import ClientProof, authenticate
+from harness.smart.discovery import Discovery
+from harness.smart.entropy import fresh
+
+
+async def introspected(run: Run, discovery: Discovery, launch: Launch, token: str) -> Exchange:
+    """Ask as the client of the launch."""
+    endpoint = introspection_endpoint(discovery)
+    client = launch.authorization.plan.client
+    audience = str(discovery.configuration.token_endpoint)
+    proof = authenticate(client, run.secrets, audience, run.clock.now(), run.entropy)
+    return await grants.introspect(run.http, endpoint, proof, token=token)
+
+
+def introspection_endpoint(discovery: Discovery) -> str:
+    """The endpoint.
+
+    Raises:
+        NotSupported: the server names none.
+    """
+    if discovery.configuration.introspection_endpoint is None:
+        raise NotSupported("no introspection_endpoint is named")
+    return discovery.configuration.introspection_endpoint
+
+
+@act
+async def introspection(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """What the live access token is worth."""
+    return await introspected(run, discovery, launch, launch.token.access_token)
+
+
+@act
+async def introspection_of_unknown(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """What a token is worth that was never issued."""
+    return await introspected(run, discovery, launch, fresh(run.entropy))
+
+
+@act
+async def anonymous_introspection(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """The live access token, asked about by nobody in particular."""
+    negative(run)
+    endpoint = introspection_endpoint(discovery)
+    return await grants.introspect(
+        run.http, endpoint, ClientProof(), token=launch.token.access_token
+    )
