@@ -1,0 +1,1 @@
+"""Synthetic patients of the reference EHR, the same for the same seed."""

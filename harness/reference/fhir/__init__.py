@@ -1,0 +1,1 @@
+"""The FHIR R4 interface of the reference EHR: store, search, paging, writes, capability."""

@@ -1,0 +1,110 @@
+"""Which format the client wants, and how a resource goes out.
+
+FHIR R4, "content types and encodings": http://hl7.org/fhir/R4/http.html#mime-type. This server
+speaks JSON alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.reference.fhir.json import dumps
+from harness.reference.fhir.outcome import Json, Refused, operation_outcome, refused
+
+FHIR_JSON: Final = "application/fhir+json"
+CHARSET: Final = "; charset=utf-8"
+_ACCEPTABLE: Final = {FHIR_JSON, "application/json", "text/json", "application/*", "*/*"}
+_FORMATS: Final = {"json", "application/json", FHIR_JSON, "text/json"}
+_FHIR_VERSIONS: Final = {"4.0", "4.0.1"}
+_WORTH_COMPRESSING: Final = 1024
+
+
+def require_json(request: Request) -> None:
+    """Checks that the client takes what this server writes.
+
+    Raises:
+        Refused: 406; `_format` counts before Accept.
+    """
+    wanted = request.query_params.get("_format")
+    if wanted is not None:
+        # A + in a URL is a blank, and clients do forget to escape it.
+        if not _is_json(wanted.replace(" ", "+"), _FORMATS):
+            raise _not_acceptable(f"_format={wanted}")
+        return
+    accept = request.headers.get("accept", "*/*")
+    if not any(_is_json(part, _ACCEPTABLE) for part in accept.split(",")):
+        raise _not_acceptable(f"Accept: {accept}")
+
+
+def require_json_body(request: Request) -> None:
+    """Checks that the body claims to be FHIR in JSON.
+
+    Raises:
+        Refused: 415.
+    """
+    came = request.headers.get("content-type", "")
+    if not _is_json(came, {FHIR_JSON, "application/json"}):
+        raise refused(
+            415,
+            "not-supported",
+            f"Content-Type is {came or 'absent'!r}; this server takes {FHIR_JSON} in UTF-8",
+        )
+
+
+def respond(
+    request: Request,
+    resource: Json | bytes | None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Returns the response: compressed if that is welcome, without a body for None."""
+    if resource is None:
+        return Response(status_code=status, headers=dict(headers or {}))
+    body = resource if isinstance(resource, bytes) else dumps(resource)
+    sent = {"Content-Type": FHIR_JSON + CHARSET, "Vary": "Accept, Accept-Encoding"}
+    sent |= headers or {}
+    if len(body) >= _WORTH_COMPRESSING and _takes_gzip(request):
+        body = gzip.compress(body, compresslevel=5, mtime=0)
+        sent["Content-Encoding"] = "gzip"
+    return Response(body, status_code=status, headers=sent)
+
+
+def refusal(request: Request, why: Refused) -> Response:
+    """Returns the response to a refused request: its OperationOutcome."""
+    return respond(request, operation_outcome(why.issues), why.status, why.headers)
+
+
+def http_date(moment: datetime) -> str:
+    """Returns an HTTP-date, such as `Sat, 21 Nov 2026 07:00:00 GMT` (RFC 9110 section 5.6.7)."""
+    return format_datetime(moment, usegmt=True)
+
+
+def _is_json(media_range: str, known: set[str]) -> bool:
+    media_type, *parameters = (part.strip().lower() for part in media_range.split(";"))
+    named = dict(part.partition("=")[::2] for part in parameters)
+    return (
+        media_type in known
+        and named.get("charset", "utf-8").strip('"') in {"utf-8", "utf8"}
+        and named.get("fhirversion", "4.0") in _FHIR_VERSIONS
+        and not (named.get("q") or "1").strip("0.") == ""
+    )
+
+
+def _not_acceptable(wanted: str) -> Refused:
+    return refused(
+        406, "not-supported", f"{wanted} is not served; this server writes {FHIR_JSON} (FHIR 4.0)"
+    )
+
+
+def _takes_gzip(request: Request) -> bool:
+    codings = request.headers.get("accept-encoding", "").lower().split(",")
+    parts = (coding.replace(" ", "").partition(";q=") for coding in codings)
+    return any(name in {"gzip", "*"} and weight.strip("0.") != "" or (name == "gzip" and not q)
+               for name, q, weight in parts)

@@ -1,0 +1,99 @@
+"""Paging over a search as it was when its first page was answered.
+
+FHIR R4, search, "paging": http://hl7.org/fhir/R4/http.html#paging. A cursor is opaque: it names a
+snapshot that the server keeps for a while, and a place in it. So writes that come in between
+neither repeat nor drop an entry.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from harness.reference.fhir.query import Query
+    from harness.reference.fhir.store import Stored
+
+LIFETIME: Final = timedelta(minutes=10)
+MOST_SNAPSHOTS: Final = 2_000
+_CURSOR = re.compile(r"(?P<snapshot>[A-Za-z0-9_-]{22})\.(?P<offset>\d{1,7})", re.ASCII)
+
+
+class CursorExpired(Exception):
+    """The cursor was good once, or never was; the client starts the search again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One search with all that it matched.
+
+    Args:
+        query: what was searched for.
+        matches: all of them, in order.
+        compartment: the patient to whose data the searcher was bound; None if not bound.
+        expires: until when pages are answered, in UTC.
+    """
+
+    query: Query
+    matches: tuple[Stored, ...]
+    compartment: str | None
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a snapshot; `offset` counts matches before it, `size` is the most it holds."""
+
+    snapshot: Snapshot
+    offset: int
+    size: int
+
+    @property
+    def matches(self) -> tuple[Stored, ...]:
+        """What stands on this page."""
+        return self.snapshot.matches[self.offset : self.offset + self.size]
+
+    @property
+    def next_offset(self) -> int | None:
+        """Where the next page begins; None on the last one."""
+        after = self.offset + self.size
+        return after if after < len(self.snapshot.matches) else None
+
+
+class Snapshots:
+    """The snapshots of one instance; the oldest give way when there are too many."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Snapshot] = OrderedDict()
+
+    def keep(self, snapshot: Snapshot) -> str:
+        """Keeps a snapshot; returns its name, 128 random bits."""
+        name = secrets.token_urlsafe(16)
+        self._kept[name] = snapshot
+        while len(self._kept) > MOST_SNAPSHOTS:
+            self._kept.popitem(last=False)
+        return name
+
+    def find(self, cursor: str, now: datetime) -> tuple[str, Page]:
+        """Returns the name of the snapshot and the page that a cursor stands for.
+
+        Raises:
+            CursorExpired: there is no such snapshot any more.
+        """
+        match = _CURSOR.fullmatch(cursor)
+        snapshot = self._kept.get(match["snapshot"]) if match else None
+        if not match or not snapshot:
+            raise CursorExpired(cursor)
+        if snapshot.expires <= now:
+            del self._kept[match["snapshot"]]
+            raise CursorExpired(cursor)
+        return match["snapshot"], Page(snapshot, int(match["offset"]), snapshot.query.count)
+
+
+def cursor(snapshot: str, offset: int) -> str:
+    """Returns the cursor of the page of a snapshot that begins at `offset`."""
+    return f"{snapshot}.{offset}"

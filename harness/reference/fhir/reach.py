@@ -1,0 +1,83 @@
+"""What a request may reach, from what its token may do.
+
+SMART App Launch 2.0, scopes; the refusals follow RFC 6750 section 3.1. A resource of another
+patient is answered as if it did not exist: a 403 would tell that it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from harness.reference.access import Access
+from harness.reference.fhir.outcome import Refused, refused
+from harness.reference.fhir.query import Query, read
+from harness.reference.fhir.store import Stored
+
+WORDS = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}
+
+
+def forbidden(diagnostics: str, *, expression: str | None = None) -> Refused:
+    """Returns the refusal for want of scope."""
+    return refused(
+        403,
+        "forbidden",
+        diagnostics,
+        expression=expression,
+        headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one token reaches in one resource type with one permission.
+
+    Args:
+        resource_type: such as `Observation`.
+        permission: c, r, u, d or s.
+        compartment: the only patient whose data may be seen; None if not bound.
+        constraints: granular scopes as searches, any of which must match; None if there is none.
+    """
+
+    resource_type: str
+    permission: str
+    compartment: str | None
+    constraints: tuple[Query, ...] | None
+
+    @classmethod
+    def of(cls, access: Access, resource_type: str, permission: str, base: str) -> Reach:
+        """Returns the reach of a token.
+
+        Raises:
+            Refused: 403; no scope grants the permission on the type.
+        """
+        if not access.allows(resource_type, permission):
+            raise forbidden(
+                f"no scope of this token permits {WORDS[permission]} on {resource_type}"
+            )
+        compartment = access.compartment_patient(resource_type, permission)
+        granular = access.constraints(resource_type, permission)
+        if granular is None:
+            return cls(resource_type, permission, compartment, None)
+        try:
+            queries = [read(resource_type, list(one.items()), base, strict=True) for one in granular]
+        except Refused as unusable:
+            raise forbidden(
+                f"a granular scope cannot be enforced: {unusable.issues[0].diagnostics}"
+            ) from None
+        return cls(resource_type, permission, compartment, tuple(queries))
+
+    def in_compartment(self, stored: Stored) -> bool:
+        """Whether a resource belongs to the patient of the token, or to nobody."""
+        return self.compartment is None or stored.patient in (None, self.compartment)
+
+    def within_constraints(self, stored: Stored, now: datetime) -> bool:
+        """Whether the granular scopes permit a resource."""
+        return self.constraints is None or any(
+            all(criterion.matches(stored, now) for criterion in query.criteria)
+            for query in self.constraints
+        )
+
+    def covers(self, stored: Stored, now: datetime) -> bool:
+        """Whether a resource may be reached."""
+        return self.in_compartment(stored) and self.within_constraints(stored, now)

@@ -1,0 +1,102 @@
+"""Runs a search over the store: matches, order, and what comes along with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from harness.reference.fhir.dates import Interval
+from harness.reference.fhir.matching import Target, folded, search_values
+from harness.reference.fhir.parameters import PARAMETERS
+from harness.reference.fhir.query import Query
+from harness.reference.fhir.store import Store, Stored
+
+NEWEST_FIRST: Final = {"Observation": ("-date",), "Encounter": ("-date",)}
+"""The order without `_sort`, by type; the other types by `-_lastUpdated`."""
+
+
+def matches(
+    store: Store, query: Query, now: datetime, visible: Callable[[Stored], bool], patient: str | None
+) -> list[Stored]:
+    """Returns what a search finds, in order.
+
+    Args:
+        store: where.
+        query: what.
+        now: the present, for the prefix `ap`.
+        visible: whether the searcher may see a resource.
+        patient: look only at what belongs to this patient (or to nobody), which is faster.
+    """
+    candidates = _candidates(store, query, patient)
+    found = (
+        stored
+        for stored in candidates
+        if visible(stored) and all(one.matches(stored, now) for one in query.criteria)
+    )
+    return ordered(found, query)
+
+
+def ordered(found: Iterable[Stored], query: Query) -> list[Stored]:
+    """Returns resources in the order that a query asks for, ties by id."""
+    in_order = sorted(found, key=lambda stored: stored.id)
+    keys = query.sort or NEWEST_FIRST.get(query.resource_type, ("-_lastUpdated",))
+    for key in reversed(keys):
+        parameter = PARAMETERS[query.resource_type][key.removeprefix("-")]
+        descending = key.startswith("-")
+        valued, empty = [], []
+        for stored in in_order:
+            (valued if search_values(stored, parameter) else empty).append(stored)
+        valued.sort(
+            key=lambda stored: _sort_value(search_values(stored, parameter), descending),  # noqa: B023 - used at once
+            reverse=descending,
+        )
+        in_order = [*valued, *empty]
+    return in_order
+
+
+def included(store: Store, query: Query, page: Iterable[Stored]) -> Iterator[Stored]:
+    """Yields what `_include` and `_revinclude` bring along with a page, each resource once."""
+    seen: set[str] = set()
+    for stored in page:
+        for name in query.includes:
+            parameter = PARAMETERS[query.resource_type][name]
+            for target in search_values(stored, parameter):
+                found = store.current(target.resource_type, target.resource_id)
+                if found and not found.deleted and found.reference not in seen:
+                    seen.add(found.reference)
+                    yield found
+    if query.rev_includes:
+        yield from _provenance_of(store, list(page), seen)
+
+
+def _provenance_of(store: Store, page: list[Stored], seen: set[str]) -> Iterator[Stored]:
+    wanted = {stored.reference for stored in page}
+    target = PARAMETERS["Provenance"]["target"]
+    for patient in dict.fromkeys(stored.patient for stored in page):
+        for provenance in store.all("Provenance", patient):
+            targets: tuple[Target, ...] = search_values(provenance, target)
+            references = {f"{one.resource_type}/{one.resource_id}" for one in targets}
+            if references & wanted and provenance.reference not in seen:
+                seen.add(provenance.reference)
+                yield provenance
+
+
+def _candidates(store: Store, query: Query, patient: str | None) -> list[Stored]:
+    named = query.named_patients()
+    if patient is None and len(named) == 1:
+        # Only what belongs to the one named patient can match.
+        patient = next(iter(named))
+        if patient is None:
+            return []
+    return store.all(query.resource_type, patient)
+
+
+def _sort_value(values: tuple[Any, ...], descending: bool) -> Any:
+    pick = max if descending else min
+    first = values[0]
+    if isinstance(first, Interval):
+        return pick(value.start for value in values)
+    if isinstance(first, str):
+        return pick(folded(value) for value in values)
+    return pick(value.code or "" for value in values)

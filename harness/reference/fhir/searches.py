@@ -1,0 +1,149 @@
+"""Handlers: search by GET and POST, and the pages that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.reference.fhir import faulty
+from harness.reference.fhir.bundle import Searchset, entry, outcome_entry, search_url
+from harness.reference.fhir.context import Context, access_of
+from harness.reference.fhir.formats import respond
+from harness.reference.fhir.outcome import Issue, Refused, refused
+from harness.reference.fhir.paging import LIFETIME, CursorExpired, Page, Snapshot, cursor
+from harness.reference.fhir.query import Query, read
+from harness.reference.fhir.reach import Reach, forbidden
+from harness.reference.fhir.search import included, matches
+from harness.reference.fhir.store import Stored
+
+FORM = "application/x-www-form-urlencoded"
+MOST_PARAMETERS = 200
+MOST_FORM_BYTES = 64 * 1024
+
+
+async def search(context: Context, request: Request, resource_type: str) -> Response:
+    """Answers `GET [base]/[type]?...` and `POST [base]/[type]/_search`."""
+    pairs = _pairs(request.url.query)
+    if request.method == "POST":
+        pairs += await _form(request)
+    reach = Reach.of(access_of(request), resource_type, "s", context.instance.fhir_base)
+    wanted_page = next((value for name, value in pairs if name == "_page"), None)
+    if wanted_page is not None:
+        name, page = _page(context, reach, wanted_page)
+        return _answer(context, request, page, name)
+    query = read(resource_type, pairs, context.instance.fhir_base, strict=_strict(request))
+    query = faulty.query(context.instance.has, query, request.method, reach.compartment)
+    found = find(context, reach, query)
+    snapshot = Snapshot(query, tuple(found), reach.compartment, context.now + LIFETIME)
+    return _answer(context, request, Page(snapshot, 0, query.count), None)
+
+
+def find(context: Context, reach: Reach, query: Query) -> list[Stored]:
+    """Returns what a query finds within a reach, in order.
+
+    Raises:
+        Refused: 403; the query names a patient outside the compartment.
+    """
+    others = query.named_patients() - {reach.compartment}
+    if reach.compartment is not None and others:
+        raise forbidden("this token is bound to one patient, and the search names another")
+    now = context.now
+    found = matches(
+        context.store, query, now, lambda stored: reach.covers(stored, now), reach.compartment
+    )
+    return faulty.matches(context.instance.has, found, now)
+
+
+def _answer(context: Context, request: Request, page: Page, name: str | None) -> Response:
+    """Answers one page; `name` is that of its snapshot, None on a first page."""
+    instance, query = context.instance, page.snapshot.query
+    bundle = Searchset(search_url(instance.fhir_base, query.resource_type, query.used))
+    bundle.total = len(page.snapshot.matches) if query.total or query.count_only else None
+    if name is not None:
+        bundle.self_link = _page_url(context, query, name, page.offset)
+    if not query.count_only:
+        page = faulty.page(instance.has, page)
+        bundle.entries = [entry(one, instance.fhir_base, "match") for one in page.matches]
+        bundle.entries += _along(context, request, query, page)
+        if page.next_offset is not None:
+            name = name or context.snapshots.keep(page.snapshot)
+            bundle.next_link = _page_url(context, query, name, page.next_offset)
+    if query.ignored and not page.offset:
+        bundle.entries.append(outcome_entry(query.ignored))
+    faulty.bundle(instance.has, bundle, page.offset)
+    return respond(request, bundle.as_json(), headers=faulty.search_headers(instance.has))
+
+
+def _along(
+    context: Context, request: Request, query: Query, page: Page
+) -> Iterator[dict[str, object]]:
+    """Yields the entries of included resources that the token may see."""
+    access, base, now = access_of(request), context.instance.fhir_base, context.now
+    withheld: set[str] = set()
+    for stored in included(context.store, query, page.matches):
+        permission = "s" if access.allows(stored.resource_type, "s") else "r"
+        try:
+            reach = Reach.of(access, stored.resource_type, permission, base)
+        except Refused:
+            withheld.add(stored.resource_type)
+            continue
+        if reach.covers(stored, now):
+            yield entry(stored, base, "include")
+    if withheld:
+        issues = [
+            Issue("forbidden", f"no scope of this token permits {kind}; left out", None, "warning")
+            for kind in sorted(withheld)
+        ]
+        yield outcome_entry(issues)
+
+
+def _page(context: Context, reach: Reach, wanted: str) -> tuple[str, Page]:
+    try:
+        name, page = context.snapshots.find(wanted, context.now)
+    except CursorExpired:
+        raise refused(
+            410, "not-found", "this page has expired; start the search again"
+        ) from None
+    snapshot = page.snapshot
+    bound = (snapshot.query.resource_type, snapshot.compartment)
+    if bound != (reach.resource_type, reach.compartment):
+        raise forbidden("this page belongs to a search that another token began")
+    return name, page
+
+
+def _page_url(context: Context, query: Query, name: str, offset: int) -> str:
+    pairs = [("_page", cursor(name, offset))]
+    return search_url(context.instance.fhir_base, query.resource_type, pairs)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict"
+        )
+    except ValueError:
+        raise refused(
+            400,
+            "invalid",
+            f"the parameters are not UTF-8, or more than {MOST_PARAMETERS}",
+        ) from None
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    came = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await request.body()
+    if not body:
+        return []
+    if came != FORM:
+        raise refused(415, "not-supported", f"Content-Type is {came!r}; _search takes {FORM}")
+    if len(body) > MOST_FORM_BYTES:
+        raise refused(413, "too-long", f"the form is longer than {MOST_FORM_BYTES} bytes")
+    return _pairs(body.decode("utf-8", errors="replace"))
+
+
+def _strict(request: Request) -> bool:
+    preferences = request.headers.get("prefer", "").replace(";", ",").split(",")
+    return any(one.strip().lower() == "handling=strict" for one in preferences)

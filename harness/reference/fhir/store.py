@@ -1,0 +1,268 @@
+"""The resources of one instance: shared synthetic data below, its own writes above.
+
+An overlay copies nothing of the data below it, so an isolated instance costs microseconds.
+Resources in the store are shared between instances: nobody may change them in place.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from harness.reference.data.instants import instant
+from harness.reference.data.world import World
+from harness.reference.fhir.compartment import patient_of
+from harness.reference.fhir.json import dumps
+
+Json = dict[str, Any]
+Versions = tuple["Stored", ...]
+"""All versions of one resource, oldest first."""
+
+_TICK = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One version of one resource.
+
+    Args:
+        resource_type: of the resource.
+        id: of the resource.
+        version_id: counts from "1".
+        last_updated: when this version was stored, in UTC.
+        resource: as it is served; for a deletion the last content.
+        patient: id of the patient to whom it belongs; None if it belongs to nobody.
+        deleted: this version is a deletion.
+    """
+
+    resource_type: str
+    id: str
+    version_id: str
+    last_updated: datetime
+    resource: Json
+    patient: str | None
+    deleted: bool = False
+
+    @property
+    def reference(self) -> str:
+        """The relative reference, such as `Observation/1`."""
+        return f"{self.resource_type}/{self.id}"
+
+    @cached_property
+    def body(self) -> bytes:
+        """The resource as JSON."""
+        return dumps(self.resource)
+
+    @cached_property
+    def search_values(self) -> dict[str, tuple[Any, ...]]:
+        """What search has extracted from it so far, by parameter."""
+        return {}
+
+
+class _Shared:
+    """The data below all overlays, wrapped for the store when it is first needed."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._patients: dict[int, Versions] = {}
+        self._records: dict[int, dict[str, dict[str, Versions]]] = {}
+        self.common = _by_type(_versions(history, None) for history in world.shared)
+
+    def patient(self, ordinal: int) -> Versions:
+        if ordinal not in self._patients:
+            history = self.world.patient(ordinal)
+            self._patients[ordinal] = _versions(history, history[0]["id"])
+        return self._patients[ordinal]
+
+    def records(self, ordinal: int) -> dict[str, dict[str, Versions]]:
+        if ordinal not in self._records:
+            owner = self.world.person(ordinal).id
+            histories = self.world.records(ordinal)
+            self._records[ordinal] = _by_type(_versions(one, owner) for one in histories)
+        return self._records[ordinal]
+
+    def versions(self, resource_type: str, resource_id: str) -> Versions:
+        common = self.common.get(resource_type, {}).get(resource_id)
+        ordinal = self.world.ordinal(resource_id)
+        if common or ordinal is None:
+            return common or ()
+        if resource_type == "Patient":
+            known = self.patient(ordinal)
+            return known if known[0].id == resource_id else ()
+        return self.records(ordinal).get(resource_type, {}).get(resource_id, ())
+
+    def ids(self, resource_type: str, patient: str | None) -> Iterator[str]:
+        """Yields ids, of one patient or of all; those that belong to nobody in both cases."""
+        yield from self.common.get(resource_type, {})
+        wanted = self.world.ordinal(patient) if patient else None
+        if patient and wanted is None:
+            return
+        ordinals = [wanted] if wanted else range(1, self.world.patients + 1)
+        for ordinal in ordinals:
+            if resource_type == "Patient":
+                yield self.world.person(ordinal).id
+            elif resource_type not in self.common or resource_type == "Device":
+                yield from self.records(ordinal).get(resource_type, {})
+
+
+class Store:
+    """Reads and writes of one instance. Make one with `seeded`, further ones with `overlay`.
+
+    Args:
+        world: the data below.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._shared = _Shared(world)
+        self._written: dict[tuple[str, str], Versions] = {}
+        self._latest = world.now
+
+    @classmethod
+    def seeded(cls, seed: int, patients: int, now: datetime) -> Store:
+        """Returns a store of synthetic patients.
+
+        Args:
+            seed: equal seeds give equal data.
+            patients: how many; they are made when they are first looked at.
+            now: the present of the data, aware; all of it is older.
+        """
+        return cls(World(seed, patients, now))
+
+    def overlay(self) -> Store:
+        """Returns a store that starts equal to this one and shares no later write with it."""
+        upper = copy(self)
+        upper._written = dict(self._written)
+        return upper
+
+    def patient_ids(self) -> list[str]:
+        """Returns the ids of the synthetic patients, in their order."""
+        world = self._shared.world
+        return [world.person(ordinal).id for ordinal in range(1, world.patients + 1)]
+
+    def patient_name(self, patient_id: str) -> str:
+        """Returns the name of a synthetic patient; raises KeyError if there is no such."""
+        ordinal = self._shared.world.ordinal(patient_id)
+        if ordinal is None:
+            raise KeyError(patient_id)
+        return self._shared.world.person(ordinal).full_name
+
+    def versions(self, resource_type: str, resource_id: str) -> Versions:
+        """Returns all versions, oldest first; empty if there never was such a resource."""
+        written = self._written.get((resource_type, resource_id))
+        return written or self._shared.versions(resource_type, resource_id)
+
+    def current(self, resource_type: str, resource_id: str) -> Stored | None:
+        """Returns the last version, which may be a deletion; None if there never was one."""
+        versions = self.versions(resource_type, resource_id)
+        return versions[-1] if versions else None
+
+    def all(self, resource_type: str, patient: str | None = None) -> list[Stored]:
+        """Returns the current resources of a type.
+
+        Args:
+            resource_type: such as `Observation`.
+            patient: if given, only what belongs to this patient or to nobody.
+        """
+        ids = dict.fromkeys(self._shared.ids(resource_type, patient))
+        for written_type, resource_id in self._written:
+            if written_type == resource_type:
+                ids[resource_id] = None
+        found = (self.current(resource_type, resource_id) for resource_id in ids)
+        return [
+            stored
+            for stored in found
+            if stored and not stored.deleted and patient in (None, stored.patient or patient)
+        ]
+
+    def create(self, resource: Json, now: datetime) -> Stored:
+        """Stores a new resource under an id of the server's own; returns version 1."""
+        return self._append(resource["resourceType"], str(uuid.uuid4()), resource, now)
+
+    def update(self, resource_id: str, resource: Json, now: datetime) -> Stored:
+        """Stores the next version of a resource; returns it."""
+        return self._append(resource["resourceType"], resource_id, resource, now)
+
+    def delete(self, resource_type: str, resource_id: str, now: datetime) -> Stored:
+        """Stores a deletion as the next version; the resource must exist. Returns it."""
+        last = self.versions(resource_type, resource_id)[-1]
+        return self._append(resource_type, resource_id, last.resource, now, deleted=True)
+
+    def put_as_other(self, resource: Json, now: datetime) -> Stored:
+        """Stores what a clinician elsewhere wrote: an update if the id is known, else a create.
+
+        Args:
+            resource: a complete resource; without an id it gets one.
+            now: by the clock of the instance.
+        """
+        resource_id = resource.get("id") or str(uuid.uuid4())
+        return self._append(resource["resourceType"], resource_id, resource, now)
+
+    def overwrite_last(self, replacement: Stored) -> None:
+        """Puts another content in the place of the last version; faults need it."""
+        key = (replacement.resource_type, replacement.id)
+        self._written[key] = (*self.versions(*key)[:-1], replacement)
+
+    def _append(
+        self,
+        resource_type: str,
+        resource_id: str,
+        resource: Json,
+        now: datetime,
+        *,
+        deleted: bool = False,
+    ) -> Stored:
+        earlier = self.versions(resource_type, resource_id)
+        version_id = str(int(earlier[-1].version_id) + 1) if earlier else "1"
+        stamp = self._stamp(now)
+        meta = {
+            **resource.get("meta", {}),
+            "versionId": version_id,
+            "lastUpdated": instant(stamp),
+        }
+        rest = {
+            name: value
+            for name, value in resource.items()
+            if name not in {"resourceType", "id", "meta"}
+        }
+        content = {"resourceType": resource_type, "id": resource_id, "meta": meta, **rest}
+        patient = patient_of(content, self._owner)
+        stored = Stored(resource_type, resource_id, version_id, stamp, content, patient, deleted)
+        self._written[resource_type, resource_id] = (*earlier, stored)
+        return stored
+
+    def _owner(self, reference: str) -> str | None:
+        resource_type, _, resource_id = reference.partition("/")
+        target = self.current(resource_type, resource_id)
+        return target.patient if target else None
+
+    def _stamp(self, now: datetime) -> datetime:
+        """Returns `now` to the millisecond, but always later than every stamp before."""
+        rounded = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        self._latest = max(rounded, self._latest + _TICK)
+        return self._latest
+
+
+def _versions(history: Iterable[Json], patient: str | None) -> Versions:
+    return tuple(
+        Stored(
+            resource_type=resource["resourceType"],
+            id=resource["id"],
+            version_id=resource["meta"]["versionId"],
+            last_updated=datetime.fromisoformat(resource["meta"]["lastUpdated"]),
+            resource=resource,
+            patient=patient,
+        )
+        for resource in history
+    )
+
+
+def _by_type(histories: Iterable[Versions]) -> dict[str, dict[str, Versions]]:
+    types: dict[str, dict[str, Versions]] = {}
+    for versions in histories:
+        types.setdefault(versions[0].resource_type, {})[versions[0].id] = versions
+    return types
