@@ -157,7 +157,8 @@ def _module(name: str) -> Any:
 
 
 def _complain(line: str, status: int) -> int:
-    print(f"harness: {line}" if not line.startswith("harness") else line, file=sys.stderr)
+    sys.stderr.write(line if line.startswith("harness") else f"harness: {line}")
+    sys.stderr.write("\n")
     return int(status)
 
 

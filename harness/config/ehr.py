@@ -14,6 +14,9 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
+EMBEDDED = "reference"
+"""The EHR file of the reference EHR that a run starts itself, with secrets of its own."""
+
 
 class AuthKind(StrEnum):
     """How the FHIR API is protected."""

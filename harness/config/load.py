@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.config import document, paths
-from harness.config.ehr import EhrFile, LaunchKind, LaunchSpec
+from harness.config.ehr import AuthSpec, EhrFile, LaunchKind, LaunchSpec
 from harness.config.schema import violations
 from harness.config.semantics import ehr_violations
 from harness.config.structure import build
@@ -47,6 +49,19 @@ def ehr_from(table: Mapping[str, Any], path: Path) -> EhrFile:
     if meant:
         raise ConfigError(document.lines(where, meant))
     return ehr
+
+
+def ehr_at(fhir_base: str) -> EhrFile:
+    """An endpoint without a file, as `--ehr-url` alone asks for: no clients, no permissions.
+
+    Raises:
+        ConfigError: not an absolute URL, http off loopback, or not R4.
+    """
+    nameless = EhrFile(name="url", title=fhir_base, fhir_base=fhir_base, auth=AuthSpec())
+    moved = with_base(nameless, fhir_base)
+    host = urlsplit(moved.fhir_base).hostname or ""
+    slug = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")[:63].rstrip("-")
+    return replace(moved, name=slug or "url", title=moved.fhir_base)
 
 
 def with_base(ehr: EhrFile, fhir_base: str) -> EhrFile:

@@ -89,15 +89,15 @@ class Secrets:
         """
         return self._value(value) if isinstance(value, SecretRef) else value
 
-    def missing(self, refs: Iterable[tuple[str, SecretRef]]) -> list[str]:
-        """One line per reference that cannot be resolved: its key path, and why."""
-        lines = []
+    def missing(self, refs: Iterable[tuple[str, SecretRef]]) -> list[tuple[str, str]]:
+        """Key path and reason of each reference that cannot be resolved."""
+        found = []
         for path, ref in refs:
             try:
                 self._value(ref)
             except ConfigError as error:
-                lines.append(f"{path}: {error}")
-        return lines
+                found.append((path, str(error)))
+        return found
 
     @property
     def resolved(self) -> tuple[str, ...]:

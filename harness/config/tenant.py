@@ -162,7 +162,11 @@ def tenant_from(table: Mapping[str, Any], path: Path) -> Tenant:
     wrong = list(_violations(table, ehr))
     if wrong:
         raise ConfigError(document.lines(where, wrong))
-    return _built(table, path, ehr)
+    tenant = _built(table, path, ehr)
+    wrong = list(_exposed(tenant))
+    if wrong:
+        raise ConfigError(document.lines(where, wrong))
+    return tenant
 
 
 def _ehr(table: Mapping[str, Any], path: Path, where: str) -> EhrFile:
@@ -195,6 +199,14 @@ def _violations(table: Mapping[str, Any], ehr: EhrFile) -> Iterator[Violation]:
         yield meaning("vault", "missing; refresh tokens are kept in it, encrypted")
     if (store := table.get("store", "")).startswith(("postgres:", "postgresql:")) and "@" in store:
         yield meaning("store", "expected no credentials in the URL; use a reference such as env:X")
+
+
+def _exposed(tenant: Tenant) -> Iterator[Violation]:
+    """Reports are shown around and uploaded; what is private must not lie among them."""
+    reports = paths.reports_dir().resolve()
+    for key, path in (("store", tenant.store), ("vault.path", tenant.vault.path)):
+        if isinstance(path, Path) and path.resolve().is_relative_to(reports):
+            yield meaning(key, f"expected a place outside {reports}; it holds private data")
 
 
 def _patients(patients: Mapping[str, Any]) -> Iterator[Violation]:
