@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -97,6 +98,12 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close connections."""
         await self._transport.aclose()
+
+    def with_limiter(self, limiter: HostLimiters) -> HttpClient:
+        """A client that shares everything with this one but its pace."""
+        sibling = copy(self)
+        sibling.limiter = limiter
+        return sibling
 
     async def send(
         self,
@@ -263,11 +270,15 @@ class _Sending:
             wait=lambda _: self.next.wait if self.next else 0.0,
             sleep=clock.sleep,
         )
+        # A replay finds its answers by the act.
+        before = current_act.set(self.act)
         try:
             exchange: Exchange = await attempts(self._once, transport, evidence, clock)
         except NoAnswerError as error:
             where = f"{self.request.method} {host_of(self.request.url)}"
             raise EhrUnreachable(f"{where}: {error.reason}", hint=error.hint) from None
+        finally:
+            current_act.reset(before)
         return exchange
 
     async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:

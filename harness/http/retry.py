@@ -22,7 +22,7 @@ FLOOR = 0.1
 """Seconds waited at least, also where an EHR says `Retry-After: 0`."""
 
 _TRANSIENT = frozenset({502, 503, 504})
-_SECONDS = re.compile(r"\d{1,12}(?:\.\d*)?|\.\d+")
+_SECONDS = re.compile(r"\d{1,15}(?:\.\d*)?|\.\d+")
 _MS_BEFORE_NEXT = re.compile(rb'_msBeforeNext\\*"\s*:\s*(\d{1,12})')
 _THROTTLE_WORDS = re.compile(rb"throttl|rate.?limit|over rate|too many requests", re.IGNORECASE)
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12
