@@ -13,7 +13,8 @@ from harness.checks.acts.backend import BackendGrant
 def test_assertion_yields_an_access_token(backend_token: Exchange) -> None:
     """A valid request SHALL yield an access token with its type, lifetime and scope."""
     answer = expect(backend_token).status(200, 201).member("access_token", str)
-    answer.member("token_type", str).member("expires_in", int).member("scope", str)
+    answer.member("token_type", matches=r"(?i)^bearer$")
+    answer.member("expires_in", int).member("scope", str)
 
 
 @verifies("smart/backend/scope")

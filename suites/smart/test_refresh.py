@@ -12,7 +12,8 @@ from harness.checks.acts.refresh import Refreshed
 @verifies("smart/refresh/access-token")
 def test_refresh_yields_an_access_token(refresh_exchange: Exchange) -> None:
     """A refresh SHALL answer with a new access token."""
-    expect(refresh_exchange).status(200).member("access_token", str)
+    answer = expect(refresh_exchange).status(200).member("access_token", str)
+    answer.member("token_type", matches=r"(?i)^bearer$")
 
 
 @verifies("smart/refresh/expires-in")

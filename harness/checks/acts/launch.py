@@ -20,7 +20,7 @@ from harness.errors import (
 from harness.http.exchange import Exchange
 from harness.smart import grants
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
-from harness.smart.client_auth import authenticate, client_id
+from harness.smart.client_auth import ClientProof, authenticate, client_id
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
 from harness.smart.scopes import Scope, ScopeSet
@@ -227,6 +227,7 @@ async def exchanged(
     *,
     verifier: str | None = "",
     redirect_uri: str | None = None,
+    proof: ClientProof | None = None,
 ) -> Exchange:
     """Exchange the code; `verifier=None` leaves it out, the default sends the right one."""
     if authorization.code is None:
@@ -234,11 +235,11 @@ async def exchanged(
     endpoint = str(discovery.configuration.token_endpoint)
     client, request = authorization.plan.client, authorization.request
     right = request.pkce.verifier if request.pkce else None
-    proof = authenticate(client, run.secrets, endpoint, run.clock.now(), run.entropy)
+    now = run.clock.now()
     return await grants.exchange_code(
         run.http,
         endpoint,
-        proof,
+        proof or authenticate(client, run.secrets, endpoint, now, run.entropy),
         code=authorization.code,
         redirect_uri=redirect_uri or request.redirect_uri,
         verifier=right if verifier == "" else verifier,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import negative, plan
-from harness.config.ehr import ClientAuth, OAuthClient
+from harness.checks.acts.launch import authorized, exchanged, negative, plan, planned
+from harness.config.ehr import ClientAuth, LaunchKind
 from harness.errors import NotConfigured
 from harness.http.exchange import Exchange
 from harness.smart import grants
@@ -18,16 +16,15 @@ from harness.smart.grants import token_request
 SECRETS = (ClientAuth.SECRET_BASIC, ClientAuth.SECRET_POST)
 
 
-async def send_unknown_code(
-    run: Run, discovery: Discovery, client: OAuthClient, proof: ClientProof | None = None
-) -> Exchange:
-    """A token request with a code that was never issued."""
-    endpoint = str(discovery.configuration.token_endpoint)
-    now = run.clock.now()
+@act
+async def unknown_code(run: Run, discovery: Discovery) -> Exchange:
+    """A code that was never issued."""
+    negative(run)
+    client, endpoint = plan(run).client, str(discovery.configuration.token_endpoint)
     return await grants.exchange_code(
         run.http,
         endpoint,
-        proof or authenticate(client, run.secrets, endpoint, now, run.entropy),
+        authenticate(client, run.secrets, endpoint, run.clock.now(), run.entropy),
         code=fresh(run.entropy),
         redirect_uri=str(client.redirect_uri),
         verifier=fresh(run.entropy),
@@ -35,31 +32,28 @@ async def send_unknown_code(
 
 
 @act
-async def unknown_code(run: Run, discovery: Discovery) -> Exchange:
-    """A code that was never issued."""
-    negative(run)
-    return await send_unknown_code(run, discovery, plan(run).client)
-
-
-@act
 async def unknown_client(run: Run, discovery: Discovery) -> Exchange:
-    """A client that was never registered."""
+    """A good code, brought by a client that was never registered."""
     negative(run)
-    client = replace(plan(run).client, id=fresh(run.entropy), auth=ClientAuth.NONE)
-    return await send_unknown_code(run, discovery, client)
+    done = await authorized(run, discovery, plan(run))
+    nobody = ClientProof(fields=(("client_id", fresh(run.entropy)),))
+    return await exchanged(run, discovery, done, proof=nobody)
 
 
 @act
 async def wrong_secret(run: Run, discovery: Discovery) -> Exchange:
-    """A confidential client with a wrong secret; the code is unknown too, so nothing is lost."""
+    """A good code, brought by its client with a wrong secret."""
     negative(run)
-    client = next((each for each in run.ehr.clients if each.auth in SECRETS), None)
-    if client is None:
-        raise NotConfigured("no client with a secret")
-    name, secret = client_id(client, run.secrets), fresh(run.entropy)
-    post = ClientProof(fields=(("client_id", name), ("client_secret", secret)))
-    proof = post if client.auth is ClientAuth.SECRET_POST else basic(name, secret)
-    return await send_unknown_code(run, discovery, client, proof)
+    secret = fresh(run.entropy)
+    for each in run.ehr.launches:
+        client = run.ehr.client(each.client)
+        if each.kind is LaunchKind.STANDALONE and client and client.auth in SECRETS:
+            done = await authorized(run, discovery, planned(run, each))
+            name = client_id(client, run.secrets)
+            post = ClientProof(fields=(("client_id", name), ("client_secret", secret)))
+            proof = post if client.auth is ClientAuth.SECRET_POST else basic(name, secret)
+            return await exchanged(run, discovery, done, proof=proof)
+    raise NotConfigured("no standalone launch by a client with a secret")
 
 
 @act

@@ -1,0 +1,392 @@
+"""Acts of search: the forms that US Core requires of Observation, each carried to its last page.
+
+Recall is judged by comparing searches with each other: what one search shows, another one that has
+to find it too must not drop. http://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.access import Access, fhir_get
+from harness.errors import NotConfigured, NotConformant, NotSupported, PrerequisiteFailed
+from harness.fhir import bundle
+from harness.fhir.capability import Capability
+from harness.fhir.client import FhirClient
+from harness.fhir.dates import Interval, parse
+from harness.fhir.search import Search, search_all
+from harness.http.exchange import Exchange
+
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+VITAL_SIGNS = "vital-signs"
+FOREIGN_SYSTEM = "http://example.org/another-code-system"
+MAX_PAGES = 200
+PAGES_WANTED = 4
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search carried to its last page.
+
+    Attributes:
+        parameters: as asked.
+        pages: every page, in order.
+        matches: the resources that match, in order, without includes and outcomes.
+        ended: "complete", or why there was no further page.
+    """
+
+    parameters: tuple[tuple[str, str], ...]
+    pages: tuple[Exchange, ...]
+    matches: tuple[Resource, ...]
+    ended: str
+
+    def parameter(self, name: str) -> str | None:
+        """The value that was asked for."""
+        return dict(self.parameters).get(name)
+
+    @property
+    def where(self) -> str:
+        """The request, as messages name it."""
+        return self.pages[0].where
+
+    @property
+    def code(self) -> str:
+        """The code that was asked for, without its system."""
+        return str(self.parameter("code")).rpartition("|")[2]
+
+    @property
+    def wanted(self) -> str:
+        """The id that was asked for."""
+        return str(self.parameter("_id"))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the matches, in order, duplicates included."""
+        return tuple(str(each.get("id")) for each in self.matches)
+
+    @property
+    def total(self) -> int | None:
+        """Bundle.total of the first page, where it is a number."""
+        value = self.pages[0].json_object().get("total")
+        return value if isinstance(value, int) else None
+
+    @property
+    def self_link(self) -> str | None:
+        """The self link of the first page."""
+        return bundle.self_link(self.pages[0].json_object())
+
+    @property
+    def entries_without_full_url(self) -> int:
+        """How many entries with a resource lack a fullUrl that names it."""
+        entries = [each for page in self.pages for each in bundle.entries(page.json_object())]
+        named = [each for each in entries if each.get("resource", {}).get("id")]
+        return sum(not _names(each) for each in named)
+
+    def of_code(self, code: str) -> tuple[str, ...]:
+        """Ids of the matches that carry a code."""
+        return tuple(str(each.get("id")) for each in self.matches if code in codes(each))
+
+    def of_category(self, category: str) -> tuple[str, ...]:
+        """Ids of the matches in an observation category."""
+        return tuple(str(e.get("id")) for e in self.matches if category in categories(e))
+
+    def expect_precise(self) -> None:
+        """Every match is what was asked for.
+
+        Raises:
+            NotConformant: one is of another patient, category or code.
+        """
+        for each in self.matches:
+            self._expect(self._fits(each), self._asked(), f"{named(each)} is something else")
+
+    def expect_only(self, id_: str) -> None:
+        """Exactly one match, with this id."""
+        self._expect(self.ids == (id_,), f"{id_} and nothing else", _listed(self.ids))
+
+    def expect_all(self, ids: Iterable[str], *, seen_in: str) -> None:
+        """Every one of these ids is among the matches."""
+        missing = sorted(set(ids) - set(self.ids))
+        self._expect(
+            not missing, f"also what {seen_in} has shown", f"missing: {_listed(missing)}"
+        )
+
+    def expect_none_of(self, ids: Iterable[str], *, because: str) -> None:
+        """None of these ids is among the matches."""
+        extra = sorted(set(ids) & set(self.ids))
+        self._expect(not extra, f"not what is excluded: {because}", f"extra: {_listed(extra)}")
+
+    def expect_same(self, other: Found, *, seen_in: str) -> None:
+        """The same matches as another search, in any order."""
+        self.expect_all(other.ids, seen_in=seen_in)
+        extra = sorted(set(self.ids) - set(other.ids))
+        self._expect(not extra, f"no more than {seen_in} has shown", f"extra: {_listed(extra)}")
+
+    def expect_no_duplicates(self) -> None:
+        """No match comes twice."""
+        twice = [each for each, times in Counter(self.ids).items() if times > 1]
+        self._expect(not twice, "each match once", f"more than once: {_listed(twice)}")
+
+    def _expect(self, condition: object, expected: str, actual: str) -> None:
+        if not condition:
+            raise NotConformant(expected, actual, self.where)
+
+    def _asked(self) -> str:
+        names = ("patient", "category", "code")
+        return "only " + ", ".join(f"{n}={v}" for n, v in self.parameters if n in names)
+
+    def _fits(self, resource: Resource) -> bool:
+        if resource.get("resourceType") != "Observation":
+            return False
+        patient, category = self.parameter("patient"), self.parameter("category")
+        subject = str((resource.get("subject") or {}).get("reference", "")).rpartition("/")[2]
+        if patient and subject != patient.rpartition("/")[2]:
+            return False
+        if category and category.rpartition("|")[2] not in categories(resource):
+            return False
+        return not self.parameter("code") or self.code in codes(resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A search with a time, and what it has to find or must not find.
+
+    What lies across the boundary is in neither: servers may differ there.
+    """
+
+    found: Found
+    certain: tuple[str, ...]
+    excluded: tuple[str, ...]
+
+
+def categories(resource: Resource) -> set[str]:
+    """The category codes of an Observation."""
+    return {c for each in _objects(resource.get("category")) for c in _codes(each)}
+
+
+def codes(resource: Resource) -> set[str]:
+    """The codes of an Observation, without systems."""
+    return set(_codes(resource.get("code") or {}))
+
+
+def named(resource: Resource) -> str:
+    """Type and id of a resource."""
+    return f"{resource.get('resourceType')}/{resource.get('id')}"
+
+
+def _objects(value: object) -> list[Resource]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _codes(concept: Resource) -> list[str]:
+    return [str(each.get("code")) for each in _objects(concept.get("coding"))]
+
+
+def _listed(ids: Iterable[str]) -> str:
+    ids = list(ids)
+    return f"{', '.join(ids[:3]) or 'nothing'}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"  # noqa: PLR2004
+
+
+def _names(entry: Resource) -> bool:
+    url, resource = str(entry.get("fullUrl", "")), entry["resource"]
+    if url.startswith("urn:"):
+        return True
+    ending = f"{resource.get('resourceType')}/{resource.get('id')}"
+    return bool(urlsplit(url).netloc) and url.split("/_history/")[0].endswith(ending)
+
+
+async def find(
+    run: Run, access: Access, type_: str, *parameters: tuple[str, str], post: bool = False
+) -> Found:
+    """Carry a search to its last page.
+
+    Raises:
+        NotConformant: never; a page that cannot be read ends the search and says so in `ended`.
+    """
+    client = FhirClient(run.http, run.ehr.fhir_base, access.bearer)
+    paged = await search_all(client, Search(type_, parameters), post=post, max_pages=MAX_PAGES)
+    return Found(parameters, paged.exchanges, paged.matches, paged.ended)
+
+
+def usable(found: Found, what: str) -> Found:
+    """The search, known to have matches.
+
+    Raises:
+        NotConfigured: the patient has none, so that nothing can be judged.
+    """
+    if not found.matches:
+        raise NotConfigured(f"the patient has no {what}: name one that has, in `patients`")
+    return found
+
+
+@act
+async def capability(run: Run, metadata: Exchange) -> Capability:
+    """The CapabilityStatement, known to be one."""
+    del run
+    try:
+        return Capability.parse(metadata)
+    except ValueError as error:
+        raise PrerequisiteFailed(str(error)) from None
+
+
+@act
+async def patient_search(run: Run, access: Access) -> Found:
+    """The patient in context, by _id."""
+    return await find(run, access, "Patient", ("_id", access.patient))
+
+
+@act
+async def vital_signs(run: Run, access: Access) -> Found:
+    """Every vital sign of the patient."""
+    asked = ("patient", access.patient), ("category", f"{CATEGORY}|{VITAL_SIGNS}")
+    return usable(await find(run, access, "Observation", *asked), "vital signs")
+
+
+def commonest(found: Found) -> str:
+    """The commonest code of a search, as `system|code`."""
+    tokens = Counter(
+        f"{coding.get('system', '')}|{coding['code']}"
+        for each in found.matches
+        for coding in _objects((each.get("code") or {}).get("coding"))[:1]
+        if coding.get("code")
+    )
+    if not tokens:
+        raise PrerequisiteFailed("no vital sign carries a code")
+    return tokens.most_common(1)[0][0]
+
+
+@act
+async def by_code(run: Run, access: Access, vital_signs: Found) -> Found:
+    """The commonest kind of vital sign, by patient and code."""
+    asked = ("patient", access.patient), ("code", commonest(vital_signs))
+    return await find(run, access, "Observation", *asked)
+
+
+@act
+async def by_patient_reference(run: Run, access: Access, by_code: Found) -> Found:
+    """The same, with the patient given as a reference."""
+    asked = ("patient", f"Patient/{access.patient}"), ("code", str(by_code.parameter("code")))
+    return await find(run, access, "Observation", *asked)
+
+
+@act
+async def by_post(run: Run, access: Access, by_code: Found) -> Found:
+    """The same, by POST."""
+    return await find(run, access, "Observation", *by_code.parameters, post=True)
+
+
+@act
+async def paged(run: Run, access: Access, by_code: Found) -> Found:
+    """The same, in about four pages."""
+    count = max(1, len(by_code.matches) // PAGES_WANTED)
+    asked = *by_code.parameters, ("_count", str(count))
+    return await find(run, access, "Observation", *asked)
+
+
+@act
+async def by_foreign_system(run: Run, access: Access, by_code: Found) -> Exchange:
+    """The same code, in a code system that it does not belong to."""
+    query = f"patient={access.patient}&code={FOREIGN_SYSTEM}%7C{by_code.code}"
+    exchange = await fhir_get(run, f"Observation?{query}", access.bearer)
+    if exchange.status != 200:  # noqa: PLR2004
+        raise NotSupported(f"the search was refused with status {exchange.status}")
+    return exchange
+
+
+@act
+async def by_date(run: Run, access: Access, vital_signs: Found) -> dict[str, Dated]:
+    """The vital signs before and after the middle one, with each comparator."""
+    times = {
+        str(each.get("id")): interval
+        for each in vital_signs.matches
+        if (interval := effective(each)) is not None
+    }
+    if not times:
+        raise NotConfigured("no vital sign of the patient has an effectiveDateTime")
+    middle = sorted(times.items(), key=lambda item: item[1].low)[len(times) // 2][0]
+    text = next(e["effectiveDateTime"] for e in vital_signs.matches if e.get("id") == middle)
+    return {
+        each: await _dated(run, access, vital_signs, ("date", each, text), times)
+        for each in ("gt", "ge", "lt", "le")
+    }
+
+
+@act
+async def by_last_updated(
+    run: Run, access: Access, capability: Capability, vital_signs: Found
+) -> Dated:
+    """The vital signs that were changed at or after the time of the middle one."""
+    if "_lastupdated" not in {each.lower() for each in capability.search_params("Observation")}:
+        raise NotSupported("_lastUpdated is not declared for Observation")
+    times = {
+        str(each.get("id")): interval
+        for each in vital_signs.matches
+        if (interval := _instant((each.get("meta") or {}).get("lastUpdated"))) is not None
+    }
+    if not times:
+        raise NotConfigured("no vital sign of the patient has meta.lastUpdated")
+    middle = sorted(times.items(), key=lambda item: item[1].low)[len(times) // 2][0]
+    text = next(e["meta"]["lastUpdated"] for e in vital_signs.matches if e.get("id") == middle)
+    return await _dated(run, access, vital_signs, ("_lastUpdated", "ge", text), times)
+
+
+async def _dated(
+    run: Run,
+    access: Access,
+    within: Found,
+    asked: tuple[str, str, str],
+    times: dict[str, Interval],
+) -> Dated:
+    name, comparator, text = asked
+    found = await find(
+        run, access, "Observation", *within.parameters, (name, f"{comparator}{text}")
+    )
+    boundary = parse(text)
+    certain = tuple(i for i, time in times.items() if surely(comparator, time, boundary))
+    opposite = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt"}[comparator]
+    excluded = tuple(i for i, time in times.items() if surely(opposite, time, boundary))
+    return Dated(found, certain, excluded)
+
+
+def surely(comparator: str, time: Interval, boundary: Interval) -> bool:
+    """Whether a time meets a comparator beyond doubt (http://hl7.org/fhir/R4/search.html#date)."""
+    match comparator:
+        case "gt":
+            return time.low >= boundary.high
+        case "lt":
+            return time.high <= boundary.low
+        case "ge":
+            return time.low >= boundary.low
+        case _:
+            return time.high <= boundary.high
+
+
+def effective(resource: Resource) -> Interval | None:
+    """The effectiveDateTime of an Observation."""
+    return _instant(resource.get("effectiveDateTime"))
+
+
+def _instant(value: object) -> Interval | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse(value)
+    except ValueError:
+        return None
+
+
+@act
+async def observation_read(run: Run, access: Access, vital_signs: Found) -> Exchange:
+    """One of the vital signs, by its id."""
+    return await fhir_get(run, f"Observation/{vital_signs.ids[0]}", access.bearer)
+
+
+@act
+async def unknown_read(run: Run, access: Access) -> Exchange:
+    """An Observation that does not exist."""
+    return await fhir_get(run, "Observation/does-not-exist-0000", access.bearer)

@@ -1,0 +1,93 @@
+"""Acts of throttling: a batch pull that is faster than the EHR permits, and then slows down.
+
+Only where `load` is permitted; bounded in requests and in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anyio
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.access import Access
+from harness.config.ehr import Limits, Permit
+from harness.errors import NotPermitted
+from harness.http.client import FHIR_JSON
+from harness.http.evidence import current_act
+from harness.http.exchange import Exchange
+from harness.http.limiter import HostLimiters
+from harness.http.origin import host_of
+
+REQUESTS = 240
+CONCURRENCY = 12
+OPENING_RATE = 400.0
+"""Requests per second that the pull opens with; the limiter slows down from there."""
+
+LONGEST = 60.0
+"""Seconds after which the pull is given up; what is missing then counts as missing."""
+
+OK = 200
+REFUSED = (429, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPull:
+    """What came of the pull.
+
+    Attributes:
+        asked: how many answers were wanted.
+        refusals: attempts answered with 429 or 503.
+        odd: other statuses than 200, 429 and 503, and empty answers; one line each.
+        missing: how many answers never came.
+    """
+
+    asked: int
+    refusals: tuple[Exchange, ...]
+    odd: tuple[str, ...]
+    missing: int
+
+    @property
+    def no_refusal(self) -> str:
+        """Why there is nothing to judge."""
+        return f"{self.asked} requests in a row were not refused"
+
+
+@act(last=True)
+async def batch_pull(run: Run, access: Access) -> BatchPull:
+    """Read the same record many times, as fast as a careless client would."""
+    if not run.permits(Permit.LOAD):
+        raise NotPermitted("permit has no load")
+    limits = Limits(concurrency=CONCURRENCY, burst=CONCURRENCY, max_retry_after=10)
+    opening = {host_of(run.ehr.fhir_base): OPENING_RATE}
+    http = run.http.with_limiter(HostLimiters(limits, run.clock, remembered=opening))
+    url = f"{run.ehr.fhir_base}/Patient?_id={access.patient}"
+    answers: list[Exchange] = []
+
+    async def pull(requests: int) -> None:
+        for _ in range(requests):
+            answers.append(await http.get(url, accept=FHIR_JSON, bearer=access.bearer))
+
+    with anyio.move_on_after(LONGEST):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(CONCURRENCY):
+                tasks.start_soon(pull, REQUESTS // CONCURRENCY)
+    attempts = run.http.evidence.of(current_act.get())
+    refusals = tuple(each for each in attempts if each.status in REFUSED)
+    return BatchPull(
+        asked=REQUESTS,
+        refusals=refusals,
+        odd=tuple(dict.fromkeys(odd for each in attempts if (odd := oddity(each, answers[0])))),
+        missing=REQUESTS - sum(each.status == OK for each in answers),
+    )
+
+
+def oddity(attempt: Exchange, first: Exchange) -> str | None:
+    """What is wrong with an answer that is neither the result nor a refusal."""
+    if attempt.status in REFUSED:
+        return None
+    if attempt.status != OK:
+        return f"status {attempt.status}"
+    if len(attempt.body) * 2 < len(first.body):
+        return "status 200 with less than the result"
+    return None
