@@ -33,6 +33,20 @@ class Throttle:
     refused: int = 0
     _arrival: float = -math.inf
 
+    @classmethod
+    def checked(cls, rate: float | None, burst: int | None, retry_after: str) -> Throttle:
+        """A throttle from what a person or a control request gives.
+
+        Raises:
+            ValueError: a number is not positive, or the kind of Retry-After is not known.
+            TypeError: a number is none.
+        """
+        if rate is not None and not 0 < rate < math.inf:
+            raise ValueError("rate must be a positive number of requests per second")
+        if burst is not None and (burst != int(burst) or burst < 1):
+            raise ValueError("burst must be a positive whole number")
+        return cls(rate, int(burst or 1), RetryAfter(retry_after))
+
     def admit(self, monotonic: float) -> float | None:
         """None where the request is admitted, else the seconds after which it would be."""
         if self.rate is None:

@@ -1,0 +1,155 @@
+"""The public listener: all instances of the process, each below its own path prefix."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harness.reference.clients import Client
+from harness.reference.fhir.routes import routes as fhir_routes
+from harness.reference.fhir.store import Store
+from harness.reference.gate import FhirGate, refused_for_load
+from harness.reference.instance import Instance
+from harness.reference.oauth import routes as oauth_routes
+from harness.reference.oauth.id_token import IssuerKey
+from harness.reference.people import Person
+from harness.reference.throttle import Throttle
+
+log = logging.getLogger("harness.reference")
+
+DEFAULT = "default"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_EXPOSED = ("Content-Location", "ETag", "Last-Modified", "Location", "Retry-After", "X-Request-Id")
+_FHIR = "/r4"
+_CONFIGURATION = "/r4/.well-known/smart-configuration"
+
+
+class InstanceApp:
+    """One EHR as an ASGI application; paths are relative to its issuer."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self._gate = FhirGate(Router(fhir_routes(instance), redirect_slashes=False), instance)
+        self._oauth = Router(oauth_routes.routes(instance), redirect_slashes=False)
+        self._machines = CORSMiddleware(
+            self._dispatch,
+            allow_origins=["*"],
+            allow_methods=_METHODS,
+            allow_headers=["*"],
+            expose_headers=_EXPOSED,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers and counts one request."""
+        status = 500
+
+        async def counting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        app = self._oauth if scope["path"] in oauth_routes.PAGES else self._machines
+        try:
+            await app(scope, receive, counting)
+        finally:
+            self._count(scope, status)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._responsible(scope)(scope, receive, send)
+
+    def _responsible(self, scope: Scope) -> ASGIApp:
+        path: str = scope["path"]
+        instance = self.instance
+        if path == _CONFIGURATION:
+            if instance.has("configuration-needs-token"):
+                return self._gate.admit(scope) or self._oauth
+            return self._oauth
+        if path == _FHIR or path.startswith(f"{_FHIR}/"):
+            scope["path"] = path.removeprefix(_FHIR) or "/"
+            return self._gate
+        if path == "/oauth/token" and instance.has("throttle-on-token-endpoint"):
+            return refused_for_load(instance, oauth=True) or self._oauth
+        return self._oauth
+
+    def _count(self, scope: Scope, status: int) -> None:
+        route = getattr(scope.get("route"), "path", None) or "(refused)"
+        self.instance.requests[scope["method"], route, status] += 1
+        log.info("%s %s %s %d", self.instance.name, scope["method"], route, status)
+
+
+@dataclass(slots=True)
+class Reference:
+    """All instances of one process; itself the ASGI application of the public listener.
+
+    Args:
+        public_url: what clients see, without a trailing slash; may have a path.
+        store: the data that the instances' overlays start from.
+        clients: registrations by client_id.
+        people: who can sign in, by user name.
+        key: signs id_tokens.
+    """
+
+    public_url: str
+    store: Store
+    clients: Mapping[str, Client]
+    people: Mapping[str, Person]
+    key: IssuerKey
+    apps: dict[str, InstanceApp] = field(default_factory=dict)
+
+    def add(
+        self, name: str, faults: frozenset[str] = frozenset(), throttle: Throttle | None = None
+    ) -> Instance:
+        """A new instance, in place of one of the same name.
+
+        Args:
+            name: `default`, or what `/i/NAME` is to be called; matches `NAME`.
+            faults: known names, see `faults.known`.
+            throttle: its rate limit; None for no limit.
+        """
+        prefix = "" if name == DEFAULT else f"/i/{name}"
+        instance = Instance(
+            name=name,
+            issuer=f"{self.public_url}{prefix}",
+            store=self.store.overlay(),
+            clients=self.clients,
+            people=self.people,
+            key=self.key,
+            faults=faults,
+            throttle=throttle or Throttle(),
+        )
+        self.apps[name] = InstanceApp(instance)
+        return instance
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hands a request to its instance."""
+        if scope["type"] != "http":
+            return
+        app = self._route(scope)
+        if app is None:
+            await PlainTextResponse("no such instance", 404)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    def _route(self, scope: Scope) -> InstanceApp | None:
+        # A proxy may or may not have taken off the path of the public URL.
+        path = _below(scope["path"], urlsplit(self.public_url).path) or scope["path"]
+        name = DEFAULT
+        if path.startswith("/i/"):
+            name, _, rest = path.removeprefix("/i/").partition("/")
+            path = f"/{rest}"
+        scope["path"] = path
+        return self.apps.get(name)
+
+
+def _below(path: str, prefix: str) -> str | None:
+    return path.removeprefix(prefix) if prefix and path.startswith(f"{prefix}/") else None

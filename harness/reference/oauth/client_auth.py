@@ -1,0 +1,119 @@
+"""Client authentication at the token, introspection and revocation endpoints.
+
+RFC 6749 section 2.3: none, client_secret_basic, client_secret_post; RFC 7523: private_key_jwt.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from harness.reference.clients import Client, stranger
+from harness.reference.oauth.assertion import (
+    ASSERTION_TYPE,
+    Assertion,
+    AssertionRefused,
+    verify,
+)
+from harness.reference.oauth.forms import Form
+
+if TYPE_CHECKING:
+    from harness.reference.instance import Instance
+
+METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
+
+
+class ClientRefused(Exception):
+    """The client is not authenticated: `invalid_client`, status 401."""
+
+
+class AmbiguousClient(Exception):
+    """More than one way to authenticate, or a broken one: `invalid_request`, status 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    """What a request presents to identify its client, by one method."""
+
+    method: str
+    client_id: str
+    secret: str = ""
+    assertion: Assertion | None = None
+
+
+def authenticate(instance: Instance, form: Form, authorization: str | None) -> Client:
+    """The client that sent the request.
+
+    Args:
+        instance: whose clients are meant.
+        form: the body of the request.
+        authorization: the Authorization header.
+
+    Raises:
+        ClientRefused: unknown, wrong secret, wrong assertion, or not the registered method.
+        AmbiguousClient: more than one method at once.
+    """
+    presented = _presented(form, authorization)
+    client = instance.clients.get(presented.client_id)
+    if client is None:
+        if presented.client_id and instance.has("invalid-client-accepted"):
+            return stranger(presented.client_id)
+        raise ClientRefused("the client is not registered")
+    if presented.method not in client.auth_methods:
+        raise ClientRefused(f"the client is not registered for {presented.method}")
+    if presented.assertion is not None:
+        try:
+            verify(instance, client, presented.assertion)
+        except AssertionRefused as refusal:
+            raise ClientRefused(str(refusal)) from refusal
+    elif presented.method != "none" and not instance.has("wrong-secret-accepted"):
+        expected = (client.secret or "").encode()
+        if not expected or not secrets.compare_digest(expected, presented.secret.encode()):
+            raise ClientRefused("the client secret is wrong")
+    return client
+
+
+def _presented(form: Form, authorization: str | None) -> _Presented:
+    client_id, secret = form.get("client_id"), form.get("client_secret")
+    assertion, kind = form.get("client_assertion"), form.get("client_assertion_type")
+    by_assertion = assertion is not None or kind is not None
+    if sum((authorization is not None, secret is not None, by_assertion)) > 1:
+        raise AmbiguousClient("a client authenticates by one method only")
+    if authorization is not None:
+        presented = _from_basic(authorization)
+    elif secret is not None:
+        presented = _Presented("client_secret_post", client_id or "", secret)
+    elif by_assertion:
+        presented = _from_assertion(assertion, kind)
+    else:
+        presented = _Presented("none", client_id or "")
+    if client_id not in (None, presented.client_id):
+        raise ClientRefused("client_id is not that of the client that authenticates")
+    return presented
+
+
+def _from_basic(authorization: str) -> _Presented:
+    scheme, _, credentials = authorization.partition(" ")
+    try:
+        text = base64.b64decode(credentials.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError) as error:
+        raise ClientRefused("the Authorization header is not readable") from error
+    user, colon, password = text.partition(":")
+    if scheme.lower() != "basic" or not colon:
+        raise ClientRefused("the Authorization header is no Basic authentication")
+    # RFC 6749 section 2.3.1: both halves are form-encoded before they are joined.
+    return _Presented("client_secret_basic", unquote_plus(user), unquote_plus(password))
+
+
+def _from_assertion(assertion: str | None, kind: str | None) -> _Presented:
+    if kind != ASSERTION_TYPE:
+        raise ClientRefused(f"client_assertion_type must be {ASSERTION_TYPE}")
+    try:
+        parsed = Assertion.parse(assertion or "")
+    except AssertionRefused as refusal:
+        raise ClientRefused(str(refusal)) from refusal
+    return _Presented("private_key_jwt", parsed.client_id, assertion=parsed)

@@ -1,0 +1,125 @@
+"""What the authorization server publishes about itself.
+
+SMART App Launch 2.0, "Conformance"; OpenID Connect Discovery 1.0 section 3; RFC 7517.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from harness.reference.oauth.assertion import ALGORITHMS
+from harness.reference.oauth.client_auth import METHODS
+from harness.reference.oauth.scopes import SUPPORTED
+
+if TYPE_CHECKING:
+    from harness.reference.instance import Instance
+
+CAPABILITIES = (
+    "launch-standalone",
+    "authorize-post",
+    "client-public",
+    "client-confidential-symmetric",
+    "client-confidential-asymmetric",
+    "sso-openid-connect",
+    "context-standalone-patient",
+    "permission-offline",
+    "permission-online",
+    "permission-patient",
+    "permission-user",
+    "permission-v1",
+    "permission-v2",
+)
+_GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+
+
+def smart_configuration(instance: Instance) -> dict[str, Any]:
+    """`.well-known/smart-configuration`, as true as the instance's faults leave it."""
+    body: dict[str, Any] = {
+        **_endpoints(instance),
+        "grant_types_supported": list(_GRANT_TYPES),
+        "scopes_supported": list(SUPPORTED),
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
+        "capabilities": list(CAPABILITIES),
+    }
+    if instance.has("configuration-offers-plain"):
+        body["code_challenge_methods_supported"] = ["S256", "plain"]
+    if instance.has("configuration-omits-s256"):
+        body["code_challenge_methods_supported"] = []
+    if instance.has("configuration-relative-endpoint"):
+        endpoint = body["authorization_endpoint"]
+        body["authorization_endpoint"] = endpoint.removeprefix(instance.issuer)
+    for member, omitted in (
+        ("grant_types_supported", instance.has("configuration-omits-grant-types")),
+        ("token_endpoint", instance.has("configuration-omits-token-endpoint")),
+        ("capabilities", instance.has("configuration-omits-capabilities")),
+        ("jwks_uri", instance.has("configuration-omits-jwks-uri")),
+    ):
+        if omitted:
+            del body[member]
+    return body
+
+
+def openid_configuration(instance: Instance) -> dict[str, Any]:
+    """`.well-known/openid-configuration` of the issuer."""
+    return {
+        **_endpoints(instance),
+        "grant_types_supported": list(_GRANT_TYPES),
+        "scopes_supported": list(SUPPORTED),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "claims_supported": ["iss", "sub", "aud", "exp", "iat", "nonce", "fhirUser"],
+        "code_challenge_methods_supported": ["S256"],
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+    }
+
+
+class Discovery:
+    """The endpoints that need no token."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+
+    async def smart(self, request: Request) -> Response:
+        """GET {base}/.well-known/smart-configuration."""
+        del request
+        if self.instance.has("configuration-not-json"):
+            return HTMLResponse("<!doctype html><title>Portal</title><div id=root></div>")
+        response = JSONResponse(smart_configuration(self.instance))
+        if self.instance.has("configuration-as-html-type"):
+            response.headers["content-type"] = "text/html; charset=utf-8"
+        return response
+
+    async def openid(self, request: Request) -> Response:
+        """GET {issuer}/.well-known/openid-configuration."""
+        del request
+        return JSONResponse(openid_configuration(self.instance))
+
+    async def jwks(self, request: Request) -> Response:
+        """GET {issuer}/oauth/jwks."""
+        del request
+        return JSONResponse(self.instance.key.jwks(), headers={"cache-control": "max-age=300"})
+
+
+def _endpoints(instance: Instance) -> dict[str, Any]:
+    machine = [method for method in METHODS if method != "none"]
+    return {
+        "issuer": instance.issuer,
+        "jwks_uri": instance.oauth("jwks"),
+        "authorization_endpoint": instance.oauth("authorize"),
+        "token_endpoint": instance.oauth("token"),
+        "token_endpoint_auth_methods_supported": list(METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "introspection_endpoint": instance.oauth("introspect"),
+        "introspection_endpoint_auth_methods_supported": machine,
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "revocation_endpoint": instance.oauth("revoke"),
+        "revocation_endpoint_auth_methods_supported": list(METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+    }

@@ -1,0 +1,108 @@
+"""Issuing tokens: what a token response says (RFC 6749 section 5.1, SMART "Launch context")."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from harness.reference.access import Access
+from harness.reference.oauth.id_token import id_token
+from harness.reference.oauth.ledger import (
+    OFFLINE_LIFE,
+    ONLINE_LIFE,
+    AccessToken,
+    Grant,
+    RefreshToken,
+    new_token,
+)
+from harness.reference.oauth.scopes import REFRESH
+
+if TYPE_CHECKING:
+    from harness.reference.instance import Instance
+
+USER_LIFE = timedelta(hours=1)
+BACKEND_LIFE = timedelta(minutes=5)
+
+
+def for_code(instance: Instance, grant: Grant) -> dict[str, Any]:
+    """The response to an authorization code."""
+    now = instance.clock.now()
+    response = _issue(instance, grant, grant.scopes, grant.patient, now)
+    if "openid" in grant.scopes and not instance.has("id-token-missing"):
+        response["id_token"] = id_token(instance, grant, now)
+    return _with_token_response_faults(instance, response)
+
+
+def for_refresh(instance: Instance, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
+    """The response to a refresh token; `scopes` may be narrower than the grant."""
+    patient = None if instance.has("refresh-forgets-patient") else grant.patient
+    if instance.has("refresh-widens-scope"):
+        scopes = (*scopes, "patient/*.cruds", "user/*.cruds")
+    response = _issue(instance, grant, scopes, patient, instance.clock.now())
+    if instance.has("refresh-omits-expires-in"):
+        del response["expires_in"]
+    return _with_token_response_faults(instance, response)
+
+
+def for_backend(instance: Instance, grant: Grant) -> dict[str, Any]:
+    """The response to client_credentials: five minutes, no refresh token."""
+    response = _issue(instance, grant, grant.scopes, None, instance.clock.now(), life=BACKEND_LIFE)
+    return _with_token_response_faults(instance, response)
+
+
+def _issue(
+    instance: Instance,
+    grant: Grant,
+    scopes: tuple[str, ...],
+    patient: str | None,
+    now: datetime,
+    *,
+    life: timedelta = USER_LIFE,
+) -> dict[str, Any]:
+    access = Access(
+        client_id=grant.client_id,
+        scopes=scopes,
+        patient=patient,
+        fhir_user=grant.fhir_user,
+        expires_at=now + life,
+        lapses=instance.lapses(),
+    )
+    access_token = AccessToken(new_token(), grant, access, now, now + life)
+    refresh_token = _refresh_token(instance, grant, now)
+    instance.ledger.add_tokens(access_token, refresh_token, now)
+    response: dict[str, Any] = {
+        "access_token": access_token.value,
+        "token_type": "Bearer",
+        "expires_in": int(life.total_seconds()),
+        "scope": " ".join(scopes),
+    }
+    if patient is not None:
+        response["patient"] = patient
+    if refresh_token:
+        response["refresh_token"] = refresh_token.value
+    return response
+
+
+def _refresh_token(instance: Instance, grant: Grant, now: datetime) -> RefreshToken | None:
+    if grant.username is None or not set(REFRESH) & set(grant.scopes):
+        return None
+    if instance.has("refresh-token-missing"):
+        return None
+    life = OFFLINE_LIFE if "offline_access" in grant.scopes else ONLINE_LIFE
+    return RefreshToken(new_token(), grant, now + life)
+
+
+def _with_token_response_faults(instance: Instance, response: dict[str, Any]) -> dict[str, Any]:
+    for member, missing in (
+        ("token_type", instance.has("token-type-missing")),
+        ("expires_in", instance.has("expires-in-missing")),
+        ("scope", instance.has("scope-missing")),
+        ("patient", instance.has("patient-missing")),
+    ):
+        if missing:
+            response.pop(member, None)
+    if instance.has("token-type-mac"):
+        response["token_type"] = "mac"
+    if instance.has("expires-in-string") and "expires_in" in response:
+        response["expires_in"] = str(response["expires_in"])
+    return response

@@ -1,0 +1,148 @@
+"""The options of the reference EHR, for `harness reference` and `python -m harness.reference`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harness.errors import ExitStatus, UsageError
+from harness.reference.faults import catalogue, known
+from harness.reference.throttle import RetryAfter, Throttle
+
+DEFAULT_PATIENTS = 20
+DEFAULT_SEED = 1
+_UNSAFE_SCHEMES = frozenset({"", "javascript", "data", "vbscript", "file", "blob", "about"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a reference EHR is started with; see `add_options` for each."""
+
+    host: str
+    port: int
+    public_url: str | None
+    patients: int
+    seed: int
+    faults: frozenset[str]
+    throttle: Throttle
+    redirect_uris: tuple[str, ...]
+    env_file: Path | None
+    verbose: bool
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    add = parser.add_argument
+    add("--port", type=int, default=0, metavar="N", help="port; 0 takes a free one (default)")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address (default: %(default)s)")
+    add("--public-url", metavar="URL", help="what clients see, when a proxy is in front")
+    add(
+        "--patients",
+        type=int,
+        default=DEFAULT_PATIENTS,
+        metavar="N",
+        help="how many synthetic patients (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=DEFAULT_SEED,
+        metavar="N",
+        help="equal seeds give equal patients (default: %(default)s)",
+    )
+    add("--fault", action="append", default=[], metavar="NAME", help="a fault to have; repeatable")
+    add("--list-faults", action="store_true", help="say which faults there are, and end")
+    add("--json", action="store_true", help="with --list-faults: as JSON")
+    add("--rate", type=float, metavar="R", help="FHIR requests per second before 429; no limit")
+    add("--burst", type=int, metavar="B", help="with --rate: how many at once (default: 1)")
+    add(
+        "--retry-after",
+        choices=[each.value for each in RetryAfter],
+        default=RetryAfter.SECONDS.value,
+        help="how a 429 says when to come back (default: %(default)s)",
+    )
+    add(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="one more redirect URI for the clients; repeatable",
+    )
+    add(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        help="write the credentials there as export lines, readable by you only",
+    )
+    add("--verbose", action="store_true", help="name each request on standard error")
+
+
+def settings(args: argparse.Namespace) -> Settings:
+    """Checks the parsed options.
+
+    Raises:
+        UsageError: a value is out of range, or a fault is not known.
+    """
+    if args.patients < 1:
+        raise UsageError(f"--patients must be at least 1, not {args.patients}")
+    for uri in args.redirect_uri:
+        if urlsplit(uri).scheme in _UNSAFE_SCHEMES or urlsplit(uri).fragment:
+            raise UsageError(f"--redirect-uri {uri!r} is no absolute URI without a fragment")
+    try:
+        throttle = Throttle.checked(args.rate, args.burst, args.retry_after)
+    except ValueError as error:
+        raise UsageError(f"--rate, --burst: {error}") from error
+    return Settings(
+        host=args.host,
+        port=args.port,
+        public_url=_public_url(args.public_url),
+        patients=args.patients,
+        seed=args.seed,
+        faults=known(args.fault),
+        throttle=throttle,
+        redirect_uris=tuple(args.redirect_uri),
+        env_file=args.env_file,
+        verbose=args.verbose,
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lists the faults, or serves until told to end; returns the exit status."""
+    if args.list_faults:
+        sys.stdout.write(_faults(as_json=args.json))
+        return ExitStatus.OK
+    if args.json:
+        raise UsageError("--json goes with --list-faults")
+    checked = settings(args)
+    from harness.reference.serve import serve
+
+    return serve(checked)
+
+
+def _public_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise UsageError(f"--public-url {text!r} is no http(s) URL without query and fragment")
+    return text.rstrip("/")
+
+
+def _faults(*, as_json: bool) -> str:
+    if as_json:
+        from dataclasses import asdict
+
+        return json.dumps([asdict(fault) for fault in catalogue().values()], indent=2) + "\n"
+    width = max(len(name) for name in catalogue())
+    lines: list[str] = []
+    part = ""
+    for fault in catalogue().values():
+        if fault.part != part:
+            part = fault.part
+            lines += ["", part] if lines else [part]
+        lines.append(f"  {fault.name:{width}}  {fault.cause}")
+    return "\n".join(lines) + "\n"

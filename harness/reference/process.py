@@ -1,0 +1,181 @@
+"""Starting the reference EHR as a process, with the standard library alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from harness.errors import HarnessError
+
+READY_WITHIN = 30.0
+"""Seconds; it takes less than two on an idle machine."""
+_END_WITHIN = 5.0
+_CONTROL_WITHIN = 30.0
+
+
+class ReferenceFailed(HarnessError):
+    """The reference EHR did not start, or refused what its control was asked for."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A reference EHR that runs; also a context manager that ends it.
+
+    Args:
+        process: its process; standard input is a pipe whose end ends it.
+        ready: the ready line, see docs/reference.md.
+    """
+
+    process: subprocess.Popen[bytes]
+    ready: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def fhir_base(self) -> str:
+        """FHIR base of the default instance."""
+        return str(self.ready["fhir_base"])
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Secrets by the name of their environment variable."""
+        return dict(self.ready["credentials"])
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to the control listener.
+
+        Args:
+            method: GET, POST or DELETE.
+            path: such as `/instances`.
+            body: JSON to send; None for none.
+
+        Returns:
+            The JSON of the answer; None where it has no content.
+
+        Raises:
+            ReferenceFailed: it refused, or did not answer.
+        """
+        request = urllib.request.Request(  # noqa: S310 - always the loopback URL of the ready line
+            f"{self.ready['control']}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.ready['control_secret']}"},
+            method=method,
+        )
+        # No proxy: the control listener is on loopback.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=_CONTROL_WITHIN) as response:
+                content = response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                reason = error.read().decode("utf-8", "replace")
+            raise ReferenceFailed(f"control {method} {path}: {error.code} {reason}") from error
+        except OSError as error:
+            raise ReferenceFailed(f"control {method} {path}: no answer ({error})") from error
+        return json.loads(content) if content else None
+
+    def instance(self, name: str, **what: Any) -> dict[str, Any]:
+        """A new isolated instance; `what` as in POST /instances (faults, rate, burst, ...)."""
+        described: dict[str, Any] = self.control("POST", "/instances", {"name": name, **what})
+        return described
+
+    def stop(self) -> int:
+        """Ends the process and returns its exit status; harmless when it has ended."""
+        if self.process.stdin:
+            self.process.stdin.close()
+        try:
+            status = self.process.wait(_END_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+
+def start(  # noqa: PLR0913 - the options of the command, all by keyword
+    *,
+    patients: int = 20,
+    seed: int = 1,
+    faults: Iterable[str] = (),
+    rate: float | None = None,
+    burst: int | None = None,
+    retry_after: str = "seconds",
+    redirect_uris: Iterable[str] = (),
+    port: int = 0,
+    environ: Mapping[str, str] | None = None,
+) -> Running:
+    """Starts the reference EHR and waits until it is ready.
+
+    Args:
+        patients: how many synthetic patients.
+        seed: equal seeds give equal patients.
+        faults: names from `faults.toml` for the default instance.
+        rate: FHIR requests per second before 429; None for no limit.
+        burst: how many at once.
+        retry_after: `seconds`, `date` or `none`.
+        redirect_uris: further redirect URIs for the clients.
+        port: 0 takes a free one.
+        environ: the environment of the process; None takes this process's own.
+
+    Raises:
+        ReferenceFailed: it was not ready in time; the message has its last words.
+    """
+    options = [f"--patients={patients}", f"--seed={seed}", f"--port={port}"]
+    options += [f"--fault={name}" for name in faults]
+    options += [f"--redirect-uri={uri}" for uri in redirect_uris]
+    options += [f"--retry-after={retry_after}"]
+    options += [f"--rate={rate}"] if rate is not None else []
+    options += [f"--burst={burst}"] if burst is not None else []
+    process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
+        [sys.executable, "-m", "harness.reference", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=_environment(os.environ if environ is None else environ),
+    )
+    return Running(process, _ready_line(process))
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment, such that the process imports this very package."""
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (root, environ.get("PYTHONPATH"))))
+    return {**environ, "PYTHONPATH": path}
+
+
+def _ready_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    stdout = process.stdout
+    if stdout is None:
+        raise ReferenceFailed("the reference EHR has no standard output")
+    line = b""
+    deadline = time.monotonic() + READY_WITHIN
+    with selectors.DefaultSelector() as selector:
+        selector.register(stdout, selectors.EVENT_READ)
+        while not line.endswith(b"\n"):
+            chunk = b""
+            if selector.select(max(0.0, deadline - time.monotonic())):
+                chunk = os.read(stdout.fileno(), 65536)
+            if not chunk:
+                process.kill()
+                status = process.wait()
+                raise ReferenceFailed(
+                    f"the reference EHR did not become ready (exit status {status})",
+                    hint="its standard error says why",
+                )
+            line += chunk
+    ready: dict[str, Any] = json.loads(line)
+    return ready
