@@ -21,8 +21,9 @@ def patient_of(resource: Json, owner: Callable[[str], str | None]) -> str | None
     if resource["resourceType"] == "Patient":
         return str(resource["id"])
     for element in ("subject", "patient"):
-        reference = resource.get(element, {}).get("reference", "")
-        if patient_id := _id_behind(reference):
+        referred = resource.get(element)
+        reference = referred.get("reference") if isinstance(referred, dict) else None
+        if patient_id := _id_behind(str(reference)):
             return patient_id
     targets = resource.get("target", []) if resource["resourceType"] == "Provenance" else []
     owners = (owner(target.get("reference", "")) for target in targets)

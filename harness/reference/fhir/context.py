@@ -48,10 +48,12 @@ class Context:
 
     Args:
         instance: whose it is.
+        started: since when it is served, in UTC.
         snapshots: the searches that clients are still paging through.
     """
 
     instance: Served
+    started: datetime
     snapshots: Snapshots = field(default_factory=Snapshots)
 
     @property

@@ -51,22 +51,14 @@ def interval(text: str) -> Interval:
     if not match:
         raise ValueError(f"{text!r} is not a FHIR date, dateTime or instant")
     year, month, day = int(match["year"]), int(match["month"] or 1), int(match["day"] or 1)
+    start = datetime(year, month, day, tzinfo=UTC)
     if match["hour"] is None:
-        start = datetime(year, month, day, tzinfo=UTC)
         return Interval(start, _after_date(start, match))
-    micro = int((match["fraction"] or "").ljust(6, "0")[:6])
-    local = datetime(
-        year,
-        month,
-        day,
-        int(match["hour"]),
-        int(match["minute"]),
-        int(match["second"] or 0),
-        micro,
-    )
-    zone = match["zone"] or "Z"
-    start = datetime.fromisoformat(f"{local.isoformat()}{zone}").astimezone(UTC)
-    return Interval(start, start + _precision(match))
+    try:
+        start = _moment(start, match)
+        return Interval(start, start + _precision(match))
+    except OverflowError:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999") from None
 
 
 def criterion(text: str) -> DateCriterion:
@@ -130,6 +122,18 @@ _COMPARISONS: Final[dict[str, Callable[[Interval, Interval, datetime], bool]]] =
     "eb": lambda value, target, _now: target.end <= value.start,
     "ap": _approximate,
 }
+
+
+def _moment(day: datetime, match: re.Match[str]) -> datetime:
+    second = match["second"] or "0"
+    local = day.replace(
+        hour=int(match["hour"]),
+        minute=int(match["minute"]),
+        second=59 if second == "60" else int(second),  # a leap second is the one before
+        microsecond=int((match["fraction"] or "").ljust(6, "0")[:6]),
+        tzinfo=None,
+    )
+    return datetime.fromisoformat(f"{local.isoformat()}{match['zone'] or 'Z'}").astimezone(UTC)
 
 
 def _after_date(start: datetime, match: re.Match[str]) -> datetime:

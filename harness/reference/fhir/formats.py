@@ -93,8 +93,13 @@ def _is_json(media_range: str, known: set[str]) -> bool:
         media_type in known
         and named.get("charset", "utf-8").strip('"') in {"utf-8", "utf8"}
         and named.get("fhirversion", "4.0") in _FHIR_VERSIONS
-        and not (named.get("q") or "1").strip("0.") == ""
+        and _is_wanted(named.get("q", "1"))
     )
+
+
+def _is_wanted(quality: str) -> bool:
+    """Whether a quality value is above zero (RFC 9110 section 12.4.2)."""
+    return quality.strip("0. ") != ""
 
 
 def _not_acceptable(wanted: str) -> Refused:
@@ -105,6 +110,5 @@ def _not_acceptable(wanted: str) -> Refused:
 
 def _takes_gzip(request: Request) -> bool:
     codings = request.headers.get("accept-encoding", "").lower().split(",")
-    parts = (coding.replace(" ", "").partition(";q=") for coding in codings)
-    return any(name in {"gzip", "*"} and weight.strip("0.") != "" or (name == "gzip" and not q)
-               for name, q, weight in parts)
+    named = dict(coding.replace(" ", "").partition(";q=")[::2] for coding in codings)
+    return _is_wanted(named.get("gzip", named.get("*", "0")) or "1")

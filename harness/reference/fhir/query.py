@@ -67,9 +67,7 @@ class Query:
         }
 
 
-def read(
-    resource_type: str, pairs: Sequence[tuple[str, str]], base: str, *, strict: bool
-) -> Query:
+def read(resource_type: str, pairs: Sequence[tuple[str, str]], base: str, *, strict: bool) -> Query:
     """Reads the parameters of a search.
 
     Args:
@@ -179,7 +177,9 @@ def _take_sort(query: Query, value: str) -> str | None:
     keys = tuple(value.split(","))
     for key in keys:
         parameter = known.get(key.removeprefix("-"))
-        if parameter is None or parameter.kind not in {"date", "string"} and key.strip("-") != "_id":
+        if parameter is None or (
+            parameter.kind not in {"date", "string"} and parameter.name != "_id"
+        ):
             return f"{query.resource_type} cannot be sorted by {key!r} here; _sort was ignored"
     query.sort = keys
     query.used.append(("_sort", value))

@@ -60,7 +60,9 @@ class Reach:
         if granular is None:
             return cls(resource_type, permission, compartment, None)
         try:
-            queries = [read(resource_type, list(one.items()), base, strict=True) for one in granular]
+            queries = [
+                read(resource_type, list(one.items()), base, strict=True) for one in granular
+            ]
         except Refused as unusable:
             raise forbidden(
                 f"a granular scope cannot be enforced: {unusable.issues[0].diagnostics}"

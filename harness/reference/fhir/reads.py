@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from harness.reference.data.instants import instant
 from harness.reference.fhir.context import Context, access_of
+from harness.reference.fhir.faulty import answering as faulty
 from harness.reference.fhir.formats import http_date, respond
 from harness.reference.fhir.outcome import refused
 from harness.reference.fhir.reach import Reach, forbidden
@@ -23,7 +24,8 @@ async def read(context: Context, request: Request, resource_type: str) -> Respon
         raise refused(410, "deleted", f"{current.reference} was deleted")
     if _unchanged(request, current):
         return respond(request, None, 304, version_headers(current))
-    return respond(request, current.body, headers=version_headers(current))
+    shown = faulty.read(context.instance.has, current)
+    return respond(request, shown.body, headers=version_headers(shown))
 
 
 async def vread(context: Context, request: Request, resource_type: str) -> Response:

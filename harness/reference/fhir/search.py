@@ -17,7 +17,11 @@ NEWEST_FIRST: Final = {"Observation": ("-date",), "Encounter": ("-date",)}
 
 
 def matches(
-    store: Store, query: Query, now: datetime, visible: Callable[[Stored], bool], patient: str | None
+    store: Store,
+    query: Query,
+    now: datetime,
+    visible: Callable[[Stored], bool],
+    patient: str | None,
 ) -> list[Stored]:
     """Returns what a search finds, in order.
 
@@ -44,11 +48,14 @@ def ordered(found: Iterable[Stored], query: Query) -> list[Stored]:
     for key in reversed(keys):
         parameter = PARAMETERS[query.resource_type][key.removeprefix("-")]
         descending = key.startswith("-")
-        valued, empty = [], []
+        valued: list[Stored] = []
+        empty: list[Stored] = []
         for stored in in_order:
             (valued if search_values(stored, parameter) else empty).append(stored)
         valued.sort(
-            key=lambda stored: _sort_value(search_values(stored, parameter), descending),  # noqa: B023 - used at once
+            key=lambda stored: _sort_value(
+                search_values(stored, parameter), max if descending else min
+            ),
             reverse=descending,
         )
         in_order = [*valued, *empty]
@@ -92,8 +99,7 @@ def _candidates(store: Store, query: Query, patient: str | None) -> list[Stored]
     return store.all(query.resource_type, patient)
 
 
-def _sort_value(values: tuple[Any, ...], descending: bool) -> Any:
-    pick = max if descending else min
+def _sort_value(values: tuple[Any, ...], pick: Callable[[Iterable[Any]], Any]) -> Any:
     first = values[0]
     if isinstance(first, Interval):
         return pick(value.start for value in values)

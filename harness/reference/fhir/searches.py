@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.reference.fhir import faulty
 from harness.reference.fhir.bundle import Searchset, entry, outcome_entry, search_url
 from harness.reference.fhir.context import Context, access_of
+from harness.reference.fhir.faulty import searching as faulty
 from harness.reference.fhir.formats import respond
 from harness.reference.fhir.outcome import Issue, Refused, refused
 from harness.reference.fhir.paging import LIFETIME, CursorExpired, Page, Snapshot, cursor
@@ -26,7 +26,7 @@ MOST_FORM_BYTES = 64 * 1024
 
 async def search(context: Context, request: Request, resource_type: str) -> Response:
     """Answers `GET [base]/[type]?...` and `POST [base]/[type]/_search`."""
-    pairs = _pairs(request.url.query)
+    pairs = parameters(request.url.query)
     if request.method == "POST":
         pairs += await _form(request)
     reach = Reach.of(access_of(request), resource_type, "s", context.instance.fhir_base)
@@ -65,25 +65,25 @@ def _answer(context: Context, request: Request, page: Page, name: str | None) ->
     if name is not None:
         bundle.self_link = _page_url(context, query, name, page.offset)
     if not query.count_only:
-        page = faulty.page(instance.has, page)
-        bundle.entries = [entry(one, instance.fhir_base, "match") for one in page.matches]
-        bundle.entries += _along(context, request, query, page)
+        shown = faulty.page(instance.has, page)
+        bundle.entries = [entry(one, instance.fhir_base, "match") for one in shown]
+        bundle.entries += _along(context, request, query, shown)
         if page.next_offset is not None:
             name = name or context.snapshots.keep(page.snapshot)
             bundle.next_link = _page_url(context, query, name, page.next_offset)
     if query.ignored and not page.offset:
         bundle.entries.append(outcome_entry(query.ignored))
-    faulty.bundle(instance.has, bundle, page.offset)
+    faulty.bundle(instance.has, bundle, instance.fhir_base, page.offset)
     return respond(request, bundle.as_json(), headers=faulty.search_headers(instance.has))
 
 
 def _along(
-    context: Context, request: Request, query: Query, page: Page
+    context: Context, request: Request, query: Query, shown: tuple[Stored, ...]
 ) -> Iterator[dict[str, object]]:
     """Yields the entries of included resources that the token may see."""
     access, base, now = access_of(request), context.instance.fhir_base, context.now
     withheld: set[str] = set()
-    for stored in included(context.store, query, page.matches):
+    for stored in included(context.store, query, shown):
         permission = "s" if access.allows(stored.resource_type, "s") else "r"
         try:
             reach = Reach.of(access, stored.resource_type, permission, base)
@@ -104,9 +104,7 @@ def _page(context: Context, reach: Reach, wanted: str) -> tuple[str, Page]:
     try:
         name, page = context.snapshots.find(wanted, context.now)
     except CursorExpired:
-        raise refused(
-            410, "not-found", "this page has expired; start the search again"
-        ) from None
+        raise refused(410, "not-found", "this page has expired; start the search again") from None
     snapshot = page.snapshot
     bound = (snapshot.query.resource_type, snapshot.compartment)
     if bound != (reach.resource_type, reach.compartment):
@@ -119,7 +117,12 @@ def _page_url(context: Context, query: Query, name: str, offset: int) -> str:
     return search_url(context.instance.fhir_base, query.resource_type, pairs)
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
+def parameters(text: str) -> list[tuple[str, str]]:
+    """Reads names and values from a query string or a form.
+
+    Raises:
+        Refused: 400; it is not UTF-8, or there are too many.
+    """
     try:
         return parse_qsl(
             text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict"
@@ -141,7 +144,7 @@ async def _form(request: Request) -> list[tuple[str, str]]:
         raise refused(415, "not-supported", f"Content-Type is {came!r}; _search takes {FORM}")
     if len(body) > MOST_FORM_BYTES:
         raise refused(413, "too-long", f"the form is longer than {MOST_FORM_BYTES} bytes")
-    return _pairs(body.decode("utf-8", errors="replace"))
+    return parameters(body.decode("utf-8", errors="replace"))
 
 
 def _strict(request: Request) -> bool:

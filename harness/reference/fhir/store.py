@@ -7,8 +7,7 @@ Resources in the store are shared between instances: nobody may change them in p
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
-from copy import copy
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -114,13 +113,17 @@ class Store:
     """Reads and writes of one instance. Make one with `seeded`, further ones with `overlay`.
 
     Args:
-        world: the data below.
+        shared: the data below.
+        written: what has been written so far, by type and id.
+        latest: the last `lastUpdated` that was given out, in UTC.
     """
 
-    def __init__(self, world: World) -> None:
-        self._shared = _Shared(world)
-        self._written: dict[tuple[str, str], Versions] = {}
-        self._latest = world.now
+    def __init__(
+        self, shared: _Shared, written: Mapping[tuple[str, str], Versions], latest: datetime
+    ) -> None:
+        self._shared = shared
+        self._written = dict(written)
+        self._latest = latest
 
     @classmethod
     def seeded(cls, seed: int, patients: int, now: datetime) -> Store:
@@ -131,13 +134,11 @@ class Store:
             patients: how many; they are made when they are first looked at.
             now: the present of the data, aware; all of it is older.
         """
-        return cls(World(seed, patients, now))
+        return cls(_Shared(World(seed, patients, now)), {}, now)
 
     def overlay(self) -> Store:
         """Returns a store that starts equal to this one and shares no later write with it."""
-        upper = copy(self)
-        upper._written = dict(self._written)
-        return upper
+        return Store(self._shared, written=self._written, latest=self._latest)
 
     def patient_ids(self) -> list[str]:
         """Returns the ids of the synthetic patients, in their order."""

@@ -1,24 +1,25 @@
-"""The faults of the FHIR interface: each asked for once, at the seam where it would arise."""
+"""Faults of search and paging."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from harness.reference.fhir.bundle import Searchset
-from harness.reference.fhir.matching import Criterion, Token
 from harness.reference.fhir.dates import DateCriterion
+from harness.reference.fhir.matching import Criterion, Token
 from harness.reference.fhir.outcome import refused
 from harness.reference.fhir.paging import Page
 from harness.reference.fhir.query import Query
 from harness.reference.fhir.store import Stored
 
-Json = dict[str, Any]
 Has = Callable[[str], bool]
 
 INDEX_DELAY: Final = timedelta(seconds=30)
+DROPPED_EVERY: Final = 3
+INTERNAL_BASE: Final = "http://fhir-backend.example.net:8080/r4"
 _EDGES: Final = {"le": "lt", "ge": "gt"}
 _IGNORED: Final = {
     "search-ignores-category": "category",
@@ -48,17 +49,42 @@ def matches(has: Has, found: list[Stored], now: datetime) -> list[Stored]:
     if has("visible-after-delay"):
         found = [one for one in found if one.last_updated <= now - INDEX_DELAY]
     if has("search-drops-matches"):
-        found = [one for index, one in enumerate(found) if index % 3 != 2]
+        found = [one for index, one in enumerate(found) if (index + 1) % DROPPED_EVERY]
     return found
 
 
-def page(has: Has, wanted: Page) -> Page:
-    """Alters which matches stand on a page."""
-    return wanted
+def page(has: Has, wanted: Page) -> tuple[Stored, ...]:
+    """Returns the matches that stand on a page.
+
+    Raises:
+        Refused: 500, on the second page.
+    """
+    if not wanted.offset:
+        return wanted.matches
+    if has("page-two-answers-500"):
+        raise refused(500, "exception", "the cursor could not be read")
+    if has("page-two-repeats-page-one"):
+        return replace(wanted, offset=0).matches
+    if has("page-two-drops-entry"):
+        return wanted.matches[1:]
+    return wanted.matches
 
 
-def bundle(has: Has, answer: Searchset, offset: int) -> None:
-    """Alters the Bundle."""
+def bundle(has: Has, answer: Searchset, base: str, offset: int) -> None:
+    """Alters the Bundle before it is sent."""
+    if has("search-answers-collection"):
+        answer.type = "collection"
+    if has("search-total-wrong") and answer.total is not None:
+        answer.total += 1
+    if has("search-omits-full-url"):
+        for entry in answer.entries:
+            del entry["fullUrl"]
+    if has("next-link-loops") and offset:
+        answer.next_link = answer.self_link
+    if has("next-link-foreign-host") and answer.next_link:
+        answer.next_link = answer.next_link.replace(base, INTERNAL_BASE)
+    if has("search-omits-self-link"):
+        answer.self_link = None
 
 
 def search_headers(has: Has) -> dict[str, str]:

@@ -1,0 +1,130 @@
+"""The CapabilityStatement, made from what is really routed.
+
+FHIR R4: http://hl7.org/fhir/R4/capabilitystatement.html; its security part as SMART App Launch
+says: https://hl7.org/fhir/smart-app-launch/STU2/conformance.html
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness import __version__
+from harness.reference.data.instants import instant
+from harness.reference.fhir.context import Context, Served
+from harness.reference.fhir.faulty import answering as faulty
+from harness.reference.fhir.formats import FHIR_JSON, respond
+from harness.reference.fhir.parameters import INCLUDES, PARAMETERS, REV_INCLUDES
+from harness.reference.fhir.resources import RESOURCES, ResourceKind
+
+Json = dict[str, Any]
+
+FHIR_VERSION: Final = "4.0.1"
+OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+SECURITY_SERVICE: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+ENDPOINTS: Final = {
+    "authorize": "authorize",
+    "token": "token",
+    "introspect": "introspect",
+    "revoke": "revoke",
+}
+"""Name in the oauth-uris extension, and endpoint of the instance."""
+
+
+async def metadata(context: Context, request: Request) -> Response:
+    """Answers `GET [base]/metadata`, with and without a token."""
+    instance = context.instance
+    faulty.require_token(instance.has, request.headers.get("authorization"))
+    page = faulty.statement_page(instance.has)
+    if page:
+        return page
+    made = capability_statement(instance, context.started)
+    return respond(request, faulty.statement(instance.has, made))
+
+
+def capability_statement(instance: Served, date: datetime) -> Json:
+    """Returns the CapabilityStatement of an instance.
+
+    Args:
+        instance: whose it is.
+        date: since when it holds, in UTC.
+    """
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": "reference-ehr",
+        "url": f"{instance.fhir_base}/metadata",
+        "name": "ReferenceEhr",
+        "title": "Reference EHR",
+        "status": "active",
+        "experimental": True,
+        "date": instant(date),
+        "kind": "instance",
+        "software": {"name": "fhir-harness reference EHR", "version": __version__},
+        "implementation": {
+            "description": "An embedded (g)(10) server with synthetic patients",
+            "url": instance.fhir_base,
+        },
+        "fhirVersion": FHIR_VERSION,
+        "format": ["json", FHIR_JSON],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(instance),
+                "resource": [_resource(name, kind) for name, kind in RESOURCES.items()],
+            }
+        ],
+    }
+
+
+def _security(instance: Served) -> Json:
+    uris = [
+        {"url": name, "valueUri": instance.oauth(endpoint)} for name, endpoint in ENDPOINTS.items()
+    ]
+    return {
+        "extension": [{"url": OAUTH_URIS, "extension": uris}],
+        "cors": True,
+        "service": [
+            {
+                "coding": [
+                    {
+                        "system": SECURITY_SERVICE,
+                        "code": "SMART-on-FHIR",
+                        "display": "SMART-on-FHIR",
+                    }
+                ],
+                "text": "OAuth 2.0 with SMART App Launch",
+            }
+        ],
+    }
+
+
+def _resource(name: str, kind: ResourceKind) -> Json:
+    writes = "create" in kind.interactions
+    updates = "update" in kind.interactions
+    element: Json = {
+        "type": name,
+        "supportedProfile": list(kind.profiles),
+        "interaction": [{"code": code} for code in kind.interactions],
+        "versioning": "versioned-update" if updates else "versioned",
+        "readHistory": True,
+        "updateCreate": False,
+        "conditionalCreate": writes,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "searchInclude": [f"{name}:{one}" for one in INCLUDES.get(name, ())],
+        "searchRevInclude": list(REV_INCLUDES.get(name, ())),
+        "searchParam": [
+            {"name": one.name, "definition": one.definition, "type": one.kind}
+            for one in PARAMETERS[name].values()
+        ],
+    }
+    if writes:
+        element["documentation"] = (
+            "A PUT creates nothing (405 for an unknown id) and needs If-Match (428 without); "
+            "a subject must be a Patient of this server."
+        )
+    return {member: value for member, value in element.items() if value != []}

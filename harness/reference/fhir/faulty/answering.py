@@ -1,0 +1,80 @@
+"""Faults of read and of the CapabilityStatement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from starlette.responses import Response
+
+from harness.reference.fhir.outcome import Refused, refused
+from harness.reference.fhir.store import Stored
+
+Json = dict[str, Any]
+Has = Callable[[str], bool]
+
+NOT_FOUND = 404
+
+
+def read(has: Has, stored: Stored) -> Stored:
+    """Alters what a read answers."""
+    if has("read-wrong-id"):
+        wrong = {**stored.resource, "id": f"{stored.id}-internal"[-64:]}
+        return replace(stored, resource=wrong)
+    return stored
+
+
+def refusal(has: Has, why: Refused) -> Refused | None:
+    """Alters a refusal; None stands for a bare page instead of an OperationOutcome."""
+    if why.status != NOT_FOUND:
+        return why
+    if has("read-missing-answers-200"):
+        return replace(why, status=200)
+    return None if has("not-found-without-outcome") else why
+
+
+def bare_page() -> Response:
+    """Returns what a web server answers by itself for a missing page."""
+    page = "<html><body><h1>404 Not Found</h1></body></html>"
+    return Response(page, status_code=NOT_FOUND, media_type="text/html")
+
+
+def require_token(has: Has, authorization: str | None) -> None:
+    """Refuses the public CapabilityStatement to who sends no token.
+
+    Raises:
+        Refused: 401.
+    """
+    if has("metadata-needs-token") and not authorization:
+        raise refused(401, "login", "a token is required", headers={"WWW-Authenticate": "Bearer"})
+
+
+def statement(has: Has, capability: Json) -> Json:
+    """Alters the CapabilityStatement."""
+    rest = dict(capability["rest"][0])
+    altered = {**capability, "rest": [rest]}
+    if has("metadata-as-r5"):
+        altered["fhirVersion"] = "5.0.0"
+    if has("capability-format-xml-only"):
+        altered["format"] = ["xml", "application/fhir+xml"]
+    if has("metadata-omits-security"):
+        del rest["security"]
+    if has("metadata-omits-observation"):
+        rest["resource"] = [one for one in rest["resource"] if one["type"] != "Observation"]
+    if has("metadata-claims-patch"):
+        rest["resource"] = [
+            {**one, "interaction": [*one["interaction"], {"code": "patch"}]}
+            if one["type"] == "Observation"
+            else one
+            for one in rest["resource"]
+        ]
+    return altered
+
+
+def statement_page(has: Has) -> Response | None:
+    """Returns a page for people in the place of the CapabilityStatement; None to serve it."""
+    if not has("metadata-as-html"):
+        return None
+    page = "<html><body><h1>FHIR server</h1><p>Conformance</p></body></html>"
+    return Response(page, media_type="text/html")

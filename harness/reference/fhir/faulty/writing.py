@@ -1,0 +1,162 @@
+"""Faults of create and update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from harness.reference.fhir.outcome import Issue, Refused
+from harness.reference.fhir.store import Store, Stored
+
+Json = dict[str, Any]
+Has = Callable[[str], bool]
+
+LOCAL_UNITS: Final = {
+    "mm[Hg]": "mmHg",
+    "/min": "bpm",
+    "mg/dL": "MGDL",
+    "kg": "KG",
+    "%": "percent",
+    "Cel": "C",
+    "cm": "CM",
+    "kg/m2": "BMI",
+}
+_DATE_AND_TIME: Final = len("2026-03-01T08:00:00")
+
+
+def issues(has: Has, found: list[Issue]) -> list[Issue]:
+    """Alters what is found wrong with the shape of a resource."""
+    if has("invalid-accepted"):
+        return [one for one in found if one.expression != "Observation.status"]
+    return found
+
+
+def refusal(has: Has, store: Store, resource: Json, why: Refused, now: datetime) -> None:
+    """Acts on a resource that is about to be refused."""
+    malformed = any(issue.code == "structure" for issue in why.issues)
+    if has("invalid-stored-anyway") and why.status != 403 and not malformed:  # noqa: PLR2004 - forbidden
+        store.create(resource, now)
+
+
+def content(has: Has, resource: Json) -> Json:
+    """Alters what is stored of a resource."""
+    if not any(map(has, _CONTENT)):
+        return resource
+    altered = deepcopy(resource)
+    for fault, alter in _CONTENT.items():
+        if has(fault):
+            alter(altered)
+    return altered
+
+
+def create(has: Has, store: Store, resource: Json, now: datetime) -> Stored:
+    """Stores a new resource."""
+    target = store.overlay() if has("create-not-stored") else store
+    keeps_id = has("create-keeps-client-id") and "id" in resource
+    stored = target.put_as_other(resource, now) if keeps_id else target.create(resource, now)
+    if has("create-forgets-version"):
+        meta = {
+            name: value
+            for name, value in stored.resource["meta"].items()
+            if name not in {"versionId", "lastUpdated"}
+        }
+        bare = {**stored.resource, "meta": meta} if meta else _without(stored.resource, "meta")
+        stored = replace(stored, resource=bare)
+        target.overwrite_last(stored)
+    return stored
+
+
+def created(has: Has, status: int, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
+    """Alters status and headers of the response to a create."""
+    left_out = set()
+    if has("create-without-location"):
+        left_out.add("Location")
+    if has("create-without-etag"):
+        left_out.add("ETag")
+    kept = {name: value for name, value in headers.items() if name not in left_out}
+    return (200 if has("create-answers-200") else status), kept
+
+
+def update(has: Has, store: Store, resource: Json, current: Stored, now: datetime) -> Stored:
+    """Stores the next version of a resource."""
+    target = store.overlay() if has("update-lost") else store
+    stored = target.update(current.id, resource, now)
+    version_id, last_updated = stored.version_id, stored.last_updated
+    meta = dict(stored.resource["meta"])
+    if has("update-keeps-version"):
+        version_id = meta["versionId"] = current.version_id
+    if has("last-updated-frozen"):
+        last_updated = current.last_updated
+        meta["lastUpdated"] = current.resource["meta"]["lastUpdated"]
+    if meta == stored.resource["meta"]:
+        return stored
+    altered = replace(
+        stored,
+        version_id=version_id,
+        last_updated=last_updated,
+        resource={**stored.resource, "meta": meta},
+    )
+    target.overwrite_last(altered)
+    return altered
+
+
+def takes_stale(has: Has) -> bool:
+    """Whether an update with the wrong If-Match is taken."""
+    return has("stale-if-match-accepted")
+
+
+def _quantities(resource: Json) -> Iterator[Json]:
+    for holder in (resource, *resource.get("component", [])):
+        if "valueQuantity" in holder:
+            yield holder["valueQuantity"]
+
+
+def _round_values(resource: Json) -> None:
+    for quantity in _quantities(resource):
+        if "value" in quantity:
+            quantity["value"] = round(quantity["value"])
+
+
+def _change_units(resource: Json) -> None:
+    for quantity in _quantities(resource):
+        code = quantity.get("code") or quantity.get("unit", "")
+        quantity["unit"] = quantity["code"] = LOCAL_UNITS.get(code, f"{code}_LOCAL")
+
+
+def _drop_component(resource: Json) -> None:
+    kept = resource.get("component", [])[:-1]
+    if kept:
+        resource["component"] = kept
+    else:
+        resource.pop("component", None)
+
+
+def _drop_zone(resource: Json) -> None:
+    effective = resource.get("effectiveDateTime", "")
+    if len(effective) > _DATE_AND_TIME:
+        resource["effectiveDateTime"] = f"{effective[:_DATE_AND_TIME]}Z"
+
+
+def _drop_category(resource: Json) -> None:
+    resource.pop("category", None)
+
+
+def _drop_device(resource: Json) -> None:
+    resource.pop("device", None)
+
+
+def _without(resource: Json, name: str) -> Json:
+    return {key: value for key, value in resource.items() if key != name}
+
+
+_CONTENT: Final[dict[str, Callable[[Json], None]]] = {
+    "value-rounded": _round_values,
+    "unit-changed": _change_units,
+    "component-dropped": _drop_component,
+    "effective-shifted-by-zone": _drop_zone,
+    "category-dropped": _drop_category,
+    "device-dropped": _drop_device,
+}
