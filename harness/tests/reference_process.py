@@ -1,0 +1,184 @@
+"""The reference EHR for integration tests, and an app of another make that launches against it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urljoin, urlsplit
+
+import httpx
+
+from harness.reference.process import Running, start
+
+__all__ = ["App", "Page", "Running", "clean_environment", "start"]
+
+_KEPT = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|PYTHON.*|VIRTUAL_ENV|COVERAGE.*")
+REDIRECT_URI = "http://127.0.0.1:8765/callback"
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leaves out proxies and whatever could be a secret."""
+    return {name: value for name, value in environ.items() if _KEPT.fullmatch(name)}
+
+
+class Page(HTMLParser):
+    """The forms of a page: actions, fields, choices."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.response = response
+        self.forms: list[dict[str, Any]] = []
+        self.feed(response.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            action = urljoin(str(self.response.url), unescape(given.get("action", "")))
+            self.forms.append({"action": action, "hidden": {}, "choices": []})
+        elif tag == "input" and self.forms:
+            if given.get("type") == "hidden":
+                self.forms[-1]["hidden"][given["name"]] = given["value"]
+            elif given.get("type") in ("radio", "checkbox"):
+                self.forms[-1]["choices"].append(given["value"])
+
+    def form(self, step: str) -> dict[str, Any]:
+        return next(each for each in self.forms if each["action"].endswith(f"/{step}"))
+
+
+def _client() -> httpx.Client:
+    # Loopback only: neither proxies nor certificates, whose loading would take most of the time.
+    return httpx.Client(trust_env=False, verify=False)
+
+
+@dataclass
+class App:
+    """A SMART app with a browser of its own; knows the specification, not the harness.
+
+    Args:
+        fhir_base: of the instance to launch against.
+        credentials: of the ready line.
+        client_id: a registered client.
+    """
+
+    fhir_base: str
+    credentials: Mapping[str, str]
+    client_id: str = "harness-public"
+    redirect_uri: str = REDIRECT_URI
+    browser: httpx.Client = field(default_factory=_client)
+    machine: httpx.Client = field(default_factory=_client)
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+
+    def close(self) -> None:
+        self.browser.close()
+        self.machine.close()
+
+    @property
+    def issuer(self) -> str:
+        return self.fhir_base.removesuffix("/r4")
+
+    def challenge(self) -> str:
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def request(self, scope: str, **changes: str | None) -> dict[str, str]:
+        """Parameters of the authorization request; a change to None leaves one out."""
+        parameters = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "scope": scope,
+            "state": self.state,
+            "aud": self.fhir_base,
+            "nonce": self.nonce,
+            "code_challenge": self.challenge(),
+            "code_challenge_method": "S256",
+        }
+        merged = {**parameters, **changes}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def open(self, scope: str, **changes: str | None) -> httpx.Response:
+        url = f"{self.issuer}/oauth/authorize"
+        return self.browser.get(url, params=self.request(scope, **changes))
+
+    def submit(self, page: Page, step: str, **fields: Any) -> httpx.Response:
+        """Posts a form and follows redirects within the EHR."""
+        form = page.form(step)
+        response = self.browser.post(form["action"], data={**form["hidden"], **fields})
+        while response.is_redirect and response.headers["location"].startswith(self.issuer):
+            response = self.browser.get(response.headers["location"])
+        return response
+
+    def sign_in(self, username: str, scope: str, **changes: str | None) -> Page:
+        """Opens the login page and signs in; the page that comes next."""
+        page = Page(self.open(scope, **changes))
+        password = self.credentials[f"REFERENCE_{username.upper()}_PASSWORD"]
+        return Page(self.submit(page, "login", username=username, password=password))
+
+    def authorize(
+        self,
+        username: str,
+        scope: str,
+        *,
+        patient: str | None = None,
+        keep: Callable[[str], bool] = lambda _: True,
+        **changes: str | None,
+    ) -> dict[str, str]:
+        """Signs in, chooses, approves what `keep` keeps; the parameters of the redirect."""
+        page = self.sign_in(username, scope, **changes)
+        if patient:
+            page = Page(self.submit(page, "patient", patient=patient))
+        kept = [each for each in page.form("consent")["choices"] if keep(each)]
+        return redirected(self.submit(page, "consent", scope=kept, decision="approve"))
+
+    def token(self, **fields: str | None) -> httpx.Response:
+        """POST to the token endpoint; for a public client client_id is added."""
+        body = {name: value for name, value in fields.items() if value is not None}
+        auth = None
+        if self.client_id in ("harness-symmetric", "harness-backend-secret"):
+            which = "CLIENT" if self.client_id == "harness-symmetric" else "BACKEND"
+            auth = httpx.BasicAuth(self.client_id, self.credentials[f"REFERENCE_{which}_SECRET"])
+        elif self.client_id == "harness-public":
+            body.setdefault("client_id", self.client_id)
+        return self.machine.post(
+            f"{self.issuer}/oauth/token", data=body, auth=auth or httpx.USE_CLIENT_DEFAULT
+        )
+
+    def exchange(self, code: str, **changes: str | None) -> httpx.Response:
+        fields: dict[str, str | None] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": self.verifier,
+        }
+        return self.token(**{**fields, **changes})
+
+    def launch(self, username: str, scope: str, **how: Any) -> dict[str, Any]:
+        """A whole launch; the token response."""
+        response = self.exchange(self.authorize(username, scope, **how)["code"])
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def refresh(self, refresh_token: str, **fields: str | None) -> httpx.Response:
+        return self.token(grant_type="refresh_token", refresh_token=refresh_token, **fields)
+
+    def get(self, path: str, token: str | None = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self.machine.get(f"{self.fhir_base}/{path}", headers=headers)
+
+
+def redirected(response: httpx.Response) -> dict[str, str]:
+    """The parameters with which the browser was sent back to the app."""
+    assert response.is_redirect, response.text
+    location = urlsplit(response.headers["location"])
+    assert not [name for name, values in parse_qs(location.query).items() if len(values) > 1]
+    return dict(parse_qsl(location.query))
