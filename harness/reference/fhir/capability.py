@@ -12,7 +12,6 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness import __version__
 from harness.reference.data.instants import instant
 from harness.reference.fhir.context import Context, Served
 from harness.reference.fhir.faulty import answering as faulty
@@ -62,7 +61,7 @@ def capability_statement(instance: Served, date: datetime) -> Json:
         "experimental": True,
         "date": instant(date),
         "kind": "instance",
-        "software": {"name": "fhir-harness reference EHR", "version": __version__},
+        "software": {"name": "fhir-harness reference EHR"},
         "implementation": {
             "description": "An embedded (g)(10) server with synthetic patients",
             "url": instance.fhir_base,
