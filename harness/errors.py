@@ -7,7 +7,8 @@
     ├── HostileInput                an answer beyond its bounds: size, depth, origin, redirects
     ├── ProtocolError               an answer that cannot be used: HTML for JSON, no access_token
     │   ├── OAuthError              an OAuth error response (RFC 6749 section 5.2)
-    │   └── LoginFailed             the login driver could not get past a page
+    │   ├── LoginFailed             the login driver could not get past a page
+    │   └── GrantLost               a stored refresh token is worth nothing any more
     ├── Throttled                   refused for load, and waiting longer than allowed
     └── SyncIncomplete              a sync ended without all it should have           status 7
 
@@ -115,6 +116,17 @@ class OAuthError(ProtocolError):
 
 class LoginFailed(ProtocolError):
     """The login driver could not get past a page of the authorization server."""
+
+
+class GrantLost(ProtocolError):
+    """A stored refresh token was refused; only a new login helps.
+
+    Args:
+        message: whose token, and what the server said.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="log in again with: harness login")
 
 
 class Throttled(HarnessError):

@@ -31,7 +31,7 @@ def client_id(client: OAuthClient, secrets: Secrets) -> str:
     Raises:
         ConfigError: the reference leads nowhere.
     """
-    return secrets.resolve(client.id).reveal() if isinstance(client.id, SecretRef) else client.id
+    return secrets.text(client.id)
 
 
 def signing_key(client: OAuthClient, secrets: Secrets) -> SigningKey:

@@ -1,0 +1,65 @@
+"""What the person at a login would choose: the patient, and the scopes to decline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from harness.smart.drivers.page import Control
+from harness.smart.scopes import Scope
+
+_SEPARATORS = re.compile(r"[\s,;'\"()\[\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Decisions that pages of the authorization server ask for.
+
+    Attributes:
+        patient: id (or name as shown) of the patient to choose; None takes the first.
+        decline: scopes to leave out of the consent, or a predicate on them.
+        deny: refuse the whole request.
+    """
+
+    patient: str | None = None
+    decline: frozenset[str] | Callable[[Scope], bool] = frozenset()
+    deny: bool = False
+
+    def declined(self, requested: Iterable[str]) -> tuple[Scope, ...]:
+        """Those of the requested scopes that are to be declined."""
+        scopes = [Scope.parse(text) for text in requested]
+        if callable(self.decline):
+            return tuple(scope for scope in scopes if self.decline(scope))
+        return tuple(scope for scope in scopes if scope.text in self.decline)
+
+
+def names_scope(control: Control, scope: Scope, requested: Iterable[str]) -> bool:
+    """Whether a checkbox stands for `scope`: by its text, else by the resource type alone."""
+    parts = (control.value, control.name, control.id, control.text)
+    words = {word for part in parts for word in _SEPARATORS.split(unquote(part))}
+    spelled = {text for text in requested if _spells(words, text)}
+    if spelled:
+        return scope.text in spelled
+    if scope.type in (None, "*"):
+        return False
+    typed = re.compile(rf"(?<![A-Za-z]){scope.type}s?(?![A-Za-z])", re.IGNORECASE)
+    return any(typed.search(part) for part in parts)
+
+
+def is_scope(control: Control, requested: Iterable[str]) -> bool:
+    """Whether a checkbox stands for any of the requested scopes."""
+    wanted = tuple(requested)
+    return any(names_scope(control, Scope.parse(text), wanted) for text in wanted)
+
+
+def names_patient(text: str, patient: str) -> bool:
+    """Whether `text` contains the patient's id (or name) as a word of its own."""
+    word = rf"(?<![\w.-]){re.escape(patient)}(?![\w-])"
+    return re.search(word, unquote(text), re.IGNORECASE) is not None
+
+
+def _spells(words: set[str], scope: str) -> bool:
+    endings = (f":{scope}", f".{scope}", f"-{scope}", f"_{scope}", f"={scope}")
+    return any(word == scope or word.endswith(endings) for word in words)

@@ -1,0 +1,397 @@
+"""The form driver gets through the dialects of login pages, and stops where it must."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as randomness
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.requests import Request as Asked
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import Response as Answered
+
+from harness.config.ehr import Login, SecretRef
+from harness.config.secrets import Secrets
+from harness.errors import HostileInput, LoginFailed
+from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
+from harness.smart.drivers.choices import Choices
+from harness.smart.drivers.form import authorize
+from harness.smart.scopes import Scope
+from harness.tests.unit.smart.site import (
+    REDIRECT,
+    Handler,
+    app_of,
+    authorization_request,
+    back,
+    client_of,
+    fields_of,
+    page,
+)
+
+PASSWORD = randomness.token_urlsafe(12)
+LOGIN_FORM = """
+<form method="get" action="/search"><input name="q" type="search"><button>Search</button></form>
+<form method="post" action="login"><input type="hidden" name="csrf" value="c-7">
+<label for="u">User name</label><input id="u" name="j_username">
+<input type="password" name="j_password"><label><input type="checkbox" name="remember"> Remember
+me</label><a href="/forgot">Forgot?</a><button name="go" value="1">Sign in</button></form>
+"""
+
+
+def login(**changes: Any) -> Login:
+    known: dict[str, Any] = {"username": "camila", "password": SecretRef("env", "PASSWORD")}
+    return Login("patient", **(known | changes))
+
+
+def drive(
+    app: Any,
+    *,
+    request: AuthorizationRequest | None = None,
+    choose: Choices | None = None,
+    as_login: Login | None = None,
+    **more: Any,
+) -> AuthorizationResponse:
+    async def go() -> AuthorizationResponse:
+        async with client_of(app) as http:
+            return await authorize(
+                http,
+                request or authorization_request(),
+                as_login or login(),
+                Secrets({"PASSWORD": PASSWORD}),
+                choose=choose or Choices(),
+                **more,
+            )
+
+    return asyncio.run(go())
+
+
+def signing_in(then: Handler | None = None, **more: Handler) -> Any:
+    """A server with a login page, and what comes after it."""
+
+    async def start(asked: Asked) -> Answered:
+        answer = page(LOGIN_FORM)
+        answer.set_cookie("state", asked.query_params["state"], path="/auth")
+        answer.set_cookie("elsewhere", "x", path="/other")
+        return answer
+
+    async def check(asked: Asked) -> Answered:
+        sent = await fields_of(asked)
+        assert "elsewhere" not in asked.cookies
+        if sent != {"csrf": "c-7", "j_username": "camila", "j_password": PASSWORD, "go": "1"}:
+            return page(LOGIN_FORM, 401)
+        return await (then or done)(asked)
+
+    return app_of(auth__authorize=start, auth__login=check, **more)
+
+
+async def done(asked: Asked) -> Answered:
+    return back(asked.cookies["state"], code="c-1", **dict(asked.query_params))
+
+
+def picking(body: str, chosen: Callable[[dict[str, str]], str]) -> Any:
+    """A login followed by a page; the code that comes back is what was chosen."""
+
+    async def show(_: Asked) -> Answered:
+        return page(body, title="Choose")
+
+    async def take(asked: Asked) -> Answered:
+        sent = dict(asked.query_params) | await fields_of(asked)
+        return back(asked.cookies["state"], code=chosen(sent) or "none")
+
+    return signing_in(show, auth__take=take)
+
+
+def test_a_login_form_is_filled_in_and_sent_where_it_says() -> None:
+    response = drive(signing_in())
+    assert response.state_matches
+    assert response.code == "c-1"
+
+
+def test_a_redirect_uri_of_any_scheme_ends_the_login() -> None:
+    request = authorization_request(redirect_uri="org.example.app:/callback")
+
+    async def finish(asked: Asked) -> Answered:
+        return back(asked.cookies["state"], "org.example.app:/callback", code="c-9")
+
+    assert drive(signing_in(finish), request=request).code == "c-9"
+
+
+def test_a_wrong_password_is_named_as_such() -> None:
+    with pytest.raises(LoginFailed, match="user name or password was not accepted") as failure:
+        drive(signing_in(), as_login=login(username="nobody"))
+    assert PASSWORD not in str(failure.value)
+    assert "j_username" in str(failure.value)
+
+
+def test_a_login_without_credentials_says_what_to_set() -> None:
+    with pytest.raises(LoginFailed, match="set username and password"):
+        drive(signing_in(), as_login=login(password=None))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        """<form method=post action=take><label><input type=radio name=patient value=p1 checked>
+        One</label><label><input type=radio name=patient value=p2>Two</label>
+        <button>Continue</button></form>""",
+        """<form method=post action=/auth/take><select name=patient><option value="">Choose
+        <option value=p1>One<option value=p2>Two</select><input type=submit></form>""",
+        """<form action=take><button name=patient value=p1>One</button>
+        <button name=patient value=p2>Two</button></form>""",
+        "<ul><li><a href='take?patient=p1'>One</a><li><a href='take?patient=p2'>Two</a></ul>",
+        """<form method=post action=take><input type=hidden name=patient value=p1>
+        <button>One</button></form><form method=post action=take>
+        <input type=hidden name=patient value=p2><button>Two</button></form>""",
+        """<form method=post action=take><input type=radio name=fhirId value=p1>One<br>
+        <input type=radio name=fhirId value=p2>Two<br><input type=submit value=OK></form>""",
+    ],
+    ids=["radio", "select", "buttons", "links", "forms", "loose radio"],
+)
+def test_the_wanted_patient_is_chosen_in_every_kind_of_picker(body: str) -> None:
+    app = picking(body, lambda sent: sent.get("patient", sent.get("fhirId", "")))
+    assert drive(app, choose=Choices(patient="p2")).code == "p2"
+    assert drive(app).code == "p1"
+    with_name = Choices(patient="Two")
+    assert drive(app, choose=with_name).code == "p2"
+
+
+def test_a_patient_that_is_not_offered_is_never_replaced_by_another() -> None:
+    body = """<form method=post action=take><input type=radio name=patient value=p10>
+    <button>Continue</button></form>"""
+    with pytest.raises(LoginFailed, match="'p1' is not among the 1"):
+        drive(picking(body, str), choose=Choices(patient="p1"))
+
+
+CONSENT = """<form method=post action=take>
+<label><input type=checkbox name=scope value=openid checked> Identity</label>
+<label><input type=checkbox name=scope-launch value=launch/patient>Patient</label>
+<label><input type=checkbox name=o value="patient/Observation.rs" checked>Observations</label>
+<label><input type=checkbox name=again value=1>Remember this decision</label>
+<label><input type=checkbox name=terms value=1>I have read the terms</label>
+<button name=decision value=deny>Do not allow</button>
+<button name=decision value=allow>Allow</button></form>"""
+
+
+def test_consent_ticks_every_scope_and_allows() -> None:
+    app = picking(CONSENT, lambda sent: ",".join(sorted(sent)) + ":" + sent["decision"])
+    assert drive(app).code == "decision,o,scope,scope-launch,terms:allow"
+
+
+def test_declined_scopes_are_left_out() -> None:
+    app = picking(CONSENT, lambda sent: ",".join(sorted(sent)))
+    by_name = Choices(decline=frozenset({"patient/Observation.rs"}))
+    assert drive(app, choose=by_name).code == "decision,scope,scope-launch,terms"
+    by_rule = Choices(decline=lambda scope: scope.type == "Observation")
+    assert drive(app, choose=by_rule).code == "decision,scope,scope-launch,terms"
+
+
+def test_a_scope_that_no_page_lets_decline_is_no_success() -> None:
+    choose = Choices(decline=frozenset({"patient/Observation.rs"}))
+    with pytest.raises(LoginFailed, match="no page offered to decline patient/Observation.rs"):
+        drive(signing_in(), choose=choose)
+
+
+def test_a_checkbox_that_names_only_the_type_stands_for_its_scopes() -> None:
+    body = """<form method=post action=take><input type=checkbox name=Observation checked>
+    <input type=checkbox name=Patient checked><input type=submit value=Authorize></form>"""
+    app = picking(body, lambda sent: ",".join(sorted(sent)))
+    request = authorization_request("patient/Observation.rs", "patient/Patient.rs")
+    choose = Choices(decline=frozenset({"patient/Observation.rs"}))
+    assert drive(app, request=request, choose=choose).code == "Patient"
+
+
+def test_denying_everything_presses_the_button_that_says_so() -> None:
+    app = picking(CONSENT, lambda sent: sent["decision"])
+    assert drive(app, choose=Choices(deny=True)).code == "deny"
+
+
+def test_pages_that_only_pass_on_are_passed() -> None:
+    auto = """<body onload="document.forms[0].submit()"><form method=post action=/auth/second>
+    <input type=hidden name=token value=t></form>"""
+
+    async def first(_: Asked) -> Answered:
+        return page(auto)
+
+    async def second(asked: Asked) -> Answered:
+        assert await fields_of(asked) == {"token": "t"}
+        return page('<meta http-equiv="Refresh" content="0; URL=\'third?a=1\'">')
+
+    async def third(asked: Asked) -> Answered:
+        assert asked.query_params["a"] == "1"
+        return page('<script>window.location.href = "/auth/fourth";</script>')
+
+    async def fourth(_: Asked) -> Answered:
+        return page('<a href="/auth/logout">Log out</a> <a href="/auth/end">Continue</a>')
+
+    app = signing_in(
+        first, auth__second=second, auth__third=third, auth__fourth=fourth, auth__end=done
+    )
+    assert drive(app).code == "c-1"
+
+
+def test_the_user_name_may_be_asked_for_first() -> None:
+    async def start(asked: Asked) -> Answered:
+        answer = page(
+            "<form method=post action=next><input type=email name=identifier><button>Next</button>"
+        )
+        answer.set_cookie("state", asked.query_params["state"])
+        return answer
+
+    async def then(asked: Asked) -> Answered:
+        assert await fields_of(asked) == {"identifier": "camila"}
+        return page("<form method=post action=end><input type=password name=pw></form>")
+
+    async def end(asked: Asked) -> Answered:
+        assert await fields_of(asked) == {"pw": PASSWORD}
+        return await done(asked)
+
+    assert drive(app_of(auth__authorize=start, auth__next=then, auth__end=end)).code == "c-1"
+
+
+def test_fields_named_in_the_ehr_file_win() -> None:
+    async def start(_: Asked) -> Answered:
+        return page(
+            "<form method=post action=end><input name=a><input name=email>"
+            "<input type=password name=pw>"
+        )
+
+    async def end(asked: Asked) -> Answered:
+        return back("", code=(await fields_of(asked))["a"])
+
+    app = app_of(auth__authorize=start, auth__end=end)
+    assert drive(app, as_login=login(fields={"username": "a"})).code == "camila"
+
+
+def test_form_post_answers_are_read_from_the_page() -> None:
+    async def finish(asked: Asked) -> Answered:
+        state = asked.cookies["state"]
+        return page(
+            f"<form method=post action={REDIRECT}><input type=hidden name=code value=c-2>"
+            f"<input type=hidden name=state value={state}></form>"
+        )
+
+    response = drive(signing_in(finish))
+    assert (response.code, response.state_matches) == ("c-2", True)
+
+
+def test_the_request_itself_may_be_posted() -> None:
+    async def start(asked: Asked) -> Answered:
+        return back((await fields_of(asked))["state"], code=asked.method)
+
+    app = app_of(auth__authorize=start)
+    assert drive(app, request=authorization_request(post=True)).code == "POST"
+
+
+def test_a_refusal_comes_back_as_a_value() -> None:
+    async def start(asked: Asked) -> Answered:
+        return back(asked.query_params["state"], error="invalid_scope")
+
+    response = drive(app_of(auth__authorize=start))
+    assert (response.error, response.code) == ("invalid_scope", None)
+
+
+def test_a_cancel_link_on_the_login_page_is_no_answer() -> None:
+    async def start(asked: Asked) -> Answered:
+        cancel = f'<a href="{REDIRECT}?error=access_denied">Cancel</a>'
+        answer = page(cancel + LOGIN_FORM)
+        answer.set_cookie("state", asked.query_params["state"])
+        return answer
+
+    assert drive(app_of(auth__authorize=start, auth__login=done)).code == "c-1"
+
+
+def test_redirects_in_a_circle_end() -> None:
+    async def round_and_round(asked: Asked) -> Answered:
+        return RedirectResponse(str(asked.url))
+
+    with pytest.raises(LoginFailed, match="in a circle"):
+        drive(app_of(auth__authorize=round_and_round))
+
+
+def test_endless_redirects_end() -> None:
+    async def on(asked: Asked) -> Answered:
+        return RedirectResponse(f"/auth/authorize?n={int(asked.query_params.get('n', 0)) + 1}")
+
+    with pytest.raises(LoginFailed, match="more than 20 redirects"):
+        drive(app_of(auth__authorize=on))
+
+
+def test_endless_pages_end() -> None:
+    async def on(asked: Asked) -> Answered:
+        number = int(asked.query_params.get("n", 0)) + 1
+        return page(f'<a href="/auth/authorize?n={number}">Continue</a>')
+
+    with pytest.raises(LoginFailed, match="more than 20 pages"):
+        drive(app_of(auth__authorize=on))
+
+
+def test_a_redirect_inward_is_refused() -> None:
+    async def inward(_: Asked) -> Answered:
+        return RedirectResponse("http://169.254.169.254/latest/meta-data")
+
+    with pytest.raises(HostileInput):
+        drive(app_of(auth__authorize=inward))
+
+
+def test_credentials_stay_with_the_origins_that_are_trusted() -> None:
+    async def start(_: Asked) -> Answered:
+        return page(LOGIN_FORM.replace('action="login"', 'action="https://idp.example.net/login"'))
+
+    async def end(_: Asked) -> Answered:
+        return back("", code="c-3")
+
+    app = app_of(auth__authorize=start, login=end)
+    with pytest.raises(LoginFailed, match=r"add \"https://idp.example.net\" to auth.extra_origins"):
+        drive(app)
+    assert drive(app, extra_origins=["https://idp.example.net"]).code == "c-3"
+
+
+def test_a_temporary_redirect_does_not_carry_the_password_elsewhere() -> None:
+    async def elsewhere(_: Asked) -> Answered:
+        return RedirectResponse("https://evil.example.net/collect", 307)
+
+    with pytest.raises(LoginFailed, match="not trusted"):
+        drive(signing_in(elsewhere))
+
+
+def test_a_password_never_goes_into_a_url() -> None:
+    async def start(_: Asked) -> Answered:
+        return page("<form><input name=user><input type=password name=pw><button>Go</button>")
+
+    with pytest.raises(LoginFailed, match="would put the password into the URL"):
+        drive(app_of(auth__authorize=start))
+
+
+def test_a_one_time_code_is_named_as_what_is_in_the_way() -> None:
+    body = "<form method=post action=take><input name=otp required><button>Verify</button></form>"
+    with pytest.raises(LoginFailed, match="one-time code"):
+        drive(picking(body, str))
+
+
+def test_a_page_without_a_way_on_is_described() -> None:
+    async def start(_: Asked) -> Answered:
+        return page("<p>client is unknown\x1b[2J</p>", 400, title="Oops")
+
+    with pytest.raises(
+        LoginFailed, match=r"GET /auth/authorize: page 'Oops' \(status 400"
+    ) as stuck:
+        drive(app_of(auth__authorize=start))
+    assert "client is unknown" in str(stuck.value)
+    assert "\x1b" not in str(stuck.value)
+
+
+def test_an_answer_that_is_no_page_is_named() -> None:
+    async def start(_: Asked) -> Answered:
+        return PlainTextResponse("down", 503)
+
+    with pytest.raises(LoginFailed, match="expected a page or a redirect, got 503 with text/plain"):
+        drive(app_of(auth__authorize=start))
+
+
+def test_declining_needs_a_match_to_the_letter() -> None:
+    choose = Choices(decline=frozenset({"patient/Observation.rs"}))
+    assert choose.declined(["patient/Observation.rs", "patient/Observation.c"]) == (
+        Scope.parse("patient/Observation.rs"),
+    )
