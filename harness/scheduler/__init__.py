@@ -1,1 +1,1 @@
-"""What is due when, leases, jobs, and the clock that drives them."""
+"""Running the tenants' jobs when they are due, each on its own."""

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin
 
 from harness.errors import ProtocolError
-from harness.fhir.dates import parse_instant
-from harness.fhir.outcome import one_line
 from harness.http.exchange import Exchange
 from harness.http.retry import is_refusal, retry_after
 from harness.sync.model import Query, Received
 from harness.sync.raw import resources_of
+from harness.sync.said import codes, in_codes
+from harness.sync.stamps import earliest, http_date
 
 OK = 200
 SESSION_GONE = frozenset({400, 404, 410})
-"""What a next link that the server itself gave is answered with when it has forgotten the search."""
+"""How a server answers a next link of its own making when it has forgotten the search."""
+
+EPIC_SESSION_GONE = "4113"
 
 OF_PATIENT = ("subject", "patient")
 
@@ -82,17 +83,16 @@ def read_answer(exchange: Exchange, query: Query, *, first: bool, now: datetime)
     """
     if is_refusal(exchange):
         return Refused(retry_after(exchange.headers, now, exchange.body))
+    gone = SessionGone() if not first else None
     if exchange.status != OK:
-        if exchange.status in SESSION_GONE and not first:
-            return SessionGone()
-        return Failed(_why(exchange))
+        return gone if gone and exchange.status in SESSION_GONE else Failed(_why(exchange))
     try:
         bundle = exchange.json_object()
-        if bundle.get("resourceType") != "Bundle":
-            return Failed(_why(exchange))
-        return _page(exchange, bundle, query)
+        if bundle.get("resourceType") == "Bundle":
+            return _page(exchange, bundle, query)
     except ProtocolError as error:
         return Failed(error.message)
+    return gone if gone and EPIC_SESSION_GONE in codes(bundle) else Failed(_why(exchange))
 
 
 def _why(exchange: Exchange) -> str:
@@ -101,8 +101,9 @@ def _why(exchange: Exchange) -> str:
         body = exchange.json_object()
     except ProtocolError:
         return f"status {exchange.status} with no OperationOutcome"
-    said = one_line(body) if body.get("resourceType") == "OperationOutcome" else None
-    return f"status {exchange.status}: {said or 'expected a Bundle'}"
+    is_outcome = body.get("resourceType") == "OperationOutcome"
+    said = in_codes(body) if is_outcome else "expected a Bundle"
+    return f"status {exchange.status}: {said}"
 
 
 def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
@@ -111,7 +112,7 @@ def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
         if not isinstance(resource, dict):
             unusable += 1
         elif resource.get("resourceType") == "OperationOutcome":
-            notes.append(one_line(resource))
+            notes.append(in_codes(resource))
         elif _is_foreign(resource, query):
             foreign += 1
         elif (one := _received(resource, raw)) is None:
@@ -124,7 +125,7 @@ def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
         tuple(notes),
         foreign,
         unusable,
-        _date(exchange),
+        http_date(exchange.headers.get("Date")),
     )
 
 
@@ -139,7 +140,7 @@ def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
         type_,
         id_,
         version if isinstance(version, str) and version else None,
-        parse_instant(stamp) if isinstance(stamp, str) else None,
+        earliest(stamp) if isinstance(stamp, str) else None,
         raw,
     )
 
@@ -168,12 +169,3 @@ def _next(bundle: dict[str, Any], url: str) -> str | None:
             if isinstance(target, str) and target:
                 return urljoin(url, target)
     return None
-
-
-def _date(exchange: Exchange) -> datetime | None:
-    value = exchange.headers.get("Date")
-    try:
-        moment = parsedate_to_datetime(value) if value else None
-    except (ValueError, IndexError, OverflowError):
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None

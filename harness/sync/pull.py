@@ -48,14 +48,19 @@ COME_BACK = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A query on its way: where it is, and what guards it against going round in circles."""
+    """A query on its way: where it is, and what guards it against going round in circles.
+
+    One that goes on at the cursor of an earlier run is `resumed`: at its end it reaches up to the
+    start of that run only, so it is asked once more.
+    """
 
     query: Query
     watermark: Watermark | None
     cursor: Cursor | None
-    visited: frozenset[str] = frozenset()
+    visited: set[str] = field(default_factory=set)
     empty: int = 0
     restarts: int = 0
+    resumed: bool = False
 
 
 @dataclass(slots=True)
@@ -135,7 +140,8 @@ class Pull:
             self._gap(step, f"not asked to its end: {self._outcome.stopped}")
 
     def _step(self, query: Query) -> _Step:
-        return _Step(query, self._store.watermark(query), self._store.cursor(query))
+        cursor = self._store.cursor(query)
+        return _Step(query, self._store.watermark(query), cursor, resumed=cursor is not None)
 
     async def _work(self, order: Order, queue: deque[_Step]) -> None:
         """Take steps from the front, put what goes on at the back: round robin by pages."""
@@ -209,7 +215,9 @@ class Pull:
         self._on_page(step.query, counts)
         if flaw is not None:
             return self._gap(step, flaw)
-        return _following(step, here, page) if page.next is not None else None
+        if page.next is not None:
+            return _following(step, here, page)
+        return _Step(step.query, done.watermark, None) if step.resumed else None
 
     def _advanced(self, order: Order, step: _Step, page: Page, exchange: Exchange) -> Cursor:
         """Where the query is after `page`."""
@@ -276,8 +284,8 @@ class Pull:
 
 def _following(step: _Step, here: Cursor, page: Page) -> _Step:
     empty = 0 if page.received else step.empty + 1
-    visited = step.visited | {here.url}
-    return _Step(step.query, step.watermark, here, visited, empty, step.restarts)
+    step.visited.add(here.url)
+    return replace(step, cursor=here, empty=empty)
 
 
 def _flaw(step: _Step, page: Page) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from harness.config.ehr import SyncSpec
+from harness.config.ehr import Strategy, SyncSpec
 from harness.errors import UsageError
 from harness.sync.model import Query
 
@@ -24,8 +24,6 @@ came in one import would be fetched again for ever.
 
 SKEW = timedelta(minutes=1)
 """How far after the start of a query a stamp may lie and still be no stamp of the future."""
-
-NOT_YET = ("date_window", "full_hash", "bulk_since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +66,21 @@ class LastUpdated:
         return tuple(parameters)
 
 
-def strategy_for(spec: SyncSpec, page_size: int | None) -> LastUpdated:
-    """The strategy that an EHR file asks for.
+def strategy_for(strategy: Strategy, spec: SyncSpec, page_size: int | None) -> LastUpdated:
+    """How to find changes.
+
+    Args:
+        strategy: what the tenant, or else its EHR file, asks for.
+        spec: the EHR file's own settings for it.
+        page_size: `_count`; None leaves it to the server.
 
     Raises:
-        UsageError: it asks for one that this version does not have.
+        UsageError: a strategy that this version does not have.
     """
-    if spec.strategy != "last_updated":
-        known = "is not available yet" if spec.strategy in NOT_YET else "does not exist"
+    if strategy is not Strategy.LAST_UPDATED:
         raise UsageError(
-            f"sync.strategy {spec.strategy!r} {known}; expected 'last_updated'",
-            hint="set sync.strategy in the EHR file, if this EHR searches by _lastUpdated",
+            f"sync strategy {strategy.value!r} is not available yet; expected 'last_updated'",
+            hint="set strategy in the tenant file, if this EHR searches by _lastUpdated",
         )
     return LastUpdated(timedelta(seconds=spec.overlap_seconds), spec.categories, page_size)
 

@@ -1,0 +1,73 @@
+"""What is due when: pure, in the tenant's own time zone.
+
+A daily job runs at one moment of its window, the same every day, spread over the window by a hash
+of the tenant's name, so that tenants of one EHR do not all start at once. A moment that was missed,
+by a halt or a long run, is caught up once, however many were missed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from harness.config.tenant import Schedule
+from harness.sync.model import RunRow, RunStatus
+
+DAY = timedelta(days=1)
+
+
+RETRY = timedelta(minutes=10)
+"""After a run that was cut off or failed; less would knock at a door that has just been shut."""
+
+
+def is_due(schedule: Schedule, tenant: str, last: RunRow | None, now: datetime) -> bool:
+    """Whether a job should start now.
+
+    Besides its regular moments a job is due when the EHR said when to come back, and some minutes
+    after a run that was cut off or failed.
+
+    Args:
+        schedule: of the tenant.
+        tenant: its name; spreads daily jobs over their window.
+        last: the last run; None if there was none, and then the job is due at once.
+        now: the time, aware.
+    """
+    if last is None:
+        return True
+    moments = [next_due(schedule, tenant, last.started)]
+    if last.come_back is not None:
+        moments.append(last.come_back)
+    if last.status in (RunStatus.RUNNING, RunStatus.CUT_OFF, RunStatus.FAILED):
+        moments.append((last.ended or last.started) + RETRY)
+    return min(moments) <= now
+
+
+def next_due(schedule: Schedule, tenant: str, last: datetime) -> datetime:
+    """The first moment after `last` at which the job is due, in UTC."""
+    if schedule.every_seconds is not None:
+        return last.astimezone(UTC) + timedelta(seconds=schedule.every_seconds)
+    day = last.astimezone(ZoneInfo(schedule.zone)).date() - DAY
+    while (moment := _moment(schedule, tenant, day)) <= last:
+        day += DAY
+    return moment
+
+
+def spread(tenant: str) -> float:
+    """A number from 0.0 up to 1.0 that is the tenant's own, and stays."""
+    return int.from_bytes(sha256(tenant.encode()).digest()[:8]) / 2**64
+
+
+def _moment(schedule: Schedule, tenant: str, day: date) -> datetime:
+    """When the job is due on `day`, in UTC; wall times follow the zone's own changes of clock."""
+    zone = ZoneInfo(schedule.zone)
+    opens = _at(day, schedule.daily or time(0), zone)
+    if schedule.until is None:
+        return opens
+    crosses = schedule.until <= (schedule.daily or time(0))
+    closes = _at(day + DAY if crosses else day, schedule.until, zone)
+    return opens + max(timedelta(), closes - opens) * spread(tenant)
+
+
+def _at(day: date, wall: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, wall.replace(tzinfo=None), zone).astimezone(UTC)

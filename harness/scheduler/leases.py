@@ -1,0 +1,123 @@
+"""One leased row per (tenant, job): who may write, until when, and as which in succession.
+
+The row carries a fence that grows with every holder; each commit of a sync checks it. Two guards
+decide whether a lease may be taken over:
+
+* its time has run out: the holder hangs, or its machine is gone;
+* its holder is dead: on one machine the kernel says so, because a holder keeps a file locked for as
+  long as it lives. So the run after a `kill -9` need not wait for the lease to expire.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.sync.database import transaction
+from harness.sync.model import Lease
+from harness.sync.rows import instant, text_of
+from harness.sync.store import LeaseLost, Store
+
+LIFE = timedelta(minutes=2)
+"""How long a holder may be silent; it renews three times as often."""
+
+
+class LeaseHeld(UsageError):
+    """Another process is at this job."""
+
+
+def owner() -> str:
+    """This process, as a lease names it: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def acquire(
+    store: Store, tenant: str, job: str, *, by: str, now: datetime, holder_is_dead: bool
+) -> Lease:
+    """Take the lease, if it is free, has expired, or its holder on this machine is dead.
+
+    Args:
+        store: of the tenant.
+        tenant: its name.
+        job: what is to be done.
+        by: `owner()`.
+        now: harness clock.
+        holder_is_dead: whether the lock that a living holder on this machine would keep is free.
+
+    Raises:
+        LeaseHeld: somebody else holds it.
+    """
+    with transaction(store.connection) as db:
+        row = db.execute(
+            "SELECT owner, fence, until FROM leases WHERE tenant = ? AND job = ?", (tenant, job)
+        ).fetchone()
+        if row is not None and instant(row["until"]) > now:
+            here = row["owner"].rpartition(":")[0] == by.rpartition(":")[0]
+            if not (here and holder_is_dead):
+                raise LeaseHeld(
+                    f"tenant {tenant}: {row['owner']} is at its {job} already",
+                    hint="wait until it has finished",
+                )
+        lease = Lease(tenant, job, by, row["fence"] + 1 if row else 1, now + LIFE)
+        db.execute(
+            "INSERT OR REPLACE INTO leases (tenant, job, owner, fence, until)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (tenant, job, by, lease.fence, text_of(lease.until)),
+        )
+    return lease
+
+
+def renew(store: Store, lease: Lease, now: datetime) -> Lease:
+    """Hold the lease for another `LIFE`.
+
+    Raises:
+        LeaseLost: it has passed to another holder.
+    """
+    return _move(store, lease, now + LIFE)
+
+
+def release(store: Store, lease: Lease, now: datetime) -> None:
+    """Give the lease back; one that was lost is not touched. The fence stays."""
+    try:
+        _move(store, lease, now)
+    except LeaseLost:
+        return
+
+
+def _move(store: Store, lease: Lease, until: datetime) -> Lease:
+    with transaction(store.connection) as db:
+        changed = db.execute(
+            "UPDATE leases SET until = ? WHERE tenant = ? AND job = ? AND fence = ?",
+            (text_of(until), lease.tenant, lease.job, lease.fence),
+        ).rowcount
+    if not changed:
+        raise LeaseLost(f"tenant {lease.tenant}: another process has taken over its {lease.job}")
+    return replace(lease, until=until)
+
+
+@contextmanager
+def alive(store_path: Path, job: str) -> Iterator[bool]:
+    """Keep this process's sign of life for `job`, as long as the context lasts.
+
+    Yields:
+        Whether nobody else on this machine keeps it, so that a former holder must be dead. Where
+        somebody does, the lease itself has to expire before it can be taken over.
+    """
+    path = store_path.with_name(f"{store_path.name}.{job}.lock")
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.sync import database
+from harness.sync.model import Counts, Cursor, Gap, Lease, Query, Received, RunStatus, Watermark
+from harness.sync.store import LeaseLost, PageDone, Store
+
+T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
+QUERY = Query("p", "Observation")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "private"
+
+
+@pytest.fixture
+def store(folder):
+    with Store(folder / "store.sqlite") as made:
+        yield made
+
+
+@pytest.fixture
+def lease(store):
+    return take(store, 1)
+
+
+def take(store: Store, fence: int) -> Lease:
+    store.connection.execute(
+        "INSERT OR REPLACE INTO leases VALUES ('t', 'sync', 'me:1', ?, '')", (fence,)
+    )
+    return Lease("t", "sync", "me:1", fence, T0)
+
+
+def observation(id_="o", version="1", raw=b"{}", at=T0):
+    return Received("Observation", id_, version, at, raw)
+
+
+def page(*received, now=T0, cursor=None, watermark=None):
+    return PageDone(QUERY, received, now, cursor, watermark)
+
+
+def test_the_file_is_its_owners_alone(store, folder):
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for each in folder.iterdir():
+        assert stat.S_IMODE(each.stat().st_mode) == 0o600, each.name
+
+
+def test_a_folder_that_others_can_enter_is_refused(tmp_path):
+    tmp_path.chmod(0o755)
+    with pytest.raises(ConfigError, match="only its owner"):
+        Store(tmp_path / "store.sqlite")
+
+
+def test_a_file_that_is_no_store_is_refused(folder):
+    folder.mkdir(mode=0o700)
+    (folder / "store.sqlite").write_bytes(b"something else entirely" * 100)
+    with pytest.raises(ConfigError, match="expected a store"):
+        Store(folder / "store.sqlite")
+
+
+def test_a_store_of_a_newer_harness_is_refused(store, folder):
+    store.connection.execute("PRAGMA user_version = 999")
+    with pytest.raises(ConfigError, match="newer harness"):
+        Store(folder / "store.sqlite")
+
+
+def test_a_store_opens_again_with_what_it_held(store, lease, folder):
+    run = store.begin(lease, "r1", T0)
+    store.commit(lease, run, page(observation(raw=b'{"a": 1.0}')))
+    with Store(folder / "store.sqlite") as again:
+        assert again.body("Observation", "o") == b'{"a": 1.0}'
+
+
+def test_the_pragmas_hold(store):
+    def pragma(name):
+        return store.connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    assert (pragma("journal_mode"), pragma("synchronous"), pragma("foreign_keys")) == ("wal", 2, 1)
+
+
+def test_a_page_counts_new_changed_unchanged_and_older(store, lease):
+    run = store.begin(lease, "r1", T0)
+    first = store.commit(lease, run, page(observation("a"), observation("b")))
+    second = store.commit(
+        lease,
+        run,
+        page(observation("a"), observation("b", "2", b"[]"), observation("b", "1", b"{} ")),
+    )
+    assert first == Counts(new=2, pages=1)
+    assert second == Counts(unchanged=1, changed=1, older=1, pages=1)
+    assert store.counts(run) == {("p", "Observation"): first + second}
+    assert store.body("Observation", "b") == b"[]"
+    assert store.holdings() == {"Observation": 2}
+
+
+def test_an_outgrown_version_is_kept(store, lease):
+    run = store.begin(lease, "r1", T0)
+    for version, raw in (("1", b"one"), ("2", b"two"), ("2", b"two"), ("1", b"one")):
+        store.commit(lease, run, page(observation(version=version, raw=raw)))
+    rows = store.connection.execute("SELECT version, body FROM versions").fetchall()
+    assert [tuple(row) for row in rows] == [("1", b"one")]
+
+
+def test_the_same_again_changes_nothing_but_when_it_was_seen(store, lease):
+    run = store.begin(lease, "r1", T0)
+    store.commit(lease, run, page(observation()))
+    store.commit(lease, run, page(observation(), now=T0 + timedelta(hours=1)))
+    row = store.connection.execute("SELECT first_seen, last_seen FROM resources").fetchone()
+    assert row["first_seen"] < row["last_seen"]
+
+
+def test_cursor_and_watermark_take_turns(store, lease):
+    run = store.begin(lease, "r1", T0)
+    cursor = Cursor("https://ehr.example/?page=2", None, T0, None, 1, run)
+    store.commit(lease, run, page(cursor=cursor))
+    assert store.cursor(QUERY) == cursor
+    assert store.cursors() == {QUERY: cursor}
+    assert store.watermark(QUERY) is None
+    mark = Watermark(QUERY, T0, T0)
+    store.commit(lease, run, page(watermark=mark))
+    assert store.cursor(QUERY) is None
+    assert store.watermark(QUERY) == mark
+    assert store.watermarks() == (mark,)
+
+
+def test_a_forgotten_cursor_leaves_the_watermark(store, lease):
+    run = store.begin(lease, "r1", T0)
+    mark = Watermark(QUERY, T0, T0)
+    store.commit(lease, run, page(watermark=mark))
+    store.commit(lease, run, page(cursor=Cursor("u", T0, T0, T0, 1, run)))
+    store.forget_cursor(lease, QUERY)
+    assert store.cursor(QUERY) is None
+    assert store.watermark(QUERY) == mark
+
+
+def test_a_holder_that_lost_its_lease_writes_nothing(store, lease):
+    run = store.begin(lease, "r1", T0)
+    take(store, 2)
+    mark = Watermark(QUERY, T0, T0)
+    with pytest.raises(LeaseLost, match="another process"):
+        store.commit(lease, run, page(observation(), watermark=mark))
+    with pytest.raises(LeaseLost):
+        store.forget_cursor(lease, QUERY)
+    with pytest.raises(LeaseLost):
+        store.begin(lease, "r2", T0)
+    assert store.holdings() == {}
+    assert store.watermark(QUERY) is None
+
+
+def test_a_page_is_committed_whole_or_not_at_all(store, lease):
+    run = store.begin(lease, "r1", T0)
+    bad = Received("Observation", "b", "1", T0, "no bytes")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        store.commit(lease, run, page(observation("a"), bad, watermark=Watermark(QUERY, T0, T0)))
+    assert store.holdings() == {}
+    assert store.watermarks() == ()
+    assert store.counts(run) == {}
+
+
+def test_a_run_that_never_ended_was_cut_off(store, lease):
+    store.begin(lease, "r1", T0)
+    store.begin(lease, "r2", T0 + timedelta(hours=1))
+    last, before = store.runs()
+    assert (last.name, last.status) == ("r2", RunStatus.RUNNING)
+    assert (before.name, before.status) == ("r1", RunStatus.CUT_OFF)
+
+
+def test_a_run_is_remembered_with_its_gaps(store, lease):
+    store.begin(lease, "r1", T0)
+    row = store.runs()[0]
+    ended = database_row = row.__class__(
+        row.id,
+        row.name,
+        row.started,
+        T0 + timedelta(minutes=1),
+        RunStatus.INCOMPLETE,
+        row.traffic,
+        "why",
+        T0 + timedelta(hours=1),
+    )
+    gap = Gap(Query("p", "Observation", "laboratory"), "status 403")
+    store.finish(lease, ended, [gap])
+    assert store.runs() == (database_row,)
+    assert store.gaps(row.id) == (gap,)
+
+
+def test_migrations_run_once_and_in_order(folder):
+    path = folder / "store.sqlite"
+    database.connect(path).close()
+    connection = database.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    connection.close()
+
+
+def test_an_error_in_a_transaction_rolls_back(store):
+    with pytest.raises(sqlite3.IntegrityError), database.transaction(store.connection) as db:
+        db.execute("INSERT INTO leases VALUES ('t', 'j', 'o', 1, '')")
+        db.execute("INSERT INTO leases VALUES ('t', 'j', 'o', 1, '')")
+    assert store.connection.execute("SELECT count(*) FROM leases").fetchone()[0] == 0
