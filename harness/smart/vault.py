@@ -22,19 +22,26 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from harness.config.secrets import Secret
-from harness.errors import ConfigError, UsageError
+from harness.errors import ConfigError
 
 BUSY_SECONDS = 10.0
 _HOST = socket.gethostname()
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS token (
-  owner TEXT, client TEXT, login TEXT, version INTEGER NOT NULL, sealed BLOB NOT NULL,
-  PRIMARY KEY (owner, client, login));
-CREATE TABLE IF NOT EXISTS lease (
-  owner TEXT, client TEXT, login TEXT, holder TEXT NOT NULL, host TEXT NOT NULL,
-  pid INTEGER NOT NULL, until REAL NOT NULL, PRIMARY KEY (owner, client, login));
-CREATE TABLE IF NOT EXISTS seal (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS token (owner TEXT, client TEXT, login TEXT,
+    version INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (owner, client, login));
+CREATE TABLE IF NOT EXISTS lease (owner TEXT, client TEXT, login TEXT, holder TEXT NOT NULL,
+    host TEXT NOT NULL, pid INTEGER NOT NULL, until REAL NOT NULL,
+    PRIMARY KEY (owner, client, login));
+CREATE TABLE IF NOT EXISTS seal (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL)
 """
+_SELECT_TOKEN = "SELECT version, sealed FROM token WHERE owner = ? AND client = ? AND login = ?"
+_REPLACE_TOKEN = "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?)"
+_DELETE_TOKEN = "DELETE FROM token WHERE owner = ? AND client = ? AND login = ?"
+_SELECT_LEASE = (
+    "SELECT holder, host, pid, until FROM lease WHERE owner = ? AND client = ? AND login = ?"
+)
+_REPLACE_LEASE = "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DELETE_LEASE = "DELETE FROM lease WHERE owner = ? AND client = ? AND login = ? AND holder = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class Entry:
         return f"{self.owner}/{self.client}/{self.login}"
 
     @property
-    def _row(self) -> tuple[str, str, str]:
+    def row(self) -> tuple[str, str, str]:
+        """The key of its rows."""
         return (self.owner, self.client, self.login)
 
 
@@ -128,21 +136,135 @@ class Vault:
         Returns:
             What is stored now; None when the row had changed meanwhile, and nothing was stored.
         """
-        content = {
-            "entry": entry._row,  # noqa: SLF001 - binds the secret to its row
-            "token": refresh_token,
-            "at": now.timestamp(),
-            "scope": scope,
-            "seed": seed,
-        }
-        sealed = self._fernet.encrypt(json.dumps(content).encode())
+        content = {"entry": entry.row, "token": refresh_token, "at": now.timestamp()}
+        sealed = self._fernet.encrypt(json.dumps(content | {"scope": scope, "seed": seed}).encode())
         with self._transaction() as db:
-            found = db.execute(f"SELECT version FROM token {_WHERE}", entry._row).fetchone()  # noqa: S608, SLF001 - constant
+            found = db.execute(_SELECT_TOKEN, entry.row).fetchone()
             version = found[0] if found else 0
             if expected is not None and expected != version:
                 return None
-            db.execute(
-                "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?)",
-                (*entry._row, version + 1, sealed),  # noqa: SLF001 - as above
-            )
+            db.execute(_REPLACE_TOKEN, (*entry.row, version + 1, sealed))
         return Stored(Secret(refresh_token), version + 1, now, scope, seed)
+
+    def delete(self, entry: Entry) -> bool:
+        """Forget a token; whether there was one."""
+        with self._transaction() as db:
+            return db.execute(_DELETE_TOKEN, entry.row).rowcount > 0
+
+    def lock(self, entry: Entry, holder: str, seconds: float) -> bool:
+        """Lease `entry` to `holder`, or prolong its lease.
+
+        Args:
+            entry: what to lease.
+            holder: unique to the session; the same holder may lease again.
+            seconds: after which the lease ends by itself. It ends at once when its process on
+                this machine is gone.
+
+        Returns:
+            Whether the lease is the holder's now.
+        """
+        now = self._wall()
+        with self._transaction() as db:
+            found = db.execute(_SELECT_LEASE, entry.row).fetchone()
+            if found is not None:
+                owner, host, pid, until = found
+                gone = host == _HOST and not _alive(pid)
+                if owner != holder and until > now and not gone:
+                    return False
+            db.execute(_REPLACE_LEASE, (*entry.row, holder, _HOST, os.getpid(), now + seconds))
+        return True
+
+    def unlock(self, entry: Entry, holder: str) -> None:
+        """End the holder's lease; another's stays."""
+        with self._transaction() as db:
+            db.execute(_DELETE_LEASE, (*entry.row, holder))
+
+    def holder(self, entry: Entry) -> str | None:
+        """Who leases `entry`, as `process 123 on host`; None where nobody does."""
+        with self._transaction() as db:
+            found = db.execute(_SELECT_LEASE, entry.row).fetchone()
+        if found is None or found[3] <= self._wall():
+            return None
+        return f"process {found[2]} on {found[1]}"
+
+    def _read(self, db: sqlite3.Connection, entry: Entry) -> Stored | None:
+        found = db.execute(_SELECT_TOKEN, entry.row).fetchone()
+        if found is None:
+            return None
+        content = json.loads(self._open(found[1]))
+        if tuple(content["entry"]) != entry.row:
+            raise ConfigError(f"{self._path}: the row of {entry} was written for another entry")
+        return Stored(
+            Secret(content["token"]),
+            found[0],
+            datetime.fromtimestamp(content["at"], UTC),
+            content["scope"],
+            content["seed"],
+        )
+
+    def _open(self, sealed: bytes) -> bytes:
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken:
+            raise ConfigError(
+                f"{self._path}: cannot be read with this key",
+                hint="give the key it was written with; several keys may be given, newest first",
+            ) from None
+
+    def _create(self) -> None:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            if stat.S_IMODE(self._path.stat().st_mode) & 0o077:
+                self._path.chmod(0o600)
+        except OSError as error:
+            raise ConfigError(f"{self._path}: cannot be used as vault: {error.strerror}") from None
+        with self._transaction() as db:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+            found = db.execute("SELECT sealed FROM seal").fetchone()
+            if found is None:
+                db.execute("INSERT INTO seal VALUES (1, ?)", (self._fernet.encrypt(b"vault"),))
+            else:
+                self._open(found[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        except sqlite3.Error as error:
+            raise ConfigError(f"{self._path}: cannot be opened as vault: {error}") from None
+        try:
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(f"{self._path}: cannot be used as vault: {error}") from None
+        finally:
+            db.close()  # without COMMIT this rolls back
+
+
+def _fernet(key: Secret) -> MultiFernet:
+    texts = key.reveal().replace(",", " ").split()
+    try:
+        keys = [Fernet(text) for text in texts]
+    except ValueError:
+        keys = []
+    if not keys:
+        raise ConfigError(
+            "the vault key is no Fernet key: expected 32 bytes as base64url",
+            hint="harness.smart.vault.new_key() makes one",
+        )
+    return MultiFernet(keys)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,4 +1,4 @@
-"""A client whose wire is an application in this process, and the parts that logins are tried with."""
+"""A client whose wire is an application in this process, and what logins are tried with."""
 
 from __future__ import annotations
 

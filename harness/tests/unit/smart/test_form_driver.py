@@ -189,7 +189,7 @@ def test_declined_scopes_are_left_out() -> None:
 
 def test_a_scope_that_no_page_lets_decline_is_no_success() -> None:
     choose = Choices(decline=frozenset({"patient/Observation.rs"}))
-    with pytest.raises(LoginFailed, match="no page offered to decline patient/Observation.rs"):
+    with pytest.raises(LoginFailed, match="no page offered to decline patient/Observation"):
         drive(signing_in(), choose=choose)
 
 

@@ -1,0 +1,212 @@
+"""A launch in its steps, each callable by itself because each is judged by itself.
+
+    request_for -> authorize -> AuthorizationResponse -> exchange -> Exchange
+
+SMART App Launch, https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from harness.config.ehr import DriverKind, EhrFile, LaunchSpec, Login, OAuthClient
+from harness.config.secrets import Secrets
+from harness.errors import ConfigError
+from harness.http.client import HttpClient
+from harness.http.clock import Clock
+from harness.http.exchange import Exchange
+from harness.smart import grants
+from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
+from harness.smart.client_auth import authenticate, client_id
+from harness.smart.discovery import Discovery
+from harness.smart.drivers import form, manual
+from harness.smart.drivers.choices import Choices
+from harness.smart.entropy import Entropy
+from harness.smart.session import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a launch left: what was asked, what was answered, what was exchanged.
+
+    Attributes:
+        request: the authorization request.
+        response: what came by redirect.
+        exchange: with the token endpoint; None where there was no code to exchange.
+    """
+
+    request: AuthorizationRequest
+    response: AuthorizationResponse
+    exchange: Exchange | None
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """What every launch of a run needs.
+
+    Attributes:
+        http: the sender.
+        ehr: the endpoint.
+        discovery: where its endpoints are.
+        secrets: resolves references.
+        clock: harness clock.
+        entropy: the source of states, verifiers and identifiers.
+    """
+
+    http: HttpClient
+    ehr: EhrFile
+    discovery: Discovery
+    secrets: Secrets
+    clock: Clock
+    entropy: Entropy
+
+    def request_for(
+        self,
+        spec: LaunchSpec,
+        *,
+        scopes: Iterable[str] | None = None,
+        launch: str | None = None,
+        extra: Mapping[str, str | None] | None = None,
+        post: bool = False,
+    ) -> AuthorizationRequest:
+        """The authorization request of a launch.
+
+        Args:
+            spec: client and scopes.
+            scopes: others than the launch's own.
+            launch: the opaque handle of an EHR launch.
+            extra: see `AuthorizationRequest.build`.
+            post: send as a form.
+
+        Raises:
+            ConfigError: the client is unknown, or has no redirect URI.
+            ProtocolError: no authorization endpoint was found.
+        """
+        client = self.client(spec.client)
+        if client.redirect_uri is None:
+            raise ConfigError(f"client {client.name!r} has no redirect_uri, and a launch needs one")
+        return AuthorizationRequest.build(
+            self.discovery.endpoint("authorization_endpoint"),
+            client_id=client_id(client, self.secrets),
+            redirect_uri=client.redirect_uri,
+            scopes=spec.scopes if scopes is None else scopes,
+            aud=self.ehr.fhir_base,
+            entropy=self.entropy,
+            launch=launch,
+            extra=extra,
+            post=post,
+        )
+
+    async def authorize(
+        self, request: AuthorizationRequest, login: Login, choices: Choices | None = None
+    ) -> AuthorizationResponse:
+        """Have the login's driver carry the request through.
+
+        Args:
+            request: as built.
+            login: who signs in, and how.
+            choices: None chooses the login's own patient, and consents to all.
+
+        Raises:
+            LoginFailed: the driver could not get to the redirect.
+            ConfigError: the driver cannot do that, or lacks a secret.
+        """
+        choose = choices or Choices()
+        if choose.patient is None:
+            choose = replace(choose, patient=login.patient)
+        if login.driver is DriverKind.FORM:
+            trusted = self.ehr.auth.extra_origins
+            return await form.authorize(
+                self.http, request, login, self.secrets, choose=choose, extra_origins=trusted
+            )
+        if login.driver is DriverKind.MANUAL:
+            return await manual.authorize(request)
+        raise ConfigError(
+            f"login {login.name!r} with driver {login.driver.value!r} cannot authorize here",
+            hint='drivers that can: "form", "manual"',
+        )
+
+    async def exchange(
+        self,
+        client: OAuthClient,
+        request: AuthorizationRequest,
+        code: str,
+        *,
+        verifier: str | None = None,
+    ) -> Exchange:
+        """Exchange a code; any answer of the server is a value.
+
+        Args:
+            client: who the code was issued to.
+            request: the request that led to it.
+            code: as it came.
+            verifier: another than the request's own, for a negative test.
+        """
+        endpoint = self.discovery.endpoint("token_endpoint")
+        own = request.pkce.verifier if request.pkce else None
+        return await grants.exchange_code(
+            self.http,
+            endpoint,
+            authenticate(client, self.secrets, endpoint, self.clock.now(), self.entropy),
+            code=code,
+            redirect_uri=request.redirect_uri,
+            verifier=verifier or own,
+        )
+
+    async def standalone(self, spec: LaunchSpec, choices: Choices | None = None) -> Launch:
+        """A standalone launch from end to end; a refusal ends it early, as a value.
+
+        Raises:
+            LoginFailed, ConfigError: as the steps.
+        """
+        request = self.request_for(spec)
+        response = await self.authorize(request, self.login(spec.login), choices)
+        usable = response.code is not None and response.state_matches
+        exchange = (
+            await self.exchange(self.client(spec.client), request, response.require_code())
+            if usable
+            else None
+        )
+        return Launch(request, response, exchange)
+
+    async def backend_token(
+        self, client: OAuthClient, scopes: Iterable[str] | None = None
+    ) -> Exchange:
+        """A token for the client itself (SMART Backend Services).
+
+        Args:
+            client: with the grant client_credentials.
+            scopes: others than the client's own.
+        """
+        wanted = client.scopes if scopes is None else scopes
+        return await self.identity(client).client_credentials(wanted)
+
+    def identity(self, client: OAuthClient) -> Identity:
+        """The client at the token endpoint, for refreshes and sessions."""
+        endpoint = self.discovery.endpoint("token_endpoint")
+        return Identity(self.http, client, self.secrets, endpoint, self.clock, self.entropy)
+
+    def client(self, name: str) -> OAuthClient:
+        """The client called `name`.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        found = self.ehr.client(name)
+        if found is None:
+            known = ", ".join(each.name for each in self.ehr.clients) or "none"
+            raise ConfigError(f"no client {name!r} in {self.ehr.name}; there are: {known}")
+        return found
+
+    def login(self, name: str) -> Login:
+        """The login called `name`.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        found = self.ehr.login(name)
+        if found is None:
+            known = ", ".join(each.name for each in self.ehr.logins) or "none"
+            raise ConfigError(f"no login {name!r} in {self.ehr.name}; there are: {known}")
+        return found
