@@ -127,19 +127,16 @@ def _frame() -> tuple[_Parser, Any]:
 
 
 def _call(parser: _Parser, args: argparse.Namespace, rest: list[str]) -> int:
+    whole = f"harness {args.command}" if args.command else "harness"
+    if rest and not getattr(args, "passes_on", False):
+        raise UsageError(
+            f"{whole}: unrecognized arguments: {' '.join(rest)}", hint=f"see `{whole} --help`"
+        )
     if args.command is None:
         parser.print_help()
         return ExitStatus.USAGE
-    if rest and not getattr(args, "passes_on", False):
-        raise UsageError(
-            f"harness {args.command}: unrecognized arguments: {' '.join(rest)}",
-            hint=f"see `harness {args.command} --help`",
-        )
     if not hasattr(args, "run"):
-        raise UsageError(
-            f"harness {args.command}: expected a subcommand",
-            hint=f"see `harness {args.command} --help`",
-        )
+        raise UsageError(f"{whole}: expected a subcommand", hint=f"see `{whole} --help`")
     args.rest = rest
     return int(args.run(args))
 
