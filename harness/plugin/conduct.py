@@ -101,7 +101,7 @@ class Conduct:
         checks = self._collection.checks
         self._screen.begin(self._about(), checks)
         judging = self._judging = Judging(live, terms, publisher.verdict, self._screen)
-        self._reports.follow(judging, publisher)
+        self._reports.follow(lambda: judging.current)
         self._config.pluginmanager.register(judging, "harness-judging")
         wanted = acts_of(checks, terms)
         if wanted:
@@ -162,7 +162,7 @@ class Conduct:
         )
         if self._options.record:
             conclusion.record(self._target, live, self._about(), self._folder)
-        account = self._reports.write(account)
+        account = self._reports.write(account, self._publisher)
         self._screen.end(account)
         return account.status
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness.checks.verdict import Verdict
 from harness.http.exchange import Exchange
+from harness.http.findings import find
 from harness.plugin.live import Live
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -54,6 +55,19 @@ class Publisher:
         if exchange.number not in self._public:
             self._public[exchange.number] = self._live.redactor.exchange(exchange)
         return self._public[exchange.number]
+
+    def exchanges(self) -> list[Exchange]:
+        """Every exchange of the run, redacted, in order."""
+        return [self.exchange(each) for each in self._live.evidence.all]
+
+    def secrets(self) -> set[str]:
+        """Every secret that the run has seen, as it is: what no report may hold."""
+        found = {*self._live.target.secrets.resolved}
+        found |= {each.value for each in self._live.entropy.drawn}
+        for exchange in self._live.evidence.all:
+            # The claims of a JWT may be shown; its signature may not.
+            found |= {each.value.rpartition(".")[2] for each in find(exchange)}
+        return found
 
     def _text(
         self, text: str | None, where: str | None = None, public: str | None = None
