@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harness.config.paths import suites_dir
+from harness.config.paths import reports_dir, suites_dir
 from harness.errors import UsageError
 
 _EPILOG = """\
@@ -43,4 +43,6 @@ def run(args: argparse.Namespace) -> int:
         )
     import pytest
 
-    return int(pytest.main([str(suites_dir()), *args.rest]))
+    # By default the cache would lie beside the suites, inside an installed package.
+    cache = f"cache_dir={reports_dir() / '.pytest_cache'}"
+    return int(pytest.main([str(suites_dir()), "-o", cache, *args.rest]))

@@ -56,7 +56,8 @@ def draft(name: str, said: Advertised, on: date) -> str:
         said: what the server advertises.
         on: the day of discovery.
     """
-    prefix = name.upper().replace("-", "_")
+    # A variable's name cannot start with a digit, a file's name can.
+    prefix = ("EHR_" if name[0].isdigit() else "") + name.upper().replace("-", "_")
     parts = [_head(name, said, on), *_auth(said, prefix)]
     if said.kind == "smart":
         parts += [_client(said, prefix), _login(prefix), _launch(said), _other(said)]

@@ -215,6 +215,11 @@ def test_new_writes_a_file_that_lacks_only_secrets(
     assert missing == references
 
 
+def test_new_takes_a_name_that_starts_with_a_digit(server: Server) -> None:
+    assert main(["ehrs", "new", "3m", "--url", server.base]) == ExitStatus.OK
+    assert {ref.name for _, ref in load_ehr("3m").references()} >= {"EHR_3M_CLIENT_ID"}
+
+
 def test_new_describes_a_server_without_authorization(server: Server, tmp_path: Path) -> None:
     del server.answers["/r4/.well-known/smart-configuration"]
     output = tmp_path / "out"

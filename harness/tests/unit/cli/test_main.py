@@ -13,7 +13,7 @@ import pytest
 
 from harness import __version__, cli
 from harness.cli import Command, main
-from harness.config.paths import suites_dir
+from harness.config.paths import reports_dir, suites_dir
 from harness.errors import EhrUnreachable, ExitStatus, SyncIncomplete
 
 
@@ -159,7 +159,9 @@ def test_run_passes_every_option_on_to_pytest(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(pytest, "main", fake)
     assert main(["run", "--ehr=reference", "-m", "smart", "-x", "--version"]) == 5
-    assert seen == [str(suites_dir()), "--ehr=reference", "-m", "smart", "-x", "--version"]
+    assert seen[0] == str(suites_dir())
+    assert seen[1:3] == ["-o", f"cache_dir={reports_dir() / '.pytest_cache'}"]
+    assert seen[3:] == ["--ehr=reference", "-m", "smart", "-x", "--version"]
 
 
 def test_run_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,7 @@ def test_the_runs_own_secrets_win_over_the_environment() -> None:
 
 def test_what_was_given_out_can_be_redacted() -> None:
     found = Secrets({"A": VALUE, "USER": "fhir"})
-    assert found.resolved == ()
+    assert not found.resolved
     found.resolve(ref("env:A"))
     found.resolve(ref("env:A"))
     assert found.text(ref("env:USER")) == "fhir"
