@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import unescape
@@ -14,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urljoin, urlsplit
 
 import httpx
+from joserfc import jws
+from joserfc.jwk import ECKey, RSAKey
 
 from harness.reference.process import Running, start
 
@@ -68,7 +72,7 @@ class App:
     """
 
     fhir_base: str
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
     client_id: str = "harness-public"
     redirect_uri: str = REDIRECT_URI
     browser: httpx.Client = field(default_factory=_client)
@@ -89,7 +93,7 @@ class App:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
-    def request(self, scope: str, **changes: str | None) -> dict[str, str]:
+    def request(self, scope: str | None, **changes: str | None) -> dict[str, str]:
         """Parameters of the authorization request; a change to None leaves one out."""
         parameters = {
             "response_type": "code",
@@ -105,7 +109,7 @@ class App:
         merged = {**parameters, **changes}
         return {name: value for name, value in merged.items() if value is not None}
 
-    def open(self, scope: str, **changes: str | None) -> httpx.Response:
+    def open(self, scope: str | None, **changes: str | None) -> httpx.Response:
         url = f"{self.issuer}/oauth/authorize"
         return self.browser.get(url, params=self.request(scope, **changes))
 
@@ -119,6 +123,7 @@ class App:
 
     def sign_in(self, username: str, scope: str, **changes: str | None) -> Page:
         """Opens the login page and signs in; the page that comes next."""
+        self.browser.cookies.clear()
         page = Page(self.open(scope, **changes))
         password = self.credentials[f"REFERENCE_{username.upper()}_PASSWORD"]
         return Page(self.submit(page, "login", username=username, password=password))
@@ -148,14 +153,53 @@ class App:
             auth = httpx.BasicAuth(self.client_id, self.credentials[f"REFERENCE_{which}_SECRET"])
         elif self.client_id == "harness-public":
             body.setdefault("client_id", self.client_id)
+        elif "client_assertion" not in body:
+            body.update(self.assertion())
         return self.machine.post(
             f"{self.issuer}/oauth/token", data=body, auth=auth or httpx.USE_CLIENT_DEFAULT
         )
 
-    def exchange(self, code: str, **changes: str | None) -> httpx.Response:
+    def assertion(
+        self,
+        *,
+        key: RSAKey | ECKey | None = None,
+        header: dict[str, Any] | None = None,
+        now: float | None = None,
+        **claims: Any,
+    ) -> dict[str, str]:
+        """The form fields of private_key_jwt; a claim or header set to None is left out."""
+        own = json.loads(self.credentials["REFERENCE_PRIVATE_KEY"])
+        own.pop("alg", None)  # so that a test may sign with another algorithm
+        signer = key or RSAKey.import_key(own)
+        issued = int(time.time() if now is None else now)
+        merged = {
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": f"{self.issuer}/oauth/token",
+            "exp": issued + 240,
+            "jti": secrets.token_urlsafe(16),
+            **claims,
+        }
+        alg = "ES384" if isinstance(signer, ECKey) else "RS384"
+        head = {"alg": alg, "kid": signer.kid, "typ": "JWT", **(header or {})}
+        compact = jws.serialize_compact(
+            {name: value for name, value in head.items() if value is not None},
+            json.dumps({name: value for name, value in merged.items() if value is not None}),
+            signer,
+            algorithms=["RS256", "RS384", "ES384"],
+        )
+        return {
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": compact,
+        }
+
+    def backend(self, scope: str = "system/Observation.rs", **fields: str | None) -> httpx.Response:
+        return self.token(**{"grant_type": "client_credentials", "scope": scope, **fields})
+
+    def exchange(self, value: str, **changes: str | None) -> httpx.Response:
         fields: dict[str, str | None] = {
             "grant_type": "authorization_code",
-            "code": code,
+            "code": value,
             "redirect_uri": self.redirect_uri,
             "code_verifier": self.verifier,
         }
@@ -167,6 +211,11 @@ class App:
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer
+
+    def introspect(self, token: str) -> httpx.Response:
+        auth = httpx.BasicAuth("harness-symmetric", self.credentials["REFERENCE_CLIENT_SECRET"])
+        url = f"{self.issuer}/oauth/introspect"
+        return self.machine.post(url, data={"token": token}, auth=auth)
 
     def refresh(self, refresh_token: str, **fields: str | None) -> httpx.Response:
         return self.token(grant_type="refresh_token", refresh_token=refresh_token, **fields)

@@ -24,5 +24,7 @@ def describe(scope: str) -> str:
         return scope
     verbs = ", ".join(word for letter, word in _VERBS if letter in parsed.permissions)
     what = "everything" if parsed.resource_type == "*" else parsed.resource_type
-    only = "".join(f", only {name} {value}" for name, value in parsed.constraint.items())
+    only = "".join(
+        f", only {name} {value.rpartition('|')[2]}" for name, value in parsed.constraint.items()
+    )
     return f"{verbs.capitalize()}: {what} {_WHOSE[parsed.level]}{only}"
