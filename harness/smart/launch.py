@@ -1,6 +1,6 @@
 """A launch in its steps, each callable by itself because each is judged by itself.
 
-    request_for -> authorize -> AuthorizationResponse -> exchange -> Exchange
+    request_for -> drivers.authorize -> Arrival -> exchange -> Exchange
 
 SMART App Launch, https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 """
@@ -8,9 +8,9 @@ SMART App Launch, https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.config.ehr import DriverKind, EhrFile, LaunchSpec, Login, OAuthClient
+from harness.config.ehr import EhrFile, LaunchSpec, Login, OAuthClient
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError
 from harness.http.client import HttpClient
@@ -20,8 +20,7 @@ from harness.smart import grants
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
 from harness.smart.client_auth import authenticate, client_id
 from harness.smart.discovery import Discovery
-from harness.smart.drivers import form, manual
-from harness.smart.drivers.choices import Choices
+from harness.smart.drivers import Choices, authorize
 from harness.smart.entropy import Entropy
 from harness.smart.session import Identity
 
@@ -98,35 +97,6 @@ class Launcher:
             post=post,
         )
 
-    async def authorize(
-        self, request: AuthorizationRequest, login: Login, choices: Choices | None = None
-    ) -> AuthorizationResponse:
-        """Have the login's driver carry the request through.
-
-        Args:
-            request: as built.
-            login: who signs in, and how.
-            choices: None chooses the login's own patient, and consents to all.
-
-        Raises:
-            LoginFailed: the driver could not get to the redirect.
-            ConfigError: the driver cannot do that, or lacks a secret.
-        """
-        choose = choices or Choices()
-        if choose.patient is None:
-            choose = replace(choose, patient=login.patient)
-        if login.driver is DriverKind.FORM:
-            trusted = self.ehr.auth.extra_origins
-            return await form.authorize(
-                self.http, request, login, self.secrets, choose=choose, extra_origins=trusted
-            )
-        if login.driver is DriverKind.MANUAL:
-            return await manual.authorize(request)
-        raise ConfigError(
-            f"login {login.name!r} with driver {login.driver.value!r} cannot authorize here",
-            hint='drivers that can: "form", "manual"',
-        )
-
     async def exchange(
         self,
         client: OAuthClient,
@@ -158,10 +128,13 @@ class Launcher:
         """A standalone launch from end to end; a refusal ends it early, as a value.
 
         Raises:
-            LoginFailed, ConfigError: as the steps.
+            LoginFailed, NotConfigured, ConfigError: as the steps.
         """
         request = self.request_for(spec)
-        response = await self.authorize(request, self.login(spec.login), choices)
+        arrival = await authorize(
+            self.http, request, self.login(spec.login), self.secrets, self.ehr, choices=choices
+        )
+        response = arrival.response
         usable = response.code is not None and response.state_matches
         exchange = (
             await self.exchange(self.client(spec.client), request, response.require_code())

@@ -46,10 +46,17 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What a form sends, and which declined scopes had a box that was left empty."""
+    """What a form sends.
+
+    Attributes:
+        fields: names and values.
+        declined: scopes to decline whose box was left empty.
+        offered_choice: it had a box for at least one scope.
+    """
 
     fields: Pairs = field(repr=False)
     declined: frozenset[str] = frozenset()
+    offered_choice: bool = False
 
 
 def fill(
@@ -90,7 +97,9 @@ def fill(
             pairs += [(control.name, _selected(form, control, wishes))] if control.options else []
         else:
             pairs.append((control.name, (values or {}).get(control.name, control.value)))
-    return Filled(tuple(pairs), frozenset(declined))
+    boxes = () if is_login else form.of("checkbox")
+    offered = any(is_scope(box, wishes.requested) for box in boxes)
+    return Filled(tuple(pairs), frozenset(declined), offered)
 
 
 def _pressed(button: Control) -> list[tuple[str, str]]:

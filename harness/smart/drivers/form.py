@@ -19,6 +19,7 @@ from harness.http.client import HttpClient
 from harness.http.exchange import Exchange, Headers, Request
 from harness.http.origin import origin
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
+from harness.smart.drivers.arrival import Arrival
 from harness.smart.drivers.choices import Choices
 from harness.smart.drivers.cookies import CookieJar
 from harness.smart.drivers.fill import StuckError, Wishes
@@ -44,7 +45,7 @@ async def authorize(
     *,
     choose: Choices,
     extra_origins: Iterable[str] = (),
-) -> AuthorizationResponse:
+) -> Arrival:
     """Log in, choose, consent, and return what the server sent to the redirect URI.
 
     Args:
@@ -62,23 +63,16 @@ async def authorize(
         HostileInput: a redirect to where it must not point, or a page beyond its bounds.
     """
     requested = tuple(dict(request.parameters).get("scope", "").split())
-    declined = choose.declined(requested)
     task = Task(
         request,
-        Wishes(choose, requested, declined, login.fields),
+        Wishes(choose, requested, choose.declined(requested), login.fields),
         secrets.text(login.username) if login.username else None,
         secrets.resolve(login.password) if login.password else None,
     )
     trusted = frozenset(origin(url) for url in (request.endpoint, http.base, *extra_origins))
     walk = _Walk(http, task, trusted)
     response = await walk.run()
-    kept = {scope.text for scope in declined} - walk.progress.declined
-    if response.code is not None and kept:
-        raise LoginFailed(
-            f"no page offered to decline {', '.join(sorted(kept))}",
-            hint="the server decides all scopes at once; request fewer instead",
-        )
-    return response
+    return Arrival(response, walk.progress.offered_choice, frozenset(walk.progress.declined))
 
 
 @dataclass(slots=True)

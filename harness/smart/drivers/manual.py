@@ -34,7 +34,8 @@ def say_on_stderr(line: str) -> None:
 async def ask_on_stdin(prompt: str) -> str:
     """Ask the person for one line."""
     say_on_stderr(prompt)
-    return (await asyncio.to_thread(sys.stdin.readline)).strip()
+    line: str = await asyncio.to_thread(sys.stdin.readline)
+    return line.strip()
 
 
 async def authorize(

@@ -69,6 +69,7 @@ class Progress:
 
     username_sent: bool = False
     password_sent: bool = False
+    offered_choice: bool = False
     declined: set[str] = field(default_factory=set)
     seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
@@ -270,6 +271,7 @@ def _submit(
         raise StuckError(f"the same form came back {MAX_SAME} times")
     filled = fill(form, button, task.wishes, values)
     progress.declined |= filled.declined
+    progress.offered_choice |= filled.offered_choice
     action = button.action if button and button.action else form.action
     method = button.method if button and button.method else form.method
     return Submit(

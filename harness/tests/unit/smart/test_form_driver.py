@@ -16,7 +16,7 @@ from harness.config.ehr import Login, SecretRef
 from harness.config.secrets import Secrets
 from harness.errors import HostileInput, LoginFailed
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
-from harness.smart.drivers.choices import Choices
+from harness.smart.drivers import Arrival, Choices
 from harness.smart.drivers.form import authorize
 from harness.smart.scopes import Scope
 from harness.tests.unit.smart.site import (
@@ -45,15 +45,15 @@ def login(**changes: Any) -> Login:
     return Login("patient", **(known | changes))
 
 
-def drive(
+def drive_to_arrival(
     app: Any,
     *,
     request: AuthorizationRequest | None = None,
     choose: Choices | None = None,
     as_login: Login | None = None,
     **more: Any,
-) -> AuthorizationResponse:
-    async def go() -> AuthorizationResponse:
+) -> Arrival:
+    async def go() -> Arrival:
         async with client_of(app) as http:
             return await authorize(
                 http,
@@ -65,6 +65,10 @@ def drive(
             )
 
     return asyncio.run(go())
+
+
+def drive(app: Any, **how: Any) -> AuthorizationResponse:
+    return drive_to_arrival(app, **how).response
 
 
 def signing_in(then: Handler | None = None, **more: Handler) -> Any:
@@ -187,10 +191,15 @@ def test_declined_scopes_are_left_out() -> None:
     assert drive(app, choose=by_rule).code == "decision,scope,scope-launch,terms"
 
 
-def test_a_scope_that_no_page_lets_decline_is_no_success() -> None:
+def test_it_is_told_whether_scopes_could_be_declined() -> None:
     choose = Choices(decline=frozenset({"patient/Observation.rs"}))
-    with pytest.raises(LoginFailed, match="no page offered to decline patient/Observation"):
-        drive(signing_in(), choose=choose)
+    app = picking(CONSENT, lambda sent: sent["decision"])
+    arrival = drive_to_arrival(app, choose=choose)
+    assert arrival.offered_choice
+    assert arrival.declined == {"patient/Observation.rs"}
+    without = drive_to_arrival(signing_in(), choose=choose)
+    assert not without.offered_choice
+    assert without.declined == frozenset()
 
 
 def test_a_checkbox_that_names_only_the_type_stands_for_its_scopes() -> None:
