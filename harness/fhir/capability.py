@@ -22,7 +22,7 @@ class Capability:
     raw: Mapping[str, Any]
 
     @classmethod
-    def of(cls, exchange: Exchange) -> Capability:
+    def parse(cls, exchange: Exchange) -> Capability:
         """The statement that an exchange brought.
 
         Raises:
@@ -43,6 +43,13 @@ class Capability:
         return version if isinstance(version, str) else None
 
     @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats listed: `json`, or media types."""
+        listed = self.raw.get("format")
+        listed = listed if isinstance(listed, list) else []
+        return tuple(each for each in listed if isinstance(each, str))
+
+    @property
     def types(self) -> tuple[str, ...]:
         """The resource types listed, in order."""
         listed = (each.get("type") for each in self._resources())
@@ -53,15 +60,15 @@ class Capability:
         listed = (e for each in self._resources(kind) for e in _objects(each.get("interaction")))
         return frozenset(str(each.get("code")) for each in listed)
 
-    def search_parameters(self, kind: str) -> frozenset[str]:
+    def search_params(self, kind: str) -> frozenset[str]:
         """The search parameters listed for a type or for all, as spelled there."""
         holders = (*self._resources(kind), *self._rest())
         listed = (each for holder in holders for each in _objects(holder.get("searchParam")))
         return frozenset(str(each.get("name")) for each in listed)
 
-    def has_search_parameter(self, kind: str, name: str) -> bool:
+    def has_search_param(self, kind: str, name: str) -> bool:
         """Whether it is listed; case does not count, because vendors' spellings vary."""
-        return name.lower() in {each.lower() for each in self.search_parameters(kind)}
+        return name.lower() in {each.lower() for each in self.search_params(kind)}
 
     def profiles(self, kind: str) -> frozenset[str]:
         """`supportedProfile` and `profile` of a type, without versions."""

@@ -24,10 +24,10 @@ class FhirClient:
     Args:
         http: the only sender.
         base: FHIR base, with or without a slash at the end.
-        token: asked before each request; None sends none.
+        token: an access token, or what gives one, asked before each request; None sends none.
     """
 
-    def __init__(self, http: HttpClient, base: str, token: AccessToken | None = None) -> None:
+    def __init__(self, http: HttpClient, base: str, token: str | AccessToken | None = None) -> None:
         self.http = http
         self.base = base.rstrip("/")
         self._token = token
@@ -95,10 +95,10 @@ class FhirClient:
         if_match: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """`PUT [base]/[type]/[id]`; `if_match` is a version id, sent as a weak ETag."""
+        """`PUT [base]/[type]/[id]`; `if_match` is an entity tag, such as `W/"1"`."""
         fields = dict(headers or {})
         if if_match is not None:
-            fields["If-Match"] = f'W/"{if_match}"'
+            fields["If-Match"] = if_match
         url = self.url(resource["resourceType"], resource["id"])
         return await self.http.put_json(url, resource, bearer=await self._bearer(), headers=fields)
 
@@ -107,4 +107,4 @@ class FhirClient:
         return await self.http.delete(self.url(kind, identity), bearer=await self._bearer())
 
     async def _bearer(self) -> str | None:
-        return await self._token() if self._token else None
+        return await self._token() if callable(self._token) else self._token

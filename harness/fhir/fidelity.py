@@ -15,6 +15,7 @@ from harness.fhir.dates import Interval, parse
 
 _SERVERS_OWN = frozenset({"id", "meta", "text", "implicitRules", "language", "contained"})
 _PRESENTATION = frozenset({"display", "text", "id", "extension"})
+_TIMES = ("DateTime", "Instant", "issued", "start", "end")
 _MISSING = "nothing"
 
 
@@ -132,10 +133,15 @@ def _equal(path: str, written: Any, read: Any) -> bool:
         return bool(written == read)
     if path.endswith("reference"):
         return _tail(written) == _tail(read)
-    before, after = parse(written), parse(read)
-    if before and after and before.precision != "year":
-        return before.low == after.low and _spans_days(before) == _spans_days(after)
-    return written == read
+    return written == read or (path.endswith(_TIMES) and _same_time(written, read))
+
+
+def _same_time(written: str, read: str) -> bool:
+    try:
+        before, after = parse(written), parse(read)
+    except ValueError:
+        return False
+    return before.low == after.low and _spans_days(before) == _spans_days(after)
 
 
 def _spans_days(interval: Interval) -> bool:

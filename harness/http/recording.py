@@ -65,9 +65,7 @@ class Recording:
 
 def write(
     path: Path,
-    *,
-    about: Mapping[str, Any],
-    clock: datetime,
+    opening: tuple[Mapping[str, Any], datetime],
     steps: Iterable[Exchange | Unanswered],
     drawn: Iterable[Draw],
     redactor: Redactor,
@@ -76,8 +74,7 @@ def write(
 
     Args:
         path: the file, usually `recording.jsonl` of the run's folder.
-        about: what the run says about itself, JSON values: `ehr`, `versions`, more.
-        clock: when it began, UTC.
+        opening: what the run says about itself (JSON values), and when it began (UTC).
         steps: `Evidence.steps`.
         drawn: `Entropy.drawn`.
         redactor: the run's own, which knows its secrets.
@@ -85,6 +82,7 @@ def write(
     Returns:
         The number of steps.
     """
+    about, clock = opening
     kept = [*steps]
     for each in kept:
         if isinstance(each, Exchange):

@@ -86,14 +86,7 @@ def record(path: Path) -> tuple[FakeEhr, Evidence, Entropy]:
     clock, entropy = ManualClock(START), Entropy()
     ehr = FakeEhr(clock)
     _, evidence = talk(ehr, clock, Limits(), entropy)
-    count = write(
-        path,
-        about=ABOUT,
-        clock=START,
-        steps=evidence.steps,
-        drawn=entropy.drawn,
-        redactor=Redactor(),
-    )
+    count = write(path, (ABOUT, START), evidence.steps, entropy.drawn, Redactor())
     assert count == len(evidence.steps) == 5
     return ehr, evidence, entropy
 
@@ -148,7 +141,7 @@ def test_concurrent_requests_of_one_act_may_come_in_another_order(tmp_path: Path
         body = json.dumps({"number": number}).encode()
         answer = Response(200, Headers(), body)
         evidence.add(Request("GET", url), answer, started_at=START, seconds=0.1, act="search")
-    write(path, about={}, clock=START, steps=evidence.steps, drawn=(), redactor=Redactor())
+    write(path, ({}, START), evidence.steps, (), Redactor())
     transport = ReplayTransport(load(path), ManualClock(START))
 
     async def main() -> list[bytes]:
@@ -184,7 +177,7 @@ def test_a_file_that_is_no_whole_recording_is_refused_by_name(
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="absent.jsonl"):
+    with pytest.raises(UsageError, match=r"absent.jsonl"):
         load(tmp_path / "absent.jsonl")
 
 
