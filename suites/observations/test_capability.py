@@ -19,7 +19,7 @@ def test_capability_statement_is_served(metadata: Exchange) -> None:
 
 @verifies("fhir/metadata/version")
 def test_capability_statement_is_of_r4(capability: Capability) -> None:
-    """fhirVersion SHALL be 4.0.1, the version that US Core is built on."""
+    """FhirVersion SHALL be 4.0.1, the version that US Core is built on."""
     conforms(
         capability.fhir_version == "4.0.1",
         expected="fhirVersion 4.0.1",
@@ -30,7 +30,7 @@ def test_capability_statement_is_of_r4(capability: Capability) -> None:
 @verifies("us-core/capability/json")
 def test_json_is_declared(capability: Capability) -> None:
     """The server SHALL support JSON."""
-    declared = {each.lower() for each in capability.formats}
+    declared = {str(each).lower() for each in capability.raw.get("format") or []}
     conforms(
         declared & {"json", "application/fhir+json", "application/json"},
         expected="format with json or application/fhir+json",

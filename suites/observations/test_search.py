@@ -61,9 +61,7 @@ def test_total_counts_the_matches(vital_signs: Found) -> None:
 
 
 @verifies("us-core/observation/patient-category")
-def test_patient_and_category_find_all_and_only_those(
-    vital_signs: Found, by_code: Found
-) -> None:
+def test_patient_and_category_find_all_and_only_those(vital_signs: Found, by_code: Found) -> None:
     """A search by patient and category SHALL find every Observation of both, and no other."""
     vital_signs.expect_precise()
     vital_signs.expect_all(by_code.of_category("vital-signs"), seen_in="the search by code")

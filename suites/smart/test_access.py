@@ -5,7 +5,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#access-fhir-api
 
 from __future__ import annotations
 
-from harness import Exchange, expect, prerequisite, supported_if, verifies
+from harness import Exchange, expect, prerequisite, verifies
 from harness.checks.acts.access import Probe
 from harness.checks.acts.launch import Launch
 
@@ -60,7 +60,6 @@ def test_scope_is_enforced_on_create(limited_create: Exchange) -> None:
 @verifies("smart/access/declined-scope")
 def test_declined_scope_is_not_granted(declined_launch: Launch) -> None:
     """A scope that the user declined SHALL NOT be granted."""
-    supported_if(declined_launch.offered_choice, unless="the consent page offers no choice")
     expect(declined_launch.exchange).that(
         not declined_launch.granted_though_declined,
         expected="a grant without the declined scopes",

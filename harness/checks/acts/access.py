@@ -18,13 +18,18 @@ from harness.errors import (
     PrerequisiteFailed,
     ProtocolError,
 )
-from harness.fhir.observations import heart_rate
+from harness.fhir.bundle import Bundle
+from harness.fhir.client import FhirClient
+from harness.fhir.observations import Measured, heart_rate
 from harness.http.client import FHIR_JSON
 from harness.http.exchange import Exchange
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices
 from harness.smart.entropy import fresh
 from harness.smart.scopes import Scope, Syntax
+
+IDENTIFIERS = "https://fhir-harness.example.org/measurements"
+"""The system of the identifiers of everything that a run writes."""
 
 OFFLINE = frozenset({"offline_access", "online_access"})
 IDENTITY = frozenset({"openid", "fhirUser", "profile"})
@@ -39,7 +44,7 @@ class Access:
 
     bearer: str | None
     patient: str
-    launch: Launch | None = None
+    client: FhirClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ class Probe:
         return f"status {self.exchange.status} with {self.matches} matches"
 
 
+def new_identifier(run: Run) -> str:
+    """An identifier for something that the run writes; no secret, so it is not drawn as one."""
+    return f"{run.clock.now():%Y%m%dT%H%M%S}-{fresh(run.entropy, 4)}"
+
+
 async def fhir_get(run: Run, path: str, bearer: str | None) -> Exchange:
     """GET below the FHIR base."""
     return await run.http.get(f"{run.ehr.fhir_base}/{path}", accept=FHIR_JSON, bearer=bearer)
@@ -74,24 +84,30 @@ async def probe(run: Run, type_: str, patient: str, bearer: str | None) -> Probe
 
 def _matches(exchange: Exchange, type_: str) -> int:
     try:
-        entries = exchange.json_object().get("entry")
+        found = Bundle.of(exchange)
     except ProtocolError:
         return 0
-    found = (
-        [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
-    )
-    resources = [each.get("resource") for each in found]
-    return sum(isinstance(each, dict) and each.get("resourceType") == type_ for each in resources)
+    return sum(each.get("resourceType") == type_ for each in found.matches)
 
 
 @act
 async def access(run: Run, launch: Launch | None = None) -> Access:
     """The token of the launch, or none where the endpoint wants none."""
     if launch is not None:
-        return Access(launch.token.access_token, launch.token.patient or _patient(run), launch)
+        token = launch.token.access_token
+        return Access(token, launch.token.patient or _patient(run), fhir_client(run, token))
     if run.ehr.auth.kind is AuthKind.SMART:
         raise NotConfigured("no launch: see `harness ehrs check`")
-    return Access(None, _patient(run))
+    return Access(None, _patient(run), fhir_client(run, None))
+
+
+def fhir_client(run: Run, bearer: str | None) -> FhirClient:
+    """FHIR requests with one token, or without."""
+
+    async def token() -> str:
+        return str(bearer)
+
+    return FhirClient(run.http, run.ehr.fhir_base, token if bearer else None)
 
 
 def _patient(run: Run) -> str:
@@ -187,9 +203,10 @@ async def limited_read(run: Run, access: Access, limited_launch: Launch) -> Exch
     found = await probe(run, "Observation", access.patient, access.bearer)
     if not found.leaked:
         raise NotApplicable("the patient has no vital signs to try it with")
-    entry = found.exchange.json_object()["entry"][0]["resource"]
-    token = limited_launch.token.access_token
-    return await fhir_get(run, f"Observation/{entry.get('id')}", token)
+    first = Bundle.of(found.exchange).matches[0]
+    return await fhir_client(run, limited_launch.token.access_token).read(
+        "Observation", str(first.get("id"))
+    )
 
 
 @act
@@ -197,8 +214,10 @@ async def limited_create(run: Run, read_only_launch: Launch) -> Exchange:
     """An Observation, written with a token that may only read."""
     if not run.permits(Permit.WRITE):
         raise NotPermitted("permit has no write")
-    observation = heart_rate(patient=read_only_launch.patient, value=72, effective=run.clock.now())
-    return await run.scratch.create(observation, bearer=read_only_launch.token.access_token)
+    patient, now = read_only_launch.patient, run.clock.now()
+    measured = Measured(patient, now, (IDENTIFIERS, new_identifier(run)))
+    reader = fhir_client(run, read_only_launch.token.access_token)
+    return await run.scratch.create(reader, heart_rate(measured, 72))
 
 
 @act

@@ -6,16 +6,14 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#using-well-known
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from harness.checks.acting import Run, act
 from harness.config.ehr import AuthKind
 from harness.errors import NotApplicable, PrerequisiteFailed, ProtocolError
+from harness.fhir.capability import Capability
 from harness.http.client import SMALL
 from harness.http.exchange import Exchange
-from harness.smart.discovery import Discovery, from_exchanges
+from harness.smart.discovery import Discovery, from_exchanges, well_known_urls
 
-WELL_KNOWN = "/.well-known/smart-configuration"
 METADATA_BYTES = 16 * 1024 * 1024
 
 
@@ -24,7 +22,7 @@ async def well_known(run: Run) -> Exchange:
     """The SMART configuration, asked for without a token."""
     if run.ehr.auth.kind is not AuthKind.SMART:
         raise NotApplicable(f"auth.kind is {run.ehr.auth.kind}: this endpoint has no SMART launch")
-    return await run.http.get(run.ehr.fhir_base + WELL_KNOWN, max_bytes=SMALL)
+    return await run.http.get(well_known_urls(run.ehr.fhir_base)[0], max_bytes=SMALL)
 
 
 @act
@@ -56,12 +54,22 @@ async def metadata(run: Run) -> Exchange:
 
 
 @act
+async def capability(run: Run, metadata: Exchange) -> Capability:
+    """The CapabilityStatement, known to be one."""
+    del run
+    try:
+        return Capability.of(metadata)
+    except ProtocolError as error:
+        raise PrerequisiteFailed(f"no CapabilityStatement: {error}") from None
+
+
+@act
 async def discovery(run: Run, well_known: Exchange, metadata: Exchange) -> Discovery:
     """Every endpoint, and where it was found: EHR file, base, host root, CapabilityStatement."""
     root = None
     if well_known.status != 200:  # noqa: PLR2004
-        parts = urlsplit(run.ehr.fhir_base)
-        root = await run.http.get(f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}", max_bytes=SMALL)
+        at_root = well_known_urls(run.ehr.fhir_base)[1]
+        root = await run.http.get(at_root, max_bytes=SMALL) if at_root else None
     found = from_exchanges(run.ehr, well_known, root, metadata)
     if found.configuration.token_endpoint is None:
         raise PrerequisiteFailed("no token_endpoint was found, in no place where it may stand")

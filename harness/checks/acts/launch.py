@@ -6,7 +6,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.checks.acting import Run, act
 from harness.config.ehr import LaunchKind, LaunchSpec, Login, OAuthClient, Permit
@@ -14,6 +14,7 @@ from harness.errors import (
     LoginFailed,
     NotConfigured,
     NotPermitted,
+    NotSupported,
     PrerequisiteFailed,
     ProtocolError,
 )
@@ -47,15 +48,15 @@ class Authorization:
         plan: what was launched.
         request: what was sent, with state, nonce and PKCE.
         response: the parameters of the redirect; None where the browser was never sent back.
+        offered_choice: a page let the person decline single scopes.
         page: what the server showed instead of a redirect, in one line.
-        offered_choice: the consent page let the user decline single scopes.
     """
 
     plan: Plan
     request: AuthorizationRequest
     response: AuthorizationResponse | None
-    page: str | None = None
     offered_choice: bool = False
+    page: str | None = None
 
     @property
     def redirected(self) -> bool:
@@ -127,11 +128,6 @@ class Launch:
         """Whether `scope` was asked for and granted."""
         asked = scope in self.authorization.plan.spec.scopes
         return asked and self.granted.covers(Scope.parse(scope))
-
-    @property
-    def offered_choice(self) -> bool:
-        """Whether the consent page let the user decline single scopes."""
-        return self.authorization.offered_choice
 
     @property
     def granted_though_declined(self) -> tuple[str, ...]:
@@ -217,7 +213,7 @@ async def authorized(
         done = await authorize(run.http, request, what.login, run.secrets, run.ehr, choices=wanted)
     except LoginFailed as failed:
         return Authorization(what, request, None, page=str(failed))
-    return Authorization(what, request, done.response, offered_choice=done.offered_choice)
+    return Authorization(what, request, done.response, done.offered_choice)
 
 
 async def exchanged(
@@ -306,8 +302,11 @@ async def declined_launch(run: Run, discovery: Discovery) -> Launch:
     if len([each for each in resources if each.is_resource]) < 2:  # noqa: PLR2004
         raise NotConfigured("the launch asks for fewer than two resource scopes: none to decline")
     choices = Choices(patient=what.login.patient, decline=frozenset(declined))
-    done = await whole_launch(run, discovery, what, choices)
-    return Launch(done.authorization, done.exchange, done.token, declined)
+    authorization = await authorized(run, discovery, what, choices=choices)
+    if authorization.redirected and not authorization.offered_choice:
+        raise NotSupported("no page lets the user decline single scopes")
+    done = launched(run, authorization, await exchanged(run, discovery, authorization))
+    return replace(done, declined=declined)
 
 
 @act

@@ -7,19 +7,25 @@ to find it too must not drop. http://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access, fhir_get
-from harness.errors import NotConfigured, NotConformant, NotSupported, PrerequisiteFailed
-from harness.fhir import bundle
+from harness.errors import (
+    NotConfigured,
+    NotConformant,
+    NotSupported,
+    PrerequisiteFailed,
+    ProtocolError,
+)
+from harness.fhir.bundle import Bundle, Entry
 from harness.fhir.capability import Capability
-from harness.fhir.client import FhirClient
 from harness.fhir.dates import Interval, parse
-from harness.fhir.search import Search, search_all
+from harness.fhir.paging import Ending, Pages
+from harness.fhir.search import Search
 from harness.http.exchange import Exchange
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -27,7 +33,7 @@ VITAL_SIGNS = "vital-signs"
 FOREIGN_SYSTEM = "http://example.org/another-code-system"
 MAX_PAGES = 200
 PAGES_WANTED = 4
-Resource = dict[str, Any]
+Resource = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +79,18 @@ class Found:
     @property
     def total(self) -> int | None:
         """Bundle.total of the first page, where it is a number."""
-        value = self.pages[0].json_object().get("total")
-        return value if isinstance(value, int) else None
+        return _bundle(self.pages[0]).total
 
     @property
     def self_link(self) -> str | None:
         """The self link of the first page."""
-        return bundle.self_link(self.pages[0].json_object())
+        return _bundle(self.pages[0]).self_link
 
     @property
     def entries_without_full_url(self) -> int:
         """How many entries with a resource lack a fullUrl that names it."""
-        entries = [each for page in self.pages for each in bundle.entries(page.json_object())]
-        named = [each for each in entries if each.get("resource", {}).get("id")]
-        return sum(not _names(each) for each in named)
+        entries = [each for page in self.pages for each in _bundle(page).entries]
+        return sum(not _names(each) for each in entries if each.resource.get("id"))
 
     def of_code(self, code: str) -> tuple[str, ...]:
         """Ids of the matches that carry a code."""
@@ -112,9 +116,7 @@ class Found:
     def expect_all(self, ids: Iterable[str], *, seen_in: str) -> None:
         """Every one of these ids is among the matches."""
         missing = sorted(set(ids) - set(self.ids))
-        self._expect(
-            not missing, f"also what {seen_in} has shown", f"missing: {_listed(missing)}"
-        )
+        self._expect(not missing, f"also what {seen_in} has shown", f"missing: {_listed(missing)}")
 
     def expect_none_of(self, ids: Iterable[str], *, because: str) -> None:
         """None of these ids is among the matches."""
@@ -192,25 +194,30 @@ def _listed(ids: Iterable[str]) -> str:
     return f"{', '.join(ids[:3]) or 'nothing'}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"  # noqa: PLR2004
 
 
-def _names(entry: Resource) -> bool:
-    url, resource = str(entry.get("fullUrl", "")), entry["resource"]
+def _names(entry: Entry) -> bool:
+    url = (entry.full_url or "").partition("/_history/")[0]
     if url.startswith("urn:"):
         return True
-    ending = f"{resource.get('resourceType')}/{resource.get('id')}"
-    return bool(urlsplit(url).netloc) and url.split("/_history/")[0].endswith(ending)
+    return bool(urlsplit(url).netloc) and url.endswith(named(entry.resource))
+
+
+def _bundle(page: Exchange) -> Bundle:
+    try:
+        return Bundle.of(page)
+    except ProtocolError:
+        return Bundle()
 
 
 async def find(
-    run: Run, access: Access, type_: str, *parameters: tuple[str, str], post: bool = False
+    access: Access, type_: str, *parameters: tuple[str, str], post: bool = False
 ) -> Found:
-    """Carry a search to its last page.
-
-    Raises:
-        NotConformant: never; a page that cannot be read ends the search and says so in `ended`.
-    """
-    client = FhirClient(run.http, run.ehr.fhir_base, access.bearer)
-    paged = await search_all(client, Search(type_, parameters), post=post, max_pages=MAX_PAGES)
-    return Found(parameters, paged.exchanges, paged.matches, paged.ended)
+    """Carry a search to its last page; a page that cannot be used ends it, and `ended` says so."""
+    paging = Pages(access.client, Search(type_, parameters), post=post, max_pages=MAX_PAGES)
+    pages = await paging.collect()
+    found = tuple(each for page in pages for each in _bundle(page).matches)
+    done = paging.ending is Ending.COMPLETE
+    ended = "complete" if done else f"{paging.ending}: {paging.detail}"
+    return Found(parameters, pages, found, ended)
 
 
 def usable(found: Found, what: str) -> Found:
@@ -225,26 +232,16 @@ def usable(found: Found, what: str) -> Found:
 
 
 @act
-async def capability(run: Run, metadata: Exchange) -> Capability:
-    """The CapabilityStatement, known to be one."""
-    del run
-    try:
-        return Capability.parse(metadata)
-    except ValueError as error:
-        raise PrerequisiteFailed(str(error)) from None
-
-
-@act
 async def patient_search(run: Run, access: Access) -> Found:
     """The patient in context, by _id."""
-    return await find(run, access, "Patient", ("_id", access.patient))
+    return await find(access, "Patient", ("_id", access.patient))
 
 
 @act
 async def vital_signs(run: Run, access: Access) -> Found:
     """Every vital sign of the patient."""
     asked = ("patient", access.patient), ("category", f"{CATEGORY}|{VITAL_SIGNS}")
-    return usable(await find(run, access, "Observation", *asked), "vital signs")
+    return usable(await find(access, "Observation", *asked), "vital signs")
 
 
 def commonest(found: Found) -> str:
@@ -264,20 +261,20 @@ def commonest(found: Found) -> str:
 async def by_code(run: Run, access: Access, vital_signs: Found) -> Found:
     """The commonest kind of vital sign, by patient and code."""
     asked = ("patient", access.patient), ("code", commonest(vital_signs))
-    return await find(run, access, "Observation", *asked)
+    return await find(access, "Observation", *asked)
 
 
 @act
 async def by_patient_reference(run: Run, access: Access, by_code: Found) -> Found:
     """The same, with the patient given as a reference."""
     asked = ("patient", f"Patient/{access.patient}"), ("code", str(by_code.parameter("code")))
-    return await find(run, access, "Observation", *asked)
+    return await find(access, "Observation", *asked)
 
 
 @act
 async def by_post(run: Run, access: Access, by_code: Found) -> Found:
     """The same, by POST."""
-    return await find(run, access, "Observation", *by_code.parameters, post=True)
+    return await find(access, "Observation", *by_code.parameters, post=True)
 
 
 @act
@@ -285,7 +282,7 @@ async def paged(run: Run, access: Access, by_code: Found) -> Found:
     """The same, in about four pages."""
     count = max(1, len(by_code.matches) // PAGES_WANTED)
     asked = *by_code.parameters, ("_count", str(count))
-    return await find(run, access, "Observation", *asked)
+    return await find(access, "Observation", *asked)
 
 
 @act
@@ -304,14 +301,14 @@ async def by_date(run: Run, access: Access, vital_signs: Found) -> dict[str, Dat
     times = {
         str(each.get("id")): interval
         for each in vital_signs.matches
-        if (interval := effective(each)) is not None
+        if (interval := parse(each.get("effectiveDateTime"))) is not None
     }
     if not times:
         raise NotConfigured("no vital sign of the patient has an effectiveDateTime")
-    middle = sorted(times.items(), key=lambda item: item[1].low)[len(times) // 2][0]
+    middle = middle_of(times)
     text = next(e["effectiveDateTime"] for e in vital_signs.matches if e.get("id") == middle)
     return {
-        each: await _dated(run, access, vital_signs, ("date", each, text), times)
+        each: await _dated(access, vital_signs, ("date", each, text), times, middle)
         for each in ("gt", "ge", "lt", "le")
     }
 
@@ -321,32 +318,30 @@ async def by_last_updated(
     run: Run, access: Access, capability: Capability, vital_signs: Found
 ) -> Dated:
     """The vital signs that were changed at or after the time of the middle one."""
-    if "_lastupdated" not in {each.lower() for each in capability.search_params("Observation")}:
+    if not capability.has_search_parameter("Observation", "_lastUpdated"):
         raise NotSupported("_lastUpdated is not declared for Observation")
     times = {
         str(each.get("id")): interval
         for each in vital_signs.matches
-        if (interval := _instant((each.get("meta") or {}).get("lastUpdated"))) is not None
+        if (interval := parse((each.get("meta") or {}).get("lastUpdated"))) is not None
     }
     if not times:
         raise NotConfigured("no vital sign of the patient has meta.lastUpdated")
-    middle = sorted(times.items(), key=lambda item: item[1].low)[len(times) // 2][0]
+    middle = middle_of(times)
     text = next(e["meta"]["lastUpdated"] for e in vital_signs.matches if e.get("id") == middle)
-    return await _dated(run, access, vital_signs, ("_lastUpdated", "ge", text), times)
+    return await _dated(access, vital_signs, ("_lastUpdated", "ge", text), times, middle)
 
 
 async def _dated(
-    run: Run,
     access: Access,
     within: Found,
     asked: tuple[str, str, str],
     times: dict[str, Interval],
+    middle: str,
 ) -> Dated:
     name, comparator, text = asked
-    found = await find(
-        run, access, "Observation", *within.parameters, (name, f"{comparator}{text}")
-    )
-    boundary = parse(text)
+    found = await find(access, "Observation", *within.parameters, (name, f"{comparator}{text}"))
+    boundary = times[middle]
     certain = tuple(i for i, time in times.items() if surely(comparator, time, boundary))
     opposite = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt"}[comparator]
     excluded = tuple(i for i, time in times.items() if surely(opposite, time, boundary))
@@ -366,18 +361,9 @@ def surely(comparator: str, time: Interval, boundary: Interval) -> bool:
             return time.high <= boundary.high
 
 
-def effective(resource: Resource) -> Interval | None:
-    """The effectiveDateTime of an Observation."""
-    return _instant(resource.get("effectiveDateTime"))
-
-
-def _instant(value: object) -> Interval | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        return parse(value)
-    except ValueError:
-        return None
+def middle_of(times: dict[str, Interval]) -> str:
+    """The id whose time lies in the middle."""
+    return sorted(times, key=lambda each: times[each].low)[len(times) // 2]
 
 
 @act

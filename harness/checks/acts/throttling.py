@@ -66,7 +66,8 @@ async def batch_pull(run: Run, access: Access) -> BatchPull:
 
     async def pull(requests: int) -> None:
         for _ in range(requests):
-            answers.append(await http.get(url, accept=FHIR_JSON, bearer=access.bearer))
+            answer = await http.get(url, accept=FHIR_JSON, bearer=access.bearer)
+            answers.append(answer)
 
     with anyio.move_on_after(LONGEST):
         async with anyio.create_task_group() as tasks:

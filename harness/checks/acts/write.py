@@ -9,16 +9,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import Any
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import Access, fhir_get
+from harness.checks.acts.access import IDENTIFIERS, Access, fhir_get, new_identifier
 from harness.checks.acts.search import Found, find
+from harness.checks.scratch import created_id
 from harness.config.ehr import Permit
 from harness.errors import NotApplicable, NotPermitted, PrerequisiteFailed, ProtocolError
 from harness.fhir import observations
-from harness.fhir.location import created_id
+from harness.fhir.fidelity import same
+from harness.fhir.observations import Measured
 from harness.http.exchange import Exchange
 from harness.smart.entropy import fresh
 
@@ -38,11 +40,11 @@ SEARCHES = (
 )
 """Acts that compare searches with each other: nothing is written before they have ended."""
 
-BUILDERS: dict[str, Callable[..., Resource]] = {
-    "blood-pressure": lambda **at: observations.blood_pressure(systolic=128, diastolic=83, **at),
-    "glucose": lambda **at: observations.glucose(value=104, **at),
-    "body-weight": lambda **at: observations.body_weight(value=81.35, **at),
-    "heart-rate": lambda **at: observations.heart_rate(value=67, **at),
+BUILDERS: dict[str, Callable[[Measured], Resource]] = {
+    "blood-pressure": lambda measured: observations.blood_pressure(measured, 128, 83),
+    "glucose": lambda measured: observations.glucose(measured, 104),
+    "body-weight": lambda measured: observations.body_weight(measured, 81.35),
+    "heart-rate": lambda measured: observations.heart_rate(measured, 67),
 }
 KINDS = tuple(BUILDERS)
 
@@ -117,7 +119,7 @@ def differences(sent: Resource, read: Exchange) -> list[str]:
     """What is different in what was read back, one line each."""
     if read.status != 200:  # noqa: PLR2004
         raise PrerequisiteFailed(f"the Observation could not be read: status {read.status}")
-    return list(observations.differences(sent, _object(read)))
+    return [str(each) for each in same(sent, _object(read)).differences]
 
 
 def _object(exchange: Exchange) -> Resource:
@@ -136,17 +138,13 @@ def new(run: Run, access: Access, kind: str) -> Resource:
     """A new Observation of a kind, an hour ago in a zone that is not UTC."""
     if not run.permits(Permit.WRITE):
         raise NotPermitted("permit has no write")
-    moment: datetime = (run.clock.now() - timedelta(hours=1)).astimezone(OFFSET)
-    return BUILDERS[kind](
-        patient=access.patient,
-        effective=moment.replace(microsecond=0),
-        identifier=fresh(run.entropy, 16),
-    )
+    moment = (run.clock.now() - timedelta(hours=1)).astimezone(OFFSET).replace(microsecond=0)
+    return BUILDERS[kind](Measured(access.patient, moment, (IDENTIFIERS, new_identifier(run))))
 
 
 async def write(run: Run, access: Access, sent: Resource) -> Written:
     """Create, read back, search."""
-    exchange = await run.scratch.create(sent, bearer=access.bearer)
+    exchange = await run.scratch.create(access.client, sent)
     id_ = created_id(exchange, "Observation") if exchange.status < 300 else None  # noqa: PLR2004
     if id_ is None:
         return Written(sent, exchange)
@@ -158,7 +156,7 @@ async def same_code(run: Run, access: Access, sent: Resource) -> Found:
     """The patient's Observations of the same code."""
     coding = sent["code"]["coding"][0]
     token = f"{coding['system']}|{coding['code']}"
-    return await find(run, access, "Observation", ("patient", access.patient), ("code", token))
+    return await find(access, "Observation", ("patient", access.patient), ("code", token))
 
 
 @act(after=SEARCHES)
@@ -181,7 +179,7 @@ async def created(run: Run, written: dict[str, Written]) -> Exchange:
 async def client_chosen_id(run: Run, access: Access) -> Written:
     """An Observation that brings an id of its own."""
     sent = new(run, access, "heart-rate") | {"id": f"client-chosen-{fresh(run.entropy, 6)}"}
-    exchange = await run.scratch.create(sent, bearer=access.bearer)
+    exchange = await run.scratch.create(access.client, sent)
     return Written(sent, exchange, created_id(exchange, "Observation"))
 
 
@@ -190,9 +188,8 @@ async def refused(run: Run, access: Access) -> Refused:
     """An Observation without status, which is mandatory."""
     sent = new(run, access, "heart-rate")
     identifier = sent["identifier"][0]["value"]
-    exchange = await run.scratch.create(
-        {name: value for name, value in sent.items() if name != "status"}, bearer=access.bearer
-    )
+    invalid = {name: value for name, value in sent.items() if name != "status"}
+    exchange = await run.scratch.create(access.client, invalid)
     found = await same_code(run, access, sent)
     values = {i.get("value") for each in found.matches for i in each.get("identifier") or []}
     return Refused(exchange, identifier in values)
@@ -208,8 +205,7 @@ async def updated(run: Run, access: Access, written: dict[str, Written]) -> Upda
     sent = copy.deepcopy(_object(before))
     sent["status"] = "amended"
     sent["valueQuantity"]["value"] = 71
-    match = version_tag(before)
-    update = await run.scratch.update(sent, if_match=match, bearer=access.bearer)
+    update = await run.scratch.update(access.client, sent, if_match=_meta(before).get("versionId"))
     if update.status in (404, 405, 501):
         raise NotApplicable(f"the server does not update Observations: status {update.status}")
     read = await fhir_get(run, f"Observation/{first.id}", access.bearer)
@@ -221,13 +217,7 @@ async def stale_update(run: Run, access: Access, updated: Updated) -> Exchange:
     """A second update that knows only the version before the first one."""
     if updated.update.status != 200:  # noqa: PLR2004
         raise PrerequisiteFailed("the first update was not accepted")
-    tag = version_tag(updated.before)
-    if tag is None:
+    version = _meta(updated.before).get("versionId")
+    if version is None or version == _meta(updated.read).get("versionId"):
         raise NotApplicable("the server keeps no versions")
-    return await run.scratch.update(updated.sent, if_match=tag, bearer=access.bearer)
-
-
-def version_tag(read: Exchange) -> str | None:
-    """The ETag of a read; made from versionId where there is none."""
-    version = _meta(read).get("versionId")
-    return read.headers.get("ETag") or (f'W/"{version}"' if version else None)
+    return await run.scratch.update(access.client, updated.sent, if_match=version)
