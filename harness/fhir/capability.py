@@ -22,7 +22,7 @@ class Capability:
     raw: Mapping[str, Any]
 
     @classmethod
-    def parse(cls, exchange: Exchange) -> Capability:
+    def of(cls, exchange: Exchange) -> Capability:
         """The statement that an exchange brought.
 
         Raises:
@@ -60,15 +60,15 @@ class Capability:
         listed = (e for each in self._resources(kind) for e in _objects(each.get("interaction")))
         return frozenset(str(each.get("code")) for each in listed)
 
-    def search_params(self, kind: str) -> frozenset[str]:
+    def search_parameters(self, kind: str) -> frozenset[str]:
         """The search parameters listed for a type or for all, as spelled there."""
         holders = (*self._resources(kind), *self._rest())
         listed = (each for holder in holders for each in _objects(holder.get("searchParam")))
         return frozenset(str(each.get("name")) for each in listed)
 
-    def has_search_param(self, kind: str, name: str) -> bool:
+    def has_search_parameter(self, kind: str, name: str) -> bool:
         """Whether it is listed; case does not count, because vendors' spellings vary."""
-        return name.lower() in {each.lower() for each in self.search_params(kind)}
+        return name.lower() in {each.lower() for each in self.search_parameters(kind)}
 
     def profiles(self, kind: str) -> frozenset[str]:
         """`supportedProfile` and `profile` of a type, without versions."""

@@ -95,10 +95,10 @@ class FhirClient:
         if_match: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """`PUT [base]/[type]/[id]`; `if_match` is an entity tag, such as `W/"1"`."""
+        """`PUT [base]/[type]/[id]`; `if_match` is a version id, sent as a weak ETag."""
         fields = dict(headers or {})
         if if_match is not None:
-            fields["If-Match"] = if_match
+            fields["If-Match"] = f'W/"{if_match}"'
         url = self.url(resource["resourceType"], resource["id"])
         return await self.http.put_json(url, resource, bearer=await self._bearer(), headers=fields)
 

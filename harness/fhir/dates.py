@@ -62,32 +62,31 @@ class Interval:
         return self.low < other.high and other.low < self.high
 
 
-def parse(text: str) -> Interval:
-    """A date, dateTime or instant.
+def parse(text: object) -> Interval | None:
+    """A date, dateTime or instant; None for anything else.
 
     Tolerated, because servers send it: second 60, a missing zone (`zoned` is False), a zone without
     colon, a space or small letters for `T` and `Z`, more than six digits of a second.
-
-    Raises:
-        ValueError: anything else.
     """
-    match = _DATE.fullmatch(text)
+    match = _DATE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"expected a FHIR date or time, got {text[:40]!r}")
-    return _interval(match)
+        return None
+    try:
+        return _interval(match)
+    except ValueError:
+        return None
 
 
-def period(start: str | None, end: str | None) -> Interval:
-    """A Period; an open end reaches as far as time does.
-
-    Raises:
-        ValueError: an end that is no time, or that lies before the start.
-    """
-    first, last = parse(start) if start else None, parse(end) if end else None
-    low, high = first.low if first else EARLIEST, last.high if last else LATEST
-    if low >= high:
-        raise ValueError(f"expected a period, got one that ends before it starts: {start}, {end}")
-    return Interval(low, high, zoned=all(each.zoned for each in (first, last) if each))
+def period(value: object) -> Interval | None:
+    """A Period (JSON object); an open end reaches as far as time does. None for anything else."""
+    if not isinstance(value, dict) or not ({"start", "end"} & value.keys()):
+        return None
+    start, end = parse(value.get("start")), parse(value.get("end"))
+    if (start is None and "start" in value) or (end is None and "end" in value):
+        return None
+    low, high = start.low if start else EARLIEST, end.high if end else LATEST
+    zoned = (start is None or start.zoned) and (end is None or end.zoned)
+    return Interval(low, high, zoned=zoned) if low < high else None
 
 
 def matches(prefix: str, resource: Interval, asked: Interval) -> bool:

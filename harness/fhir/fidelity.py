@@ -137,9 +137,8 @@ def _equal(path: str, written: Any, read: Any) -> bool:
 
 
 def _same_time(written: str, read: str) -> bool:
-    try:
-        before, after = parse(written), parse(read)
-    except ValueError:
+    before, after = parse(written), parse(read)
+    if before is None or after is None:
         return False
     return before.low == after.low and _spans_days(before) == _spans_days(after)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any
 
 from harness.errors import UsageError
 
@@ -19,33 +19,30 @@ LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 US_CORE_TAGS = "http://hl7.org/fhir/us/core/CodeSystem/us-core-tags"
-IDENTIFIER_SYSTEM = "urn:fhir-harness:observation"
-"""Marks what this harness has written."""
 
 Number = int | float | Decimal
 
 
-class Measured(TypedDict, total=False):
-    """What all observations have in common; `patient` and `effective` are required.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What all observations have in common.
 
     Attributes:
         patient: id of the Patient.
-        effective: when it was measured; aware, its zone is written as it is.
-        identifier: the same whenever this measurement is sent again: by it a duplicate is found
-            where an answer was lost.
-        identifier_system: a URI; `IDENTIFIER_SYSTEM` by default.
-        device: id of a Device on the server.
-        category: of the US Core categories; `vital-signs` by default.
+        at: when it was measured; aware, its zone is written as it is.
+        identifier: system and value, the same whenever this measurement is sent again: by it a
+            duplicate is found where an answer was lost.
+        device: id of a Device on the server, or None.
+        category: of the US Core categories.
         patient_supplied: tagged as such (US Core 7 and later ask it of a provider's application).
     """
 
-    patient: Required[str]
-    effective: Required[datetime]
-    identifier: str | None
-    identifier_system: str
-    device: str | None
-    category: str
-    patient_supplied: bool
+    patient: str
+    at: datetime
+    identifier: tuple[str, str]
+    device: str | None = None
+    category: str = "vital-signs"
+    patient_supplied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +67,7 @@ _GLUCOSE = _Quantity(
 )
 
 
-def blood_pressure(
-    *, systolic: Number, diastolic: Number, **measured: Unpack[Measured]
-) -> dict[str, Any]:
+def blood_pressure(measured: Measured, systolic: Number, diastolic: Number) -> dict[str, Any]:
     """A blood pressure panel, in mm[Hg]: two components and no value of its own."""
     components = [
         {"code": _concept(each), "valueQuantity": _value(each, number)}
@@ -82,12 +77,12 @@ def blood_pressure(
     return _built(measured, panel, {"component": components})
 
 
-def heart_rate(*, value: Number, **measured: Unpack[Measured]) -> dict[str, Any]:
+def heart_rate(measured: Measured, per_minute: Number) -> dict[str, Any]:
     """Beats per minute."""
-    return _built(measured, _HEART_RATE, {"valueQuantity": _value(_HEART_RATE, value)})
+    return _built(measured, _HEART_RATE, {"valueQuantity": _value(_HEART_RATE, per_minute)})
 
 
-def body_weight(*, value: Number, unit: str = "kg", **measured: Unpack[Measured]) -> dict[str, Any]:
+def body_weight(measured: Measured, weight: Number, unit: str = "kg") -> dict[str, Any]:
     """Body weight in `kg` or `[lb_av]` (UCUM).
 
     Raises:
@@ -95,34 +90,31 @@ def body_weight(*, value: Number, unit: str = "kg", **measured: Unpack[Measured]
     """
     if unit not in _WEIGHT:
         raise UsageError(f"body weight: expected a unit of {', '.join(_WEIGHT)}, got {unit!r}")
-    return _built(measured, _WEIGHT[unit], {"valueQuantity": _value(_WEIGHT[unit], value)})
+    return _built(measured, _WEIGHT[unit], {"valueQuantity": _value(_WEIGHT[unit], weight)})
 
 
-def glucose(*, value: Number, **measured: Unpack[Measured]) -> dict[str, Any]:
+def glucose(measured: Measured, mg_per_dl: Number) -> dict[str, Any]:
     """Capillary blood glucose by glucometer, in mg/dL."""
-    return _built(measured, _GLUCOSE, {"valueQuantity": _value(_GLUCOSE, value)})
+    return _built(measured, _GLUCOSE, {"valueQuantity": _value(_GLUCOSE, mg_per_dl)})
 
 
 def _built(measured: Measured, what: _Quantity, value: Mapping[str, Any]) -> dict[str, Any]:
-    if measured["effective"].tzinfo is None:
+    if measured.at.tzinfo is None:
         raise UsageError("observation: expected a time with its zone, got one without")
+    system, identity = measured.identifier
     resource = {
         "resourceType": "Observation",
+        "identifier": [{"system": system, "value": identity}],
         "status": "final",
-        "category": [
-            {"coding": [{"system": CATEGORY, "code": measured.get("category", "vital-signs")}]}
-        ],
+        "category": [{"coding": [{"system": CATEGORY, "code": measured.category}]}],
         "code": _concept(what),
-        "subject": {"reference": f"Patient/{measured['patient']}"},
-        "effectiveDateTime": _date_time(measured["effective"]),
+        "subject": {"reference": f"Patient/{measured.patient}"},
+        "effectiveDateTime": _date_time(measured.at),
         **value,
     }
-    if identity := measured.get("identifier"):
-        system = measured.get("identifier_system", IDENTIFIER_SYSTEM)
-        resource["identifier"] = [{"system": system, "value": identity}]
-    if device := measured.get("device"):
-        resource["device"] = {"reference": f"Device/{device}"}
-    if measured.get("patient_supplied"):
+    if measured.device is not None:
+        resource["device"] = {"reference": f"Device/{measured.device}"}
+    if measured.patient_supplied:
         resource["meta"] = {"tag": [{"system": US_CORE_TAGS, "code": "patient-supplied"}]}
     _check(resource)
     return resource
