@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from harness.config import paths
 from harness.config.draft import draft
 from harness.config.ehr import EMBEDDED, EhrFile
 from harness.config.load import ehr_at, load_ehr
-from harness.config.readiness import gaps, skipped
+from harness.config.readiness import Gap, gaps, skipped
 from harness.config.schema import schema
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError, EhrUnreachable, ExitStatus, UsageError
@@ -93,7 +93,7 @@ def check_ehr(args: argparse.Namespace) -> int:
     """Print what a run with this EHR file would lack."""
     ehr = load_ehr(args.name)
     secrets = Secrets(os.environ)
-    missing = [asdict(each) for each in gaps(ehr, secrets)]
+    missing = [asdict(each) for each in (*gaps(ehr, secrets), *_unusable_keys(ehr, secrets))]
     left_out = list(skipped(ehr))
     found, unreachable = _online(ehr, secrets) if args.online else (None, None)
     ready = not missing and unreachable is None and not (found and found["missing"])
@@ -144,6 +144,20 @@ def print_schema(args: argparse.Namespace) -> int:
     """Print a published JSON Schema."""
     _print(json.dumps(schema(args.kind), indent=2))
     return ExitStatus.OK
+
+
+def _unusable_keys(ehr: EhrFile, secrets: Secrets) -> Iterator[Gap]:
+    """Private keys that are there but cannot sign."""
+    from harness.smart.client_auth import signing_key
+
+    for number, client in enumerate(ehr.clients):
+        path = f"clients[{number}].key"
+        if client.key is None or secrets.missing([(path, client.key)]):
+            continue
+        try:
+            signing_key(client, secrets)
+        except ConfigError as error:
+            yield Gap(path, f"{client.key}: {error}")
 
 
 def _online(ehr: EhrFile, secrets: Secrets) -> tuple[dict[str, list[str]] | None, str | None]:

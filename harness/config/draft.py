@@ -87,7 +87,7 @@ def _head(name: str, said: Advertised, on: date) -> list[str]:
         f"# Written from discovery on {on.isoformat()}. What stands in comments is for you to fill",
         f"# in; `harness ehrs check {name}` says what is still missing.",
         "",
-        f"title = {quoted(said.title or name)}",
+        f"title = {quoted(_plain(said.title or '') or name)}",
         f"fhir_base = {quoted(said.fhir_base)}",
         "# In production only reading is possible, whatever permit says.",
         'environment = "sandbox"',

@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from joserfc.jwk import RSAKey
 
 from harness.cli import main
 from harness.config.ehr import AuthKind, ClientAuth, Strategy
@@ -151,6 +152,24 @@ def test_check_says_what_is_missing_and_what_will_be_skipped(
         "logins[0].password",
     ]
     assert any("write" in line for line in report["skipped"])
+
+
+def test_check_tells_a_key_that_cannot_sign(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = file_for("https://ehr.example/r4", tmp_path)
+    with path.open("a") as file:
+        file.write(
+            '[[clients]]\nname = "a"\nid = "a"\nauth = "private_key_jwt"\nkey = "env:OWN_KEY"\n'
+            'redirect_uri = "https://a.example/cb"\n'
+        )
+    monkeypatch.setenv("OWN_KEY", "no key at all")
+    assert main(["ehrs", "check", str(path)]) == ExitStatus.USAGE
+    out = capsys.readouterr().out
+    assert "missing  clients[0].key: env:OWN_KEY: " in out
+    assert "no key at all" not in out
+    monkeypatch.setenv("OWN_KEY", json.dumps(RSAKey.generate_key(2048).as_dict(private=True)))
+    assert main(["ehrs", "check", str(path)]) == ExitStatus.OK
 
 
 def test_check_needs_no_network_by_itself(capsys: pytest.CaptureFixture[str]) -> None:

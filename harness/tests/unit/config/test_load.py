@@ -273,6 +273,66 @@ MEANINGS = [
         + 'client = "app"\nlogin = "patient"\nlaunch_url = "https://a.example"\n',
         "launches[0].launch_url: only a launch of kind ehr takes it",
     ),
+    (
+        SMART + LOGIN + LAUNCH + 'client = "app"\nlogin = "patient"\n'
+        '[[clients]]\nname = "b"\nid = "b"\nauth = "client_secret_post"\nsecret = "env:S"\n'
+        'grants = ["client_credentials"]\n',
+        "clients[1].scopes: missing; grant client_credentials needs them",
+    ),
+    (
+        SMART + 'auth = "private_key_jwt"\nkey = "env:K"\nsecret = "env:S"\n',
+        (
+            "clients[0].secret: auth private_key_jwt uses none; "
+            "did you mean auth = client_secret_basic or client_secret_post?"
+        ),
+    ),
+    (
+        SMART + 'key = "env:K"\n',
+        "clients[0].key: auth none uses none; did you mean auth = private_key_jwt?",
+    ),
+    (
+        SMART.replace("redirect_uri", 'grants = ["refresh_token"]\nredirect_uri')
+        + LOGIN
+        + LAUNCH
+        + 'client = "app"\nlogin = "patient"\n',
+        "launches[0].client: 'app' needs the grant authorization_code to launch",
+    ),
+    (
+        SMART
+        + LOGIN
+        + LAUNCH.replace("standalone", "ehr")
+        + 'client = "app"\nlogin = "patient"\nsource = "form"\n',
+        "launches[0].launch_url: missing; source form needs it",
+    ),
+    (
+        SMART + LOGIN + '[other]\nclient = "ap"\nlogin = "patient"\nscopes = "openid"\n',
+        "other.client: no client 'ap'; did you mean 'app'?",
+    ),
+    (
+        SMALL.replace('"smart"', '"none"') + LAUNCH + 'client = "app"\nlogin = "patient"\n'
+        '[[clients]]\nname = "app"\nid = "a"\nredirect_uri = "a:/b"\n' + LOGIN,
+        "launches: expected none with auth kind none",
+    ),
+    (SMALL + '[tls]\nclient_key = "k.pem"\n', "tls.client_cert: missing; client_key is given"),
+    (
+        SMALL + '[headers]\nX-Name = "Zo\u00eb"\n',
+        "headers.X-Name: expected ASCII text (RFC 9110 section 5.5)",
+    ),
+    (
+        SMALL + '[[deviations]]\ncheck = "a"\nreason = "r"\n' * 2,
+        "deviations: the check 'a' is given 2 times",
+    ),
+    (
+        SMALL.replace("ehr.example", "[::1"),
+        "fhir_base: expected an absolute URL, got 'https://[::1/r4'",
+    ),
+    (
+        SMALL + 'extra_origins = ["http://192.168.0.1"]\n',
+        (
+            "auth.extra_origins[0]: expected https, got 'http://192.168.0.1'; "
+            "http is for loopback only"
+        ),
+    ),
     (SMALL + "[limits]\nrequests_per_second = nan\n", None),
     (SMALL.replace("An EHR", "An\\u0007EHR"), "title: expected a string of one line"),
 ]
