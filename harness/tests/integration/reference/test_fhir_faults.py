@@ -1,0 +1,271 @@
+"""Each fault alters what its cause says, and the healthy server does not behave like that."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any
+
+import httpx
+import pytest
+
+from harness.reference.fhir.faulty.writing import LOCAL_UNITS
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.unit.reference.fhir_doubles import weight
+
+Json = dict[str, Any]
+HEADERS = {"Content-Type": "application/fhir+json"}
+
+
+class Probe:
+    """A client of one instance, with short ways to ask."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.client = endpoint.client()
+        self.patient = endpoint.ehr.store.patient_ids()[0]
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.client.get(path, headers=headers)
+
+    def search(self, query: str = "_count=20") -> Json:
+        return dict(self.get(f"Observation?patient={self.patient}&{query}").json())
+
+    def page_two(self, query: str = "_count=20") -> httpx.Response:
+        return self.get(next_link(self.search(query)))
+
+    def total(self, query: str) -> int:
+        return int(self.search(f"{query}&_summary=count")["total"])
+
+    def post(self, **changes: Any) -> httpx.Response:
+        body = json.dumps(weight(self.patient, **changes))
+        return self.client.post("Observation", content=body, headers=HEADERS)
+
+    def created(self, **changes: Any) -> Json:
+        body = self.post(**changes).json()
+        return dict(self.get(f"Observation/{body['id']}").json())
+
+    def put(self, resource: Json, version: str = "1") -> httpx.Response:
+        return self.client.put(
+            f"Observation/{resource['id']}",
+            content=json.dumps(resource),
+            headers=HEADERS | {"If-Match": f'W/"{version}"'},
+        )
+
+    def metadata(self) -> Json:
+        return dict(self.get("metadata").json())
+
+
+def links(bundle: Json) -> dict[str, str]:
+    return {one["relation"]: one["url"] for one in bundle["link"]}
+
+
+def next_link(bundle: Json) -> str:
+    return links(bundle).get("next", "")
+
+
+def names(bundle: Json) -> list[str]:
+    return [one["resource"]["id"] for one in bundle["entry"]]
+
+
+def _every_page(probe: Probe) -> list[str]:
+    bundle = probe.search("code=29463-7")
+    found = names(bundle)
+    while following := next_link(bundle):
+        bundle = probe.get(following).json()
+        found += names(bundle)
+    return found
+
+
+def _drops(probe: Probe) -> bool:
+    return len(_every_page(probe)) < 90
+
+
+def _edge(probe: Probe) -> bool:
+    moment = probe.search("code=29463-7")["entry"][0]["resource"]["effectiveDateTime"]
+    exact = moment.replace("+", "%2B")
+    return probe.total(f"code=29463-7&date=ge{exact}") < 1
+
+
+def _foreign_code(probe: Probe) -> bool:
+    return probe.total("code=http://snomed.info/sct|29463-7") > 0
+
+
+def _others(probe: Probe) -> bool:
+    subjects = {
+        one["resource"]["subject"]["reference"] for one in probe.search("_count=200")["entry"]
+    }
+    mixed = probe.total("code=39156-5") > 3
+    return len(subjects) > 1 or mixed
+
+
+def _post_differs(probe: Probe) -> bool:
+    fields = {"patient": probe.patient, "category": "laboratory", "_summary": "count"}
+    posted = probe.client.post("Observation/_search", data=fields).json()
+    return bool(posted["total"] != probe.total("category=laboratory"))
+
+
+def _total_wrong(probe: Probe) -> bool:
+    return len(_every_page(probe)) != probe.total("code=29463-7")
+
+
+def _second_page_starts_late(probe: Probe) -> bool:
+    first = probe.search("_count=20")
+    both = names(first) + names(probe.get(next_link(first)).json())
+    return both != names(probe.search("_count=40"))[: len(both)] or len(both) < 40
+
+
+def _loops(probe: Probe) -> bool:
+    page = probe.page_two().json()
+    return next_link(page) == links(page)["self"]
+
+
+def _wrong_id(probe: Probe) -> bool:
+    return bool(probe.get(f"Patient/{probe.patient}").json()["id"] != probe.patient)
+
+
+def _not_stored(probe: Probe) -> bool:
+    answer = probe.post()
+    assert answer.status_code == 201
+    return probe.get(f"Observation/{answer.json()['id']}").status_code == 404
+
+
+def _forgets_version(probe: Probe) -> bool:
+    return "versionId" not in probe.created().get("meta", {})
+
+
+def _component_dropped(probe: Probe) -> bool:
+    components = [
+        {"code": {"text": text}, "valueQuantity": {"value": 1}} for text in ("one", "two")
+    ]
+    stored = probe.created(component=components, valueQuantity=None)
+    return len(stored["component"]) < 2
+
+
+def _delayed(probe: Probe) -> bool:
+    resource = probe.created()
+    hidden = probe.total(f"_id={resource['id']}") == 0
+    probe.endpoint.ehr.clock.advance(31)
+    assert probe.total(f"_id={resource['id']}") == 1
+    return hidden
+
+
+def _updated(probe: Probe) -> tuple[Json, httpx.Response, Json]:
+    before = probe.created()
+    answer = probe.put(before | {"status": "amended"})
+    assert answer.status_code == 200
+    return before, answer, probe.get(f"Observation/{before['id']}").json()
+
+
+def _update_lost(probe: Probe) -> bool:
+    return bool(_updated(probe)[2]["status"] == "final")
+
+
+def _version_kept(probe: Probe) -> bool:
+    _, answer, after = _updated(probe)
+    return answer.headers["etag"] == 'W/"1"' and after["meta"]["versionId"] == "1"
+
+
+def _frozen(probe: Probe) -> bool:
+    before, _, after = _updated(probe)
+    return bool(before["meta"]["lastUpdated"] == after["meta"]["lastUpdated"])
+
+
+def _stale(probe: Probe) -> bool:
+    return probe.put(probe.created(), version="9").status_code == 200
+
+
+def _stored_anyway(probe: Probe) -> bool:
+    before = probe.total("_count=1")
+    assert probe.post(status="done").status_code == 400
+    return probe.total("_count=1") > before
+
+
+def _claims_patch(probe: Probe) -> bool:
+    resources = probe.metadata()["rest"][0]["resource"]
+    return any({"code": "patch"} in one["interaction"] for one in resources)
+
+
+def _needs_token(probe: Probe) -> bool:
+    return probe.get("metadata", Authorization="").status_code == 401
+
+
+def _serves_observation(probe: Probe) -> bool:
+    return any(one["type"] == "Observation" for one in probe.metadata()["rest"][0]["resource"])
+
+
+SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
+    "search-drops-matches": _drops,
+    "search-ignores-category": lambda p: p.total("category=none") > 0,
+    "search-ignores-code": lambda p: p.total("code=none") > 0,
+    "search-ignores-code-system": _foreign_code,
+    "search-ignores-date": lambda p: p.total("date=lt1990") > 0,
+    "search-ignores-last-updated": lambda p: p.total("_lastUpdated=lt1990") > 0,
+    "search-date-prefix-inverted-edge": _edge,
+    "search-ignores-patient": _others,
+    "search-answers-collection": lambda p: p.search()["type"] == "collection",
+    "search-omits-full-url": lambda p: "fullUrl" not in p.search()["entry"][0],
+    "search-omits-self-link": lambda p: "self" not in links(p.search()),
+    "search-total-wrong": _total_wrong,
+    "search-as-plain-json": lambda p: "text/plain" in p.get("Patient").headers["content-type"],
+    "post-search-differs": _post_differs,
+    "page-two-answers-500": lambda p: p.page_two().status_code == 500,
+    "page-two-repeats-page-one": lambda p: names(p.page_two().json()) == names(p.search()),
+    "page-two-drops-entry": _second_page_starts_late,
+    "next-link-loops": _loops,
+    "next-link-foreign-host": lambda p: (
+        not next_link(p.search()).startswith(p.endpoint.ehr.fhir_base)
+    ),
+    "read-wrong-id": _wrong_id,
+    "read-missing-answers-200": lambda p: p.get("Observation/none").status_code == 200,
+    "not-found-without-outcome": lambda p: (
+        "html" in p.get("Observation/none").headers["content-type"]
+    ),
+    "create-answers-200": lambda p: p.post().status_code == 200,
+    "create-without-location": lambda p: "location" not in p.post().headers,
+    "create-without-etag": lambda p: "etag" not in p.post().headers,
+    "create-not-stored": _not_stored,
+    "create-keeps-client-id": lambda p: p.created(id="mine")["id"] == "mine",
+    "create-forgets-version": _forgets_version,
+    "value-rounded": lambda p: p.created()["valueQuantity"]["value"] != 72.5,
+    "unit-changed": lambda p: p.created()["valueQuantity"]["code"] == LOCAL_UNITS["kg"],
+    "component-dropped": _component_dropped,
+    "effective-shifted-by-zone": lambda p: p.created()["effectiveDateTime"].endswith("Z"),
+    "category-dropped": lambda p: "category" not in p.created(),
+    "device-dropped": lambda p: "device" not in p.created(),
+    "visible-after-delay": _delayed,
+    "update-lost": _update_lost,
+    "update-keeps-version": _version_kept,
+    "stale-if-match-accepted": _stale,
+    "last-updated-frozen": _frozen,
+    "invalid-stored-anyway": _stored_anyway,
+    "invalid-accepted": lambda p: p.post(status=None).status_code == 201,
+    "metadata-as-r5": lambda p: p.metadata()["fhirVersion"] == "5.0.0",
+    "metadata-needs-token": _needs_token,
+    "metadata-as-html": lambda p: "html" in p.get("metadata").headers["content-type"],
+    "metadata-omits-security": lambda p: "security" not in p.metadata()["rest"][0],
+    "metadata-omits-observation": lambda p: not _serves_observation(p),
+    "metadata-claims-patch": _claims_patch,
+    "capability-format-xml-only": lambda p: "json" not in p.metadata()["format"],
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FhirServer]:
+    with serving() as running:
+        yield running
+
+
+def test_every_fault_of_the_fhir_part_is_tried_here() -> None:
+    text = files("harness.reference").joinpath("faults.toml").read_text(encoding="utf-8")
+    declared = {one["name"] for one in tomllib.loads(text)["fault"] if one["part"] == "fhir"}
+    assert declared == set(SYMPTOMS)
+
+
+@pytest.mark.parametrize("fault", SYMPTOMS)
+def test_the_fault_shows_and_the_healthy_server_lacks_it(server: FhirServer, fault: str) -> None:
+    shows = SYMPTOMS[fault]
+    assert shows(Probe(server.endpoint(fault)))
+    assert not shows(Probe(server.endpoint()))
