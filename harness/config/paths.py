@@ -11,14 +11,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import harness
 from harness.config.schema import nearest, shown
 from harness.errors import ConfigError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What an EHR file or a tenant may be called."""
 
-_PACKAGE = Path(harness.__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def suites_dir() -> Path:
