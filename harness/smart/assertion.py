@@ -13,6 +13,7 @@ from typing import Any
 
 from joserfc import jws
 from joserfc.jws import JWSRegistry
+from joserfc.util import urlsafe_b64encode
 
 from harness.smart.entropy import Entropy, fresh
 from harness.smart.keys import SigningKey
@@ -24,6 +25,9 @@ LIFE = 240
 
 BACKDATE = 5
 """Seconds that `iat` lies back: Epic refuses one in the future, and clocks differ."""
+
+
+UNSIGNED = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,15 @@ class Assertion:
         header = _present({"typ": self.typ, "alg": alg, "kid": self.kid, "jku": self.jku})
         names = ("iss", "sub", "aud", "exp", "iat", "nbf", "jti")
         claims = _present({name: getattr(self, name) for name in names}) | dict(self.claims)
-        registry = JWSRegistry(algorithms=[alg], strict_check_header=False)
         payload = json.dumps(claims, separators=(",", ":"))
-        return jws.serialize_compact(
-            header, payload, None if alg == "none" else key.key, registry=registry
-        )
+        if alg == UNSIGNED:
+            return f"{_encode(json.dumps(header))}.{_encode(payload)}."
+        registry = JWSRegistry(algorithms=[alg], strict_check_header=False)
+        return jws.serialize_compact(header, payload, key.key, registry=registry)
+
+
+def _encode(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).decode("ascii")
 
 
 def _present(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,12 +97,14 @@ def _from_json(text: str, kid: str | None) -> tuple[Key, dict[str, Any]]:
     except ValueError:
         raise ConfigError("the client's key is neither JSON nor PEM") from None
     candidates = document.get("keys", [document])
-    jwks = [each for each in candidates if isinstance(each, dict)]
+    members = candidates if isinstance(candidates, list) else []
+    jwks = [each for each in members if isinstance(each, dict)]
     private = [each for each in jwks if each.get("d")] or jwks
     in_set = "keys" in document and kid is not None
     named = [each for each in private if each.get("kid") == kid] if in_set else private
     if not named:
-        raise ConfigError(f"the JWK Set has no private key with kid {kid!r}")
+        which = f" with kid {kid!r}" if kid is not None else ""
+        raise ConfigError(f"the JWK Set has no private key{which}")
     return _import(named[0], str(named[0].get("kty"))), named[0]
 
 
