@@ -90,9 +90,10 @@ def _tokens(element: Any, parameter: Parameter) -> Iterator[Token]:
     if isinstance(element, str):
         yield Token(parameter.system, element)
     elif isinstance(element, dict):
-        if "coding" in element:
+        if isinstance(element.get("coding"), list):
             for coding in element["coding"]:
-                yield Token(coding.get("system"), coding.get("code"))
+                if isinstance(coding, dict):
+                    yield Token(coding.get("system"), coding.get("code"))
         elif "code" in element or "value" in element:
             yield Token(element.get("system"), element.get("code", element.get("value")))
 
