@@ -55,7 +55,7 @@ class HttpClient:
         headers: sent with each request to the base's origin (`Epic-Client-ID`).
         extra_origins: may be asked though they look private or are plain http.
         bounds: time-outs, and the cap of bodies.
-        policy: how often and how long to retry.
+        policy: how often and how long to retry; by default as the limiter's limits allow.
         transport: what to send through; the wire by default.
     """
 
@@ -70,7 +70,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         extra_origins: frozenset[str] = frozenset(),
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
-        policy: Policy = Policy(),  # noqa: B008 - frozen
+        policy: Policy | None = None,
         transport: Transport | None = None,
     ) -> None:
         self.base = base
@@ -81,7 +81,7 @@ class HttpClient:
         self._own_headers = dict(headers or {})
         self._extra_origins = frozenset(origin(each) for each in extra_origins)
         self._bounds = bounds
-        self._policy = policy
+        self._policy = policy or Policy(max_retry_after=limiter.limits.max_retry_after)
         self._transport = transport or WireTransport(tls, bounds, clock)
 
     async def __aenter__(self) -> Self:

@@ -146,7 +146,7 @@ class HostLimiters:
     def __init__(
         self, limits: Limits, clock: Clock, *, remembered: Mapping[str, float] | None = None
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._remembered = remembered or {}
         self._by_host: dict[str, HostLimiter] = {}
@@ -155,7 +155,7 @@ class HostLimiters:
         """The limiter of `host` (name, and port where it is not the default)."""
         if host not in self._by_host:
             self._by_host[host] = HostLimiter(
-                self._limits, self._clock, remembered_rate=self._remembered.get(host)
+                self.limits, self._clock, remembered_rate=self._remembered.get(host)
             )
         return self._by_host[host]
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from urllib.parse import quote, unquote_plus
 
 _ID = re.compile(r"(?<=/)(?P<type>[A-Z][A-Za-z]{2,40})/(?P<id>[^/?#;,>\s$_][^/?#;,>\s]*)")
+_REFERENCE = re.compile(
+    r"(?<![\w.])(?P<type>[A-Z][A-Za-z]{2,40})/(?P<id>(?=[A-Za-z.-]*\d|[\w.-]{12})[\w.%-]+)"
+)
 _PARAMETER = re.compile(r"(?<=[?&])(?P<name>[^=&#\s]+)=(?P<value>[^&#\s>]*)")
 
 HARMLESS = frozenset(
@@ -39,6 +42,14 @@ def url_pseudonymised(url: str, pseudonym: Callable[[str], str]) -> str:
         return f"{match['name']}={quote(','.join(shown), safe=',/')}"
 
     return _PARAMETER.sub(of_parameter, _ID.sub(of_id, url))
+
+
+def text_pseudonymised(text: str, pseudonym: Callable[[str], str]) -> str:
+    """`text` with the ids in references and paths replaced, such as `Patient/85`.
+
+    In prose an id must look like one (a digit, or twelve characters), so that `And/or` stays.
+    """
+    return _REFERENCE.sub(lambda match: f"{match['type']}/{pseudonym(match['id'])}", text)
 
 
 def _of_value(value: str, pseudonym: Callable[[str], str]) -> str:

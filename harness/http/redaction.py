@@ -26,9 +26,9 @@ from harness.http.findings import (
     credentials_kind,
     find,
 )
-from harness.http.pseudonyms import url_pseudonymised
+from harness.http.pseudonyms import text_pseudonymised, url_pseudonymised
 
-LABEL = re.compile(r"[a-z_]+-\d+-(?:redacted-*A?|valid|invalid)")
+LABEL = re.compile(r"[a-z_]+-\d+-(?:redacted-*A?|valid|invalid)|pseudonym-[0-9a-f]{12}")
 """What stands in the place of a secret."""
 
 _SIGNATURE = re.compile(r"signature-\d+-([a-z]+)")
@@ -92,8 +92,10 @@ class Redactor:
         text, known = self.known(text), len(self._labels)
         for pattern in (JSON_MEMBER, FORM_FIELD, CREDENTIALS):
             text = pattern.sub(self._field, text)
-        # What stands behind a telling name here may stand without one elsewhere in the text.
-        return self.known(text) if len(self._labels) > known else text
+        if len(self._labels) > known:
+            # What stands behind a telling name here may stand without one elsewhere in the text.
+            text = self.known(text)
+        return text_pseudonymised(text, self._pseudonym) if self._real else text
 
     def data(self, data: bytes) -> bytes:
         """The same for bytes; what is not UTF-8 passes unchanged."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -101,6 +102,8 @@ class WireTransport:
             http2=False,
             follow_redirects=False,
             trust_env=False,
+            # Whoever drives a login keeps its cookies; the library's jar is shared, and takes none.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx.Timeout(
                 connect=bounds.connect, read=bounds.read, write=bounds.write, pool=bounds.pool
             ),
@@ -161,8 +164,6 @@ class WireTransport:
             return Response(answer.status_code, headers, body.content(), answer.http_version)
         finally:
             await answer.aclose()
-            # The library keeps cookies by itself; here whoever drives a login keeps them.
-            self._client.cookies.clear()
 
 
 @lru_cache(maxsize=8)
