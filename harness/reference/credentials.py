@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from harness.errors import ConfigError
 
@@ -92,9 +92,9 @@ def _private_key(name: str, text: str) -> RSAKey | ECKey:
     kind, label = _KINDS[name]
     try:
         members: Any = json.loads(text)
-        key = JWKRegistry.import_key(members)
+        key = kind.import_key(members)
     except (ValueError, TypeError, JoseError) as error:
         raise ConfigError(f"{name} is not {label}", hint="harness jwks makes one") from error
-    if not isinstance(key, kind) or not key.is_private:
+    if not key.is_private or (isinstance(key, ECKey) and key.curve_name != "P-384"):
         raise ConfigError(f"{name} is not {label}", hint="harness jwks makes one")
     return key

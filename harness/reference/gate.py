@@ -52,7 +52,7 @@ class FhirGate:
         if authorization is None and reading and instance.has("anonymous-read-allowed"):
             return instance.unbounded_access("anonymous")
         scheme, _, value = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer":
+        if scheme.lower() != "bearer" or not value.strip():
             return _unauthorized(instance, None)
         return self._access_by_token(value.strip())
 

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 from harness.errors import HarnessError
 
@@ -89,16 +89,7 @@ class Running:
 
     def stop(self) -> int:
         """Ends the process and returns its exit status; harmless when it has ended."""
-        if self.process.stdin:
-            self.process.stdin.close()
-        try:
-            status = self.process.wait(_END_WITHIN)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
-        return status
+        return _end(self.process)
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +124,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         environ: the environment of the process; None takes this process's own.
 
     Raises:
-        ReferenceFailed: it was not ready in time; the message has its last words.
+        ReferenceFailed: it was not ready in time; its standard error said why.
     """
     options = [f"--patients={patients}", f"--seed={seed}", f"--port={port}"]
     options += [f"--fault={name}" for name in faults]
@@ -147,7 +138,26 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         stdout=subprocess.PIPE,
         env=_environment(os.environ if environ is None else environ),
     )
-    return Running(process, _ready_line(process))
+    line = _first_line(process, time.monotonic() + READY_WITHIN)
+    if not line.endswith(b"\n"):
+        raise ReferenceFailed(
+            f"the reference EHR did not become ready (exit status {_end(process)})",
+            hint="its standard error says why",
+        )
+    return Running(process, json.loads(line))
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    if process.stdin:
+        process.stdin.close()
+    try:
+        status = process.wait(_END_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = process.wait()
+    if process.stdout:
+        process.stdout.close()
+    return status
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -157,25 +167,15 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "PYTHONPATH": path}
 
 
-def _ready_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    stdout = process.stdout
-    if stdout is None:
-        raise ReferenceFailed("the reference EHR has no standard output")
+def _first_line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """The first line that the process writes; without its newline if it ends or is too slow."""
     line = b""
-    deadline = time.monotonic() + READY_WITHIN
     with selectors.DefaultSelector() as selector:
-        selector.register(stdout, selectors.EVENT_READ)
+        selector.register(cast(IO[bytes], process.stdout), selectors.EVENT_READ)
         while not line.endswith(b"\n"):
-            chunk = b""
-            if selector.select(max(0.0, deadline - time.monotonic())):
-                chunk = os.read(stdout.fileno(), 65536)
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            chunk = os.read(ready[0][0].fd, 65536) if ready else b""
             if not chunk:
-                process.kill()
-                status = process.wait()
-                raise ReferenceFailed(
-                    f"the reference EHR did not become ready (exit status {status})",
-                    hint="its standard error says why",
-                )
+                break
             line += chunk
-    ready: dict[str, Any] = json.loads(line)
-    return ready
+    return line

@@ -80,6 +80,8 @@ class App:
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    control: Callable[..., Any] = field(default=lambda *_: None, repr=False)
+    """Asks the control listener about this app's instance; a test sets it where it needs it."""
 
     def close(self) -> None:
         self.browser.close()

@@ -189,6 +189,5 @@ def _source(redirect_uri: str | None) -> str:
     if redirect_uri is None:
         return ""
     parts = urlsplit(redirect_uri)
-    if parts.scheme in ("http", "https") and not set(parts.netloc) & set(" ;,'\"\r\n\t"):
-        return f" {parts.scheme}://{parts.netloc}"
-    return f" {parts.scheme}:" if parts.scheme else ""
+    source = f" {parts.scheme}://{parts.netloc}" if parts.netloc else f" {parts.scheme}:"
+    return "" if set(source[1:]) & set(" ;,'\"\r\n\t") else source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ BACKEND_LIFE = timedelta(minutes=5)
 def for_code(instance: Instance, grant: Grant) -> dict[str, Any]:
     """The response to an authorization code."""
     now = instance.clock.now()
-    response = _issue(instance, grant, grant.scopes, grant.patient, now)
+    response = _issue(instance, grant, grant.scopes, now)
     if "openid" in grant.scopes and not instance.has("id-token-missing"):
         response["id_token"] = id_token(instance, grant, now)
     return _with_token_response_faults(instance, response)
@@ -35,10 +36,11 @@ def for_code(instance: Instance, grant: Grant) -> dict[str, Any]:
 
 def for_refresh(instance: Instance, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
     """The response to a refresh token; `scopes` may be narrower than the grant."""
-    patient = None if instance.has("refresh-forgets-patient") else grant.patient
+    if instance.has("refresh-forgets-patient"):
+        grant = replace(grant, patient=None, fhir_user=None)
     if instance.has("refresh-widens-scope"):
         scopes = (*scopes, "patient/*.cruds", "user/*.cruds")
-    response = _issue(instance, grant, scopes, patient, instance.clock.now())
+    response = _issue(instance, grant, scopes, instance.clock.now())
     if instance.has("refresh-omits-expires-in"):
         del response["expires_in"]
     return _with_token_response_faults(instance, response)
@@ -46,7 +48,7 @@ def for_refresh(instance: Instance, grant: Grant, scopes: tuple[str, ...]) -> di
 
 def for_backend(instance: Instance, grant: Grant) -> dict[str, Any]:
     """The response to client_credentials: five minutes, no refresh token."""
-    response = _issue(instance, grant, grant.scopes, None, instance.clock.now(), life=BACKEND_LIFE)
+    response = _issue(instance, grant, grant.scopes, instance.clock.now(), life=BACKEND_LIFE)
     return _with_token_response_faults(instance, response)
 
 
@@ -54,7 +56,6 @@ def _issue(
     instance: Instance,
     grant: Grant,
     scopes: tuple[str, ...],
-    patient: str | None,
     now: datetime,
     *,
     life: timedelta = USER_LIFE,
@@ -62,7 +63,7 @@ def _issue(
     access = Access(
         client_id=grant.client_id,
         scopes=scopes,
-        patient=patient,
+        patient=grant.patient,
         fhir_user=grant.fhir_user,
         expires_at=now + life,
         lapses=instance.lapses(),
@@ -76,8 +77,8 @@ def _issue(
         "expires_in": int(life.total_seconds()),
         "scope": " ".join(scopes),
     }
-    if patient is not None:
-        response["patient"] = patient
+    if grant.patient is not None:
+        response["patient"] = grant.patient
     if refresh_token:
         response["refresh_token"] = refresh_token.value
     return response

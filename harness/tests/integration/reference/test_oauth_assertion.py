@@ -26,7 +26,7 @@ def test_a_backend_client_gets_five_minutes_and_its_scope(backend: App) -> None:
     assert answer["scope"] == "system/Observation.rs"
     assert "refresh_token" not in answer
     assert backend.get("Observation?_count=1", answer["access_token"]).status_code == 200
-    assert backend.get("Condition?_count=1", answer["access_token"]).status_code == 403
+    assert backend.get("Patient?_count=1", answer["access_token"]).status_code == 403
 
 
 def test_es384_is_accepted_as_well(backend: App) -> None:
