@@ -2,7 +2,8 @@
 
 A daily job runs at one moment of its window, the same every day, spread over the window by a hash
 of the tenant's name, so that tenants of one EHR do not all start at once. A moment that was missed,
-by a halt or a long run, is caught up once, however many were missed.
+by a halt or a long run, is caught up once, however many were missed. Where the window has an end,
+nothing starts outside it: it is there to keep syncs out of the EHR's busy hours.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def is_due(schedule: Schedule, tenant: str, last: RunRow | None, now: datetime) 
         last: the last run; None if there was none, and then the job is due at once.
         now: the time, aware.
     """
+    if not is_open(schedule, now):
+        return False
     if last is None:
         return True
     moments = [next_due(schedule, tenant, last.started)]
@@ -41,6 +44,15 @@ def is_due(schedule: Schedule, tenant: str, last: RunRow | None, now: datetime) 
     if last.status in (RunStatus.RUNNING, RunStatus.CUT_OFF, RunStatus.FAILED):
         moments.append((last.ended or last.started) + RETRY)
     return min(moments) <= now
+
+
+def is_open(schedule: Schedule, now: datetime) -> bool:
+    """Whether the schedule lets a job start at this time of day."""
+    if schedule.daily is None or schedule.until is None:
+        return True
+    today = now.astimezone(ZoneInfo(schedule.zone)).date()
+    windows = (_window(schedule, day) for day in (today - DAY, today))
+    return any(opens <= now < closes for opens, closes in windows)
 
 
 def next_due(schedule: Schedule, tenant: str, last: datetime) -> datetime:
@@ -59,14 +71,20 @@ def spread(tenant: str) -> float:
 
 
 def _moment(schedule: Schedule, tenant: str, day: date) -> datetime:
-    """When the job is due on `day`, in UTC; wall times follow the zone's own changes of clock."""
+    """When the job is due on `day`, in UTC."""
+    opens, closes = _window(schedule, day)
+    return opens + (closes - opens) * spread(tenant)
+
+
+def _window(schedule: Schedule, day: date) -> tuple[datetime, datetime]:
+    """The window that opens on `day`, in UTC; wall times follow the zone's own changes of clock."""
     zone = ZoneInfo(schedule.zone)
-    opens = _at(day, schedule.daily or time(0), zone)
+    start = schedule.daily or time(0)
+    opens = _at(day, start, zone)
     if schedule.until is None:
-        return opens
-    crosses = schedule.until <= (schedule.daily or time(0))
-    closes = _at(day + DAY if crosses else day, schedule.until, zone)
-    return opens + max(timedelta(), closes - opens) * spread(tenant)
+        return opens, opens
+    closes = _at(day + DAY if schedule.until <= start else day, schedule.until, zone)
+    return opens, max(opens, closes)
 
 
 def _at(day: date, wall: time, zone: ZoneInfo) -> datetime:

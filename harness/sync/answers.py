@@ -121,7 +121,7 @@ def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
             received.append(one)
     return Page(
         tuple(received),
-        _next(bundle, exchange.request.url),
+        next_link(bundle, exchange.request.url),
         tuple(notes),
         foreign,
         unusable,
@@ -140,7 +140,7 @@ def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
         type_,
         id_,
         version if isinstance(version, str) and version else None,
-        earliest(stamp) if isinstance(stamp, str) else None,
+        earliest(stamp),
         raw,
     )
 
@@ -161,7 +161,8 @@ def _is_foreign(resource: dict[str, Any], query: Query) -> bool:
     return False
 
 
-def _next(bundle: dict[str, Any], url: str) -> str | None:
+def next_link(bundle: dict[str, Any], url: str) -> str | None:
+    """The next page as an absolute URL; `url` is where the bundle came from."""
     links = bundle.get("link")
     for link in links if isinstance(links, list) else []:
         if isinstance(link, dict) and link.get("relation") == "next":

@@ -16,7 +16,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from harness.errors import EhrUnreachable, HarnessError, OAuthError, Throttled
+from harness.errors import (
+    EhrUnreachable,
+    GrantLost,
+    HarnessError,
+    OAuthError,
+    Throttled,
+    UsageError,
+)
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange
 from harness.sync.answers import Failed, Page, Refused, SessionGone, read_answer
@@ -83,7 +90,7 @@ class Pull:
         strategy: what to ask.
         clock: time and waiting.
         pause: holds back the whole host for so many seconds.
-        on_page: told after every commit, for progress.
+        on_page: told after every commit: the query, what changed, whether the query has ended.
     """
 
     def __init__(
@@ -95,7 +102,7 @@ class Pull:
         strategy: LastUpdated,
         clock: Clock,
         pause: Callable[[float], None],
-        on_page: Callable[[Query, Counts], None] | None = None,
+        on_page: Callable[[Query, Counts, bool], None] | None = None,
     ) -> None:
         self._store = store
         self._lease = lease
@@ -103,7 +110,7 @@ class Pull:
         self._strategy = strategy
         self._clock = clock
         self._pause = pause
-        self._on_page = on_page or (lambda _query, _counts: None)
+        self._on_page = on_page or (lambda _query, _counts, _ended: None)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._outcome = Outcome()
         self._trouble = _Trouble()
@@ -212,7 +219,8 @@ class Pull:
             done = replace(done, watermark=Watermark(step.query, mark, here.started))
         counts = await self._write(lambda: self._store.commit(self._lease, order.run, done))
         self._outcome.counts += counts
-        self._on_page(step.query, counts)
+        ended = done.watermark is not None and not step.resumed
+        self._on_page(step.query, counts, ended)
         if flaw is not None:
             return self._gap(step, flaw)
         if page.next is not None:
@@ -263,7 +271,7 @@ class Pull:
             wait = COME_BACK if error.retry_after is None else timedelta(seconds=error.retry_after)
             self.stop(error.message, self._clock.now() + wait)
             return step
-        if isinstance(error, OAuthError):
+        if isinstance(error, (OAuthError, GrantLost, UsageError)):
             self._trouble.no_grant[id(reader)] = f"no access token: {error}"
             return self._gap(step, f"no access token: {error}")
         if isinstance(error, EhrUnreachable):

@@ -8,8 +8,9 @@ next one goes on at a committed cursor or at the watermark.
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import datetime
@@ -211,6 +212,21 @@ class Store:
             "SELECT type, count(*) AS n FROM resources WHERE deleted = 0 GROUP BY type"
         )
         return {row["type"]: row["n"] for row in rows}
+
+    def rates(self) -> dict[str, float]:
+        """Requests per second that were learnt, by host."""
+        rows = self.connection.execute("SELECT host, rate FROM rates")
+        return {row["host"]: row["rate"] for row in rows}
+
+    def remember_rates(self, rates: Mapping[str, float]) -> None:
+        """Let the next run start at these rates."""
+        with database.transaction(self.connection) as db:
+            db.executemany("INSERT OR REPLACE INTO rates VALUES (?, ?)", rates.items())
+
+    def pseudonym(self, patient: str) -> str:
+        """The name of a patient in reports: stable in this store, and meaningless without it."""
+        key = self.connection.execute("SELECT key FROM pseudonyms").fetchone()["key"]
+        return f"patient-{hmac.digest(key, patient.encode(), 'sha256').hex()[:10]}"
 
     @contextmanager
     def _fenced(self, lease: Lease) -> Iterator[sqlite3.Connection]:

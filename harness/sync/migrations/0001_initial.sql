@@ -97,3 +97,16 @@ CREATE TABLE leases (
     until  TEXT NOT NULL,
     PRIMARY KEY (tenant, job)
 ) WITHOUT ROWID;
+
+-- The rate that was learnt for a host, so that the next sync starts there.
+CREATE TABLE rates (
+    host TEXT NOT NULL PRIMARY KEY,
+    rate REAL NOT NULL
+) WITHOUT ROWID;
+
+-- The key of the pseudonyms under which reports name patients; it never leaves the store.
+CREATE TABLE pseudonyms (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL
+);
+INSERT INTO pseudonyms VALUES (1, randomblob(32));

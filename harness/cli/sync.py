@@ -1,0 +1,154 @@
+"""`harness sync`: pull a tenant's changes now; show its state."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.config import paths
+from harness.config.tenant import Tenant, load_tenant
+from harness.errors import ExitStatus, HarnessError, UsageError
+from harness.http.clock import SystemClock
+from harness.reporting import folders, sync_report
+from harness.scheduler.jobs import Site, store_path, sync
+from harness.smart.entropy import system_entropy
+from harness.sync.account import Account
+from harness.sync.run import Progress, SyncRun
+from harness.sync.status import Status, status_of
+
+_RUN_HELP = """\
+Pulls what is new since the last sync into the tenant's store, in batches of patients, and goes on
+where an earlier run was cut off. Ctrl-C finishes the pages under way.
+
+Status 0: complete. 7: incomplete; what is missing and why is said. 1: nothing could be pulled.
+The report goes to reports/tenants/TENANT/RUN/: Allure results and summary.json.
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add `sync` and its subcommands."""
+    parser = subparsers.add_parser("sync", help="pull a tenant's changes now; show its state")
+    under = parser.add_subparsers(title="subcommands", metavar="COMMAND")
+    one = under.add_parser(
+        "run",
+        help="sync one tenant now",
+        description=_RUN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    one.add_argument("--tenant", required=True, metavar="T", help="a tenant file by NAME or path")
+    one.add_argument("--reports", metavar="DIR", help="the folder of all reports")
+    one.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="stop after so long")
+    one.add_argument("--json", action="store_true", help="print the account as JSON")
+    one.set_defaults(run=run)
+    status = under.add_parser(
+        "status",
+        help="show watermarks, last runs and what can be resumed",
+        description="Show how far each tenant is synced. Nothing is asked of the EHR.",
+    )
+    which = status.add_mutually_exclusive_group(required=True)
+    which.add_argument("--tenant", metavar="T", help="a tenant file by NAME or path")
+    which.add_argument("--all", action="store_true", help="every tenant file")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(run=show)
+
+
+def run(args: argparse.Namespace) -> int:
+    """`harness sync run`."""
+    tenant = load_tenant(args.tenant)
+    root = folders.reports_root(args.reports)
+    account = asyncio.run(_sync(tenant, args.timeout))
+    folder = sync_report.write(account, root)
+    if args.json:
+        _print(json.dumps(account.as_json() | {"report": str(folder)}, indent=2))
+    else:
+        _print("\n".join([*account.lines(), f"  report: {folder}"]))
+    return account.exit_status
+
+
+async def _sync(tenant: Tenant, bound: float | None) -> Account:
+    site = Site(os.environ, SystemClock(), system_entropy)
+    with _progress() as told:
+        return await sync(
+            tenant,
+            site,
+            folders.new_run(site.clock.now()),
+            bound=bound,
+            on_start=_stop_on_signals,
+            on_progress=told,
+        )
+
+
+def _stop_on_signals(run: SyncRun) -> None:
+    """A first signal finishes the pages under way; a second one ends at once, losing nothing."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        run.stop(f"told to stop by {number.name}")
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """A line on the terminal that follows the run; nothing where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _progress: None
+        return
+    from rich.console import Console
+
+    began = SystemClock().monotonic()
+    console = Console(stderr=True)
+    with console.status("asking the EHR") as line:
+
+        def told(now: Progress) -> None:
+            seconds = max(SystemClock().monotonic() - began, 0.001)
+            permitted = "" if now.permitted is None else f" of {now.permitted:.1f} permitted"
+            line.update(
+                f"{now.done} of {now.queries} queries of {now.patients} patients, "
+                f"{now.requests / seconds:.1f}/s{permitted}, {now.refusals} refused"
+            )
+
+        yield told
+
+
+def show(args: argparse.Namespace) -> int:
+    """`harness sync status`."""
+    files = [str(each) for each in paths.names("tenants").values()] if args.all else [args.tenant]
+    if not files:
+        raise UsageError("there are no tenant files", hint="see docs/operators.md")
+    found = [_status(each) for each in files]
+    if args.json:
+        _print(json.dumps([each.as_json() for each in found], indent=2))
+    else:
+        _print("\n".join(line for each in found for line in each.lines(datetime.now(UTC))))
+    return ExitStatus.OK
+
+
+def _status(file: str) -> Status:
+    try:
+        tenant = load_tenant(file)
+        return status_of(tenant, store_path(tenant))
+    except HarnessError as error:
+        return Status(Path(file).stem, error=str(error))
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("expected a positive number of seconds")
+    return value
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,163 @@
+"""The job "sync" of one tenant: leased, kept alive, bounded in time, apart from all others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.config.secrets import Secrets
+from harness.config.tenant import Tenant
+from harness.errors import HarnessError, UsageError
+from harness.http.clock import Clock
+from harness.http.limiter import HostLimiters
+from harness.http.origin import host_of
+from harness.scheduler.leases import LIFE, acquire, alive, owner, release, renew
+from harness.smart.entropy import Entropy
+from harness.sync.account import Account
+from harness.sync.model import Lease
+from harness.sync.run import Progress, SyncRun
+from harness.sync.store import LeaseLost, Store
+from harness.sync.world import World
+
+JOB = "sync"
+GRACE = 60.0
+"""Seconds that a run gets to finish its pages when its time is up, before it is cancelled."""
+
+
+@dataclass(slots=True)
+class Site:
+    """The process that runs jobs: its clock, its secrets, and one limiter per host for all.
+
+    Args:
+        environ: where `env:` references are looked up.
+        clock: time and waiting.
+        entropy: unpredictable bytes.
+    """
+
+    environ: Mapping[str, str]
+    clock: Clock
+    entropy: Entropy
+    _limiters: dict[str, HostLimiters] = field(default_factory=dict)
+
+    def world(self, tenant: Tenant, remembered: Mapping[str, float]) -> World:
+        """What one tenant's sync needs; secrets are its own, the limiter is its EHR's."""
+        host = host_of(tenant.ehr.fhir_base)
+        if host not in self._limiters:
+            limits = tenant.ehr.limits
+            self._limiters[host] = HostLimiters(limits, self.clock, remembered=remembered)
+        return World(Secrets(self.environ), self.clock, self.entropy, self._limiters[host])
+
+
+def store_path(tenant: Tenant) -> Path:
+    """The tenant's SQLite file.
+
+    Raises:
+        UsageError: the tenant file asks for another kind of store.
+    """
+    if isinstance(tenant.store, Path):
+        return tenant.store
+    raise UsageError(
+        f"tenant {tenant.name}: a PostgreSQL store is not available yet",
+        hint="set store to the path of an SQLite file, or leave it out",
+    )
+
+
+async def sync(
+    tenant: Tenant,
+    site: Site,
+    name: str,
+    *,
+    bound: float | None = None,
+    on_start: Callable[[SyncRun], None] = lambda _run: None,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+) -> Account:
+    """One sync of one tenant, under its lease.
+
+    Args:
+        tenant: whose.
+        site: this process.
+        name: of the run.
+        bound: seconds after which it is told to stop, and soon after cancelled; None: no bound.
+        on_start: gets the run, so that it can be told to stop.
+        on_progress: told after every page.
+
+    Raises:
+        LeaseHeld: another process is at it.
+        LeaseLost: another process took over in the middle.
+        ConfigError, UsageError: the store cannot be used.
+    """
+    path = store_path(tenant)
+    with Store(path) as store, alive(path, JOB) as others_dead:
+        lease = acquire(
+            store, tenant.name, JOB, by=owner(), now=site.clock.now(), holder_is_dead=others_dead
+        )
+        world = site.world(tenant, store.rates())
+        run = SyncRun(tenant, world, store, lease, name, on_progress)
+        on_start(run)
+        async with _kept_alive(path, lease, run, site.clock):
+            account = await _bounded(run, bound)
+        release(store, lease, site.clock.now())
+    return account
+
+
+async def _bounded(run: SyncRun, bound: float | None) -> Account:
+    """Run; when time is up, tell it to stop, then cancel it."""
+    task = asyncio.create_task(run.run())
+    try:
+        done, _ = await asyncio.wait({task}, timeout=bound)
+        if not done:
+            run.stop(f"its time of {bound:.0f} s was up")
+            await asyncio.wait({task}, timeout=min(GRACE, bound or GRACE))
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    if task.cancelled() and run.account is not None:
+        return run.account
+    return task.result()
+
+
+@asynccontextmanager
+async def _kept_alive(path: Path, lease: Lease, run: SyncRun, clock: Clock) -> AsyncIterator[None]:
+    """Renew the lease as long as the context lasts; on a connection of its own."""
+
+    async def beat() -> None:
+        with Store(path) as store:
+            while True:
+                await asyncio.sleep(LIFE.total_seconds() / 3)
+                renew(store, lease, clock.now())
+
+    def lost(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            run.stop("its lease could not be kept")
+
+    task = asyncio.create_task(beat())
+    task.add_done_callback(lost)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, LeaseLost):
+            await task
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a tenant's job ended: an account, or one line that says why there is none."""
+
+    tenant: str
+    account: Account | None = None
+    error: str | None = None
+
+
+async def isolated(tenant: str, job: Callable[[], Awaitable[Account]]) -> Ended:
+    """Run a job so that nothing that goes wrong in it reaches another tenant."""
+    try:
+        return Ended(tenant, await job())
+    except HarnessError as error:
+        return Ended(tenant, error=str(error))
+    except Exception as error:  # noqa: BLE001 - a defect in one tenant's run must not end the others'
+        return Ended(tenant, error=f"a defect of the harness: {type(error).__name__}")

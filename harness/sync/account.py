@@ -1,0 +1,192 @@
+"""What a sync run did, in one page: counted per type and patient, with what is missing and why.
+
+It holds no PHI: patients bear pseudonyms, unless the EHR file says that its data is synthetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from harness.errors import ExitStatus
+from harness.sync.model import Counts, RunRow, RunStatus, Traffic
+from harness.sync.store import Store
+
+SHOWN = 10
+"""Lines of what is missing that a person gets to read; JSON has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a run could not get. `patient` is a pseudonym, unless the data is synthetic."""
+
+    patient: str
+    type: str
+    part: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One run, told.
+
+    Attributes:
+        tenant: its name.
+        run: name of the run, and of its report folder.
+        started: UTC.
+        ended: UTC.
+        status: `complete`, `incomplete` or `failed`.
+        reason: why it ended early; None if it did not.
+        come_back: when the EHR may be asked again; None where nothing was said.
+        patients: how many it was to serve.
+        by_type: what it did to the store.
+        by_patient: the same by patient, under the name that reports may show.
+        missing: what it could not get.
+        notes: what the EHR remarked among its matches, with how often.
+        traffic: what it cost.
+    """
+
+    tenant: str
+    run: str
+    started: datetime
+    ended: datetime
+    status: RunStatus
+    reason: str | None = None
+    come_back: datetime | None = None
+    patients: int = 0
+    by_type: Mapping[str, Counts] = field(default_factory=dict)
+    by_patient: Mapping[str, Counts] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+    notes: Mapping[str, int] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return max(0.0, (self.ended - self.started).total_seconds())
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that it achieved."""
+        return self.traffic.requests / self.seconds if self.seconds else 0.0
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """0 complete, 7 incomplete, 1 failed."""
+        return {
+            RunStatus.COMPLETE: ExitStatus.OK,
+            RunStatus.INCOMPLETE: ExitStatus.INCOMPLETE,
+        }.get(self.status, ExitStatus.NOT_CONFORMANT)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a script; times are ISO 8601 in UTC, durations in seconds."""
+        return {
+            "tenant": self.tenant,
+            "run": self.run,
+            "status": self.status.value,
+            "started": self.started.isoformat(),
+            "ended": self.ended.isoformat(),
+            "seconds": round(self.seconds, 3),
+            "reason": self.reason,
+            "come_back": self.come_back.isoformat() if self.come_back else None,
+            "patients": self.patients,
+            "types": {type_: asdict(counts) for type_, counts in self.by_type.items()},
+            "by_patient": {name: asdict(counts) for name, counts in self.by_patient.items()},
+            "requests": self.traffic.requests,
+            "refusals": self.traffic.refusals,
+            "seconds_waited": round(self.traffic.waited, 3),
+            "permitted_per_second": self.traffic.permitted,
+            "achieved_per_second": round(self.rate, 3),
+            "missing": [asdict(each) for each in self.missing],
+            "notes": dict(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        head = f"sync of {self.tenant}: {self.status.value}"
+        lines = [f"{head}, because {self.reason}" if self.reason else head]
+        if self.come_back:
+            lines.append(f"  come back at {self.come_back:%Y-%m-%d %H:%M:%S} UTC")
+        for type_, done in self.by_type.items():
+            lines.append(
+                f"  {type_}: {done.new} new, {done.changed} changed, {done.unchanged} unchanged,"
+                f" {done.deleted} deleted, {done.pages} pages"
+            )
+        lines.append(f"  {self.patients} patients, {self._cost()}")
+        lines += [f"  missing: {line}" for line in summed(self.missing)]
+        lines += [f"  the EHR remarks: {note} ({n} times)" for note, n in self.notes.items()]
+        return lines
+
+    def _cost(self) -> str:
+        permitted = self.traffic.permitted
+        of = f" of {permitted:.1f} permitted" if permitted is not None else ""
+        return (
+            f"{self.traffic.requests} requests in {self.seconds:.1f} s ({self.rate:.1f}/s{of}),"
+            f" {self.traffic.refusals} refused, {self.traffic.waited:.1f} s waited"
+        )
+
+
+def account_of(
+    store: Store, run: RunRow, tenant: str, names: Mapping[str, str], notes: Mapping[str, int]
+) -> Account:
+    """The account of a run that has ended.
+
+    Args:
+        store: where its counters are.
+        run: its row.
+        tenant: name of the tenant.
+        names: how reports may name each patient that was to be served.
+        notes: what the EHR remarked.
+    """
+    named = _namer(store, names)
+    by_type: dict[str, Counts] = {}
+    by_patient: dict[str, Counts] = {}
+    for (patient, type_), counts in store.counts(run.id).items():
+        by_type[type_] = by_type.get(type_, Counts()) + counts
+        by_patient[named(patient)] = by_patient.get(named(patient), Counts()) + counts
+    return Account(
+        tenant,
+        run.name,
+        run.started,
+        run.ended or run.started,
+        run.status,
+        run.reason,
+        run.come_back,
+        len(names),
+        by_type,
+        by_patient,
+        tuple(
+            Missing(
+                named(gap.query.patient),
+                gap.query.type,
+                gap.query.part,
+                gap.reason.replace(gap.query.patient, named(gap.query.patient)),
+            )
+            for gap in store.gaps(run.id)
+        ),
+        notes,
+        run.traffic,
+    )
+
+
+def _namer(store: Store, names: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda patient: names.get(patient) or store.pseudonym(patient)
+
+
+def summed(missing: Iterable[Missing]) -> list[str]:
+    """What is missing in few lines: equal reasons together."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for each in missing:
+        groups.setdefault((each.type, each.part, each.reason), []).append(each.patient)
+    lines = [
+        f"{' '.join(filter(None, (type_, part)))} of {_whom(patients)}: {reason}"
+        for (type_, part, reason), patients in groups.items()
+    ]
+    rest = len(lines) - SHOWN
+    return [*lines[:SHOWN], f"and {rest} more, see --json"] if rest > 0 else lines
+
+
+def _whom(patients: list[str]) -> str:
+    return patients[0] if len(patients) == 1 else f"{len(patients)} patients"

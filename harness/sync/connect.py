@@ -1,0 +1,160 @@
+"""A tenant's way to its EHR: the sender, the grant, and the reader that asks for pages."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+
+from harness.config.ehr import AuthKind, DriverKind, Login, SecretRef
+from harness.config.secrets import Secrets
+from harness.config.tenant import Tenant
+from harness.errors import ConfigError
+from harness.fhir.client import FhirClient
+from harness.fhir.search import Search
+from harness.http.client import HttpClient
+from harness.http.exchange import Exchange
+from harness.http.retry import Policy
+from harness.smart.discovery import discover
+from harness.smart.session import Identity, TokenSession
+from harness.smart.vault import Entry, Vault
+from harness.sync.login import keep, sign_in
+from harness.sync.meter import Meter
+from harness.sync.world import World
+
+UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A tenant's grant and FHIR client, and what they cost.
+
+    Attributes:
+        meter: counts what is sent.
+        session: the grant; None at an EHR that asks for none.
+        fhir: asks for pages.
+    """
+
+    meter: Meter
+    session: TokenSession | None
+    fhir: FhirClient
+
+    async def first(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Exchange:
+        """The first page of a search by GET; some EHRs refuse a search by POST (Epic)."""
+        return await self.next(Search(type_, tuple(parameters)).url(self.fhir.base))
+
+    async def next(self, url: str) -> Exchange:
+        """GET `url` with the current token; after a 401 once more with a new one.
+
+        Raises:
+            HarnessError: no token, no answer, or a URL that must not be asked.
+        """
+        exchange = await self.fhir.page(url)
+        if exchange.status != UNAUTHORIZED or self.session is None:
+            return exchange
+        sent = exchange.request.headers.get("Authorization", "") or ""
+        await self.session.renew(sent.removeprefix("Bearer "))
+        return await self.fhir.page(url)
+
+
+@asynccontextmanager
+async def connection(tenant: Tenant, world: World) -> AsyncIterator[Connection]:
+    """Open a tenant's way to its EHR.
+
+    Raises:
+        ConfigError: the tenant has no grant yet, or a secret is missing.
+        EhrUnreachable, ProtocolError: where tokens come from could not be found out.
+    """
+    meter = Meter()
+    async with sender(tenant, world, meter) as http:
+        session = await _session(tenant, world, http) if _is_smart(tenant) else None
+        token = session.access_token if session else None
+        yield Connection(meter, session, FhirClient(http, tenant.ehr.fhir_base, token))
+
+
+def sender(tenant: Tenant, world: World, meter: Meter) -> HttpClient:
+    """The HTTP client for a tenant's EHR."""
+    ehr = tenant.ehr
+    return HttpClient(
+        base=ehr.fhir_base,
+        evidence=meter,
+        limiter=world.limiters,
+        clock=world.clock,
+        tls=ehr.tls,
+        headers=_headers(tenant, world.secrets),
+        extra_origins=frozenset(ehr.auth.extra_origins),
+        policy=Policy(max_retry_after=ehr.limits.max_retry_after),
+    )
+
+
+def vault_of(tenant: Tenant, secrets: Secrets) -> tuple[Vault, Entry]:
+    """Where the tenant's refresh token is kept.
+
+    Raises:
+        ConfigError: the tenant file names no login or no key for the vault.
+    """
+    if tenant.login is None:
+        raise ConfigError(f"tenant {tenant.name}: has no [login], so there is no refresh token")
+    if tenant.vault.key is None:
+        raise ConfigError(
+            f"tenant {tenant.name}: vault.key is missing; refresh tokens are kept encrypted",
+            hint='add key = "env:NAME", "file:PATH" or "keyring:SERVICE/NAME" under [vault]',
+        )
+    entry = Entry(f"tenant:{tenant.name}", tenant.client.name, tenant.login.name)
+    return Vault(tenant.vault.path, secrets.resolve(tenant.vault.key)), entry
+
+
+def _is_smart(tenant: Tenant) -> bool:
+    return tenant.ehr.auth.kind is AuthKind.SMART
+
+
+def _headers(tenant: Tenant, secrets: Secrets) -> dict[str, str]:
+    auth = tenant.ehr.auth
+    headers = {
+        name: secrets.resolve(value).reveal() if isinstance(value, SecretRef) else value
+        for name, value in tenant.ehr.headers.items()
+    }
+    if auth.kind is AuthKind.BASIC and auth.username and auth.password:
+        pair = f"{secrets.text(auth.username)}:{secrets.resolve(auth.password).reveal()}"
+        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return headers
+
+
+async def _session(tenant: Tenant, world: World, http: HttpClient) -> TokenSession:
+    found = await discover(http, tenant.ehr)
+    identity = Identity(
+        http,
+        tenant.client,
+        world.secrets,
+        found.endpoint("token_endpoint"),
+        world.clock,
+        world.entropy,
+    )
+    if tenant.login is None:
+        return TokenSession(identity, scopes=tenant.scopes)
+    vault, entry = vault_of(tenant, world.secrets)
+    await asyncio.to_thread(_seed, vault, entry, tenant.login, world)
+    if await asyncio.to_thread(vault.get, entry) is not None:
+        return TokenSession(identity, vault, entry)
+    if tenant.login.driver is not DriverKind.FORM:
+        raise ConfigError(
+            f"tenant {tenant.name}: nobody has signed in yet; the vault has no refresh token",
+            hint=f"harness login --tenant {tenant.name}",
+        )
+    token = await sign_in(tenant, tenant.login, world, http, found)
+    await keep(vault, entry, token, world)
+    return TokenSession(identity, vault, entry, token=token, obtained_at=world.clock.now())
+
+
+def _seed(vault: Vault, entry: Entry, login: Login, world: World) -> None:
+    """Take over the refresh token that the tenant file refers to, once: it rotates from then on."""
+    if login.refresh_token is None:
+        return
+    token = world.secrets.resolve(login.refresh_token).reveal()
+    seed = sha256(token.encode()).hexdigest()
+    stored = vault.get(entry)
+    if stored is None or (stored.seed is not None and stored.seed != seed):
+        vault.put(entry, token, now=world.clock.now(), seed=seed)

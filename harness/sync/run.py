@@ -1,0 +1,196 @@
+"""One sync run of one tenant, from its lease to its account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from harness.config.ehr import DataKind
+from harness.config.tenant import Tenant
+from harness.errors import HarnessError
+from harness.http.limiter import HostLimiter
+from harness.http.origin import host_of
+from harness.sync.account import Account, account_of
+from harness.sync.connect import Connection, connection
+from harness.sync.model import Counts, Lease, Query, RunStatus, Traffic
+from harness.sync.order import Order, Outcome, by_need
+from harness.sync.patients import patients_of
+from harness.sync.pull import Pull
+from harness.sync.store import LeaseLost, Store
+from harness.sync.strategy import strategy_for
+from harness.sync.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a run stands after a page.
+
+    Attributes:
+        query: the query that the page belongs to.
+        counts: what the page did.
+        requests: sent so far.
+        refusals: so far.
+        permitted: requests per second that the host's limiter lets pass now; None if unbounded.
+        patients: how many the run is to serve.
+        queries: how many the run is to ask.
+        done: how many of these have ended well.
+    """
+
+    query: Query
+    counts: Counts
+    requests: int
+    refusals: int
+    permitted: float | None
+    patients: int
+    queries: int
+    done: int
+
+
+@dataclass(slots=True)
+class SyncRun:
+    """One run; `stop` ends it after the pages under way.
+
+    Args:
+        tenant: whose.
+        world: clock, secrets, limiters.
+        store: the tenant's.
+        lease: held by the caller, and kept alive by it.
+        name: of the run and its report folder.
+        on_progress: told after every page.
+    """
+
+    tenant: Tenant
+    world: World
+    store: Store
+    lease: Lease
+    name: str
+    on_progress: Callable[[Progress], None] = lambda _progress: None
+    _pull: Pull | None = None
+    _stop: str | None = None
+    _outcome: Outcome = field(default_factory=Outcome)
+    _names: dict[str, str] = field(default_factory=dict)
+    _traffic: Traffic = field(default_factory=Traffic)
+    _queries: int = 0
+    _done: int = 0
+    account: Account | None = None
+    """Once it has ended, however it did."""
+
+    def stop(self, reason: str) -> None:
+        """Finish the pages under way, then end."""
+        self._stop = reason
+        if self._pull is not None:
+            self._pull.stop(reason)
+
+    async def run(self) -> Account:
+        """Sync, and account for it: what goes wrong with the EHR or its grant is told there.
+
+        Raises:
+            LeaseLost: another process took over; it accounts for the run as cut off.
+        """
+        number = self.store.begin(self.lease, self.name, self.world.clock.now())
+        status = RunStatus.INCOMPLETE
+        reason: str | None = "the run was cancelled"
+        try:
+            async with connection(self.tenant, self.world) as way:
+                await self._pull_all(number, way)
+            status, reason = self._verdict()
+        except LeaseLost:
+            raise
+        except HarnessError as error:
+            status, reason = RunStatus.FAILED, str(error)
+        except Exception as error:
+            status, reason = RunStatus.FAILED, f"a defect of the harness: {type(error).__name__}"
+            self._finish(number, status, reason)
+            raise
+        except BaseException:
+            self._finish(number, status, reason)
+            raise
+        return self._finish(number, status, reason)
+
+    async def _pull_all(self, number: int, way: Connection) -> None:
+        ehr, host = self.tenant.ehr, self._host()
+        strategy = strategy_for(self.tenant.strategy, ehr.sync, ehr.limits.page_size)
+        try:
+            patients = await patients_of(self.tenant, way)
+            self._names = {each: self._name(each) for each in patients}
+            self._queries = len(tuple(strategy.queries(patients, self.tenant.resources)))
+            self._pull = Pull(
+                self.store,
+                self.lease,
+                reader_of=lambda _patient: way,
+                strategy=strategy,
+                clock=self.world.clock,
+                pause=lambda seconds: host.pause(self.world.clock.monotonic() + seconds),
+                on_page=lambda *page: self._progress(way, *page),
+            )
+            if self._stop is not None:
+                self._pull.stop(self._stop)
+            order = Order(
+                number,
+                by_need(patients, self.store.watermarks()),
+                self.tenant.resources,
+                self.tenant.batch_size,
+                ehr.limits.concurrency,
+                ehr.limits.max_retry_after,
+            )
+            before = way.meter.on_wire
+            self._outcome = await self._pull.run(order)
+            waited = max(0.0, self._outcome.seconds - (way.meter.on_wire - before))
+            self._traffic = replace(self._traffic, waited=waited)
+        finally:
+            self._traffic = replace(
+                self._traffic,
+                requests=way.meter.requests,
+                refusals=way.meter.refusals,
+                permitted=host.rate,
+            )
+
+    def _host(self) -> HostLimiter:
+        return self.world.limiters.of(host_of(self.tenant.ehr.fhir_base))
+
+    def _name(self, patient: str) -> str:
+        """How reports may call a patient."""
+        synthetic = self.tenant.ehr.data is DataKind.SYNTHETIC
+        return patient if synthetic else self.store.pseudonym(patient)
+
+    def _progress(self, way: Connection, query: Query, counts: Counts, ended: bool) -> None:  # noqa: FBT001 - a fact of the page
+        self._done += ended
+        self.on_progress(
+            Progress(
+                query,
+                counts,
+                way.meter.requests,
+                way.meter.refusals,
+                self._host().rate,
+                len(self._names),
+                self._queries,
+                self._done,
+            )
+        )
+
+    def _verdict(self) -> tuple[RunStatus, str | None]:
+        """How a pull that came to its end stands."""
+        outcome = self._outcome
+        if not outcome.gaps:
+            return RunStatus.COMPLETE, None
+        if outcome.counts.pages:
+            return RunStatus.INCOMPLETE, outcome.stopped or f"{len(outcome.gaps)} queries failed"
+        if outcome.come_back is not None or self._stop is not None:
+            return RunStatus.INCOMPLETE, outcome.stopped
+        return RunStatus.FAILED, outcome.stopped or outcome.gaps[0].reason
+
+    def _finish(self, number: int, status: RunStatus, reason: str | None) -> Account:
+        row = next(each for each in self.store.runs() if each.id == number)
+        row = replace(
+            row,
+            ended=self.world.clock.now(),
+            status=status,
+            traffic=self._traffic,
+            reason=reason,
+            come_back=self._outcome.come_back,
+        )
+        self.store.finish(self.lease, row, self._outcome.gaps)
+        self.store.remember_rates(self.world.limiters.rates())
+        notes = {f"{type_}: {note}": n for (type_, note), n in self._outcome.notes.items()}
+        self.account = account_of(self.store, row, self.tenant.name, self._names, notes)
+        return self.account

@@ -1,0 +1,129 @@
+"""How far a tenant is synced, from its store alone. No patient is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.config.tenant import Tenant
+from harness.sync.model import RunRow, Watermark
+from harness.sync.store import Store
+
+RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far one type is synced: the oldest of its patients' watermarks, and the newest."""
+
+    patients: int
+    oldest: datetime
+    newest: datetime
+    confirmed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One tenant's state.
+
+    Attributes:
+        tenant: its name.
+        reach: by type.
+        resources: how many the store holds, by type.
+        open: queries that the next run goes on with in the middle.
+        runs: the last ones, newest first.
+        error: why there is no state to tell; None where there is.
+    """
+
+    tenant: str
+    reach: dict[str, Reach] = field(default_factory=dict)
+    resources: dict[str, int] = field(default_factory=dict)
+    open: int = 0
+    runs: tuple[RunRow, ...] = ()
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For a script; times are ISO 8601 in UTC."""
+        return {
+            "tenant": self.tenant,
+            "error": self.error,
+            "types": {
+                type_: {
+                    "patients": reach.patients,
+                    "oldest_watermark": reach.oldest.isoformat(),
+                    "newest_watermark": reach.newest.isoformat(),
+                    "confirmed": reach.confirmed.isoformat(),
+                    "resources": self.resources.get(type_, 0),
+                }
+                for type_, reach in self.reach.items()
+            },
+            "resumable_queries": self.open,
+            "runs": [_run(each) for each in self.runs],
+        }
+
+    def lines(self, now: datetime) -> list[str]:
+        """For a person; `now` tells ages."""
+        if self.error is not None:
+            return [f"{self.tenant}: {self.error}"]
+        if not self.runs:
+            return [f"{self.tenant}: never synced"]
+        lines = [f"{self.tenant}:"]
+        for type_, reach in self.reach.items():
+            lines.append(
+                f"  {type_}: {self.resources.get(type_, 0)} of {reach.patients} patients,"
+                f" complete to {reach.oldest:%Y-%m-%d %H:%M} UTC,"
+                f" confirmed {_age(now, reach.confirmed)} ago"
+            )
+        if self.open:
+            lines.append(f"  {self.open} queries stand in the middle; the next run goes on there")
+        for run in self.runs:
+            why = f": {run.reason}" if run.reason else ""
+            lines.append(f"  {run.started:%Y-%m-%d %H:%M} {run.status.value}{why}")
+        return lines
+
+
+def status_of(tenant: Tenant, path: Path) -> Status:
+    """The state in the store at `path`; a store that does not exist yet is not made.
+
+    Raises:
+        ConfigError: the store cannot be used.
+    """
+    if not path.exists():
+        return Status(tenant.name)
+    with Store(path) as store:
+        by_type: dict[str, list[Watermark]] = {}
+        for each in store.watermarks():
+            by_type.setdefault(each.query.type, []).append(each)
+        reach = {type_: _reach(marks) for type_, marks in by_type.items()}
+        return Status(tenant.name, reach, store.holdings(), len(store.cursors()), store.runs(RUNS))
+
+
+def _reach(marks: list[Watermark]) -> Reach:
+    return Reach(
+        len({each.query.patient for each in marks}),
+        min(each.mark for each in marks),
+        max(each.mark for each in marks),
+        min(each.confirmed for each in marks),
+    )
+
+
+def _run(run: RunRow) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "status": run.status.value,
+        "started": run.started.isoformat(),
+        "ended": run.ended.isoformat() if run.ended else None,
+        "reason": run.reason,
+        "come_back": run.come_back.isoformat() if run.come_back else None,
+        "requests": run.traffic.requests,
+        "refusals": run.traffic.refusals,
+    }
+
+
+def _age(now: datetime, then: datetime) -> str:
+    minutes = max(0, int((now - then).total_seconds() // 60))
+    if minutes < 120:  # noqa: PLR2004 - two hours read better in minutes
+        return f"{minutes} min"
+    return f"{minutes // 60} h"

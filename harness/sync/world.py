@@ -1,0 +1,27 @@
+"""What a sync needs from outside, passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.config.secrets import Secrets
+from harness.http.clock import Clock
+from harness.http.limiter import HostLimiters
+from harness.smart.entropy import Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The outside of one tenant's sync.
+
+    Attributes:
+        secrets: resolves the tenant's references.
+        clock: time and waiting.
+        entropy: for assertions and holders.
+        limiters: of the hosts; shared by every tenant of one EHR.
+    """
+
+    secrets: Secrets
+    clock: Clock
+    entropy: Entropy
+    limiters: HostLimiters
