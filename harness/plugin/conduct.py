@@ -9,7 +9,7 @@ import pytest
 
 from harness.checks.acting import REGISTRY
 from harness.checks.verdict import Terms
-from harness.errors import EhrUnreachable, ExitStatus, HarnessError
+from harness.errors import EhrUnreachable, ExitStatus, HarnessError, UsageError
 from harness.plugin import conclusion
 from harness.plugin.collection import Collection
 from harness.plugin.conclusion import Ending
@@ -24,6 +24,9 @@ from harness.plugin.target import Target
 from harness.reporting import folders
 from harness.reporting.account import About
 from harness.reporting.summary import installed
+
+REFERENCE_RATE, REFERENCE_BURST = 80.0, 40
+"""Requests per second that the reference EHR permits a run; its EHR file says no more."""
 
 
 class Conduct:
@@ -71,9 +74,9 @@ class Conduct:
             return None
         try:
             return self._begin()
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
         except HarnessError as error:
-            if error.status is not ExitStatus.UNREACHABLE:
-                raise pytest.UsageError(str(error)) from None
             self._cut_off = error
             return True
 
@@ -112,7 +115,7 @@ class Conduct:
     def _start_reference(self) -> None:
         from harness.reference.process import start
 
-        handle = self._stack.enter_context(start())
+        handle = self._stack.enter_context(start(rate=REFERENCE_RATE, burst=REFERENCE_BURST))
         self._target = self._target.at(handle.fhir_base, handle.credentials)
 
     def _probe(self, live: Live) -> None:
@@ -135,7 +138,7 @@ class Conduct:
             return ExitStatus.USAGE
         if self._cut_off:
             self._screen.say(str(self._cut_off))
-            return self._cut_off.status
+            return conclusion.status_of(self._cut_off)
         known = {each.value for each in ExitStatus}
         return ExitStatus(exitstatus) if exitstatus in known - {0} else ExitStatus.NOTHING_PASSED
 

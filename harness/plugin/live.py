@@ -44,9 +44,17 @@ class Live:
         target: what to act against.
         registry: the acts.
         folder: where the journal of writes goes.
+        given: outcomes known already, which are not acted again.
     """
 
-    def __init__(self, target: Target, registry: Registry, folder: Path) -> None:
+    def __init__(
+        self,
+        target: Target,
+        registry: Registry,
+        folder: Path,
+        *,
+        given: Mapping[str, Outcome] | None = None,
+    ) -> None:
         self.target = target
         self.evidence = Evidence()
         self.redactor = Redactor(real=target.ehr.data is DataKind.REAL)
@@ -76,7 +84,7 @@ class Live:
             redactor=self.redactor,
             scratch=self.scratch,
         )
-        self._runner = ActRunner(registry, run, exchanges_of=self.evidence.of)
+        self._runner = ActRunner(registry, run, exchanges_of=self.evidence.of, given=given)
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
         self._tasks: list[Future[None]] = []

@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 
 from harness.checks.verdict import Verdict
+from harness.http.encodings import SHORTEST
 from harness.http.exchange import Exchange
 from harness.http.findings import find
+from harness.http.redaction import LABEL
 from harness.plugin.live import Live
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -63,11 +65,12 @@ class Publisher:
     def secrets(self) -> set[str]:
         """Every secret that the run has seen, as it is: what no report may hold."""
         found = {*self._live.target.secrets.resolved}
-        found |= {each.value for each in self._live.entropy.drawn}
+        # What is as short as this protects nothing: it is part of an identifier.
+        found |= {each.value for each in self._live.entropy.drawn if len(each.value) > SHORTEST}
         for exchange in self._live.evidence.all:
             # The claims of a JWT may be shown; its signature may not.
             found |= {each.value.rpartition(".")[2] for each in find(exchange)}
-        return found
+        return {each for each in found if not LABEL.fullmatch(each)}
 
     def _text(
         self, text: str | None, where: str | None = None, public: str | None = None

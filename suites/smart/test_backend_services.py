@@ -28,8 +28,8 @@ def test_backend_scopes_are_no_more_than_asked_for(backend_grant: BackendGrant) 
 
 
 @verifies("smart/backend/assertion-signature")
-def test_foreign_signature_is_refused(forged_assertion: Exchange) -> None:
-    """An assertion signed with another key SHALL be refused."""
+def test_forged_signature_is_refused(forged_assertion: Exchange) -> None:
+    """An assertion whose signature does not verify SHALL be refused."""
     expect(forged_assertion).refused_by_oauth(400, 401)
 
 

@@ -57,7 +57,7 @@ class Probe:
     @property
     def leaked(self) -> bool:
         """Whether anything was found."""
-        return self.exchange.status == 200 and self.matches > 0  # noqa: PLR2004
+        return self.exchange.status == 200 and self.matches > 0
 
     @property
     def outcome(self) -> str:
@@ -103,11 +103,7 @@ async def access(run: Run, launch: Launch | None = None) -> Access:
 
 def fhir_client(run: Run, bearer: str | None) -> FhirClient:
     """FHIR requests with one token, or without."""
-
-    async def token() -> str:
-        return str(bearer)
-
-    return FhirClient(run.http, run.ehr.fhir_base, token if bearer else None)
+    return FhirClient(run.http, run.ehr.fhir_base, bearer)
 
 
 def _patient(run: Run) -> str:

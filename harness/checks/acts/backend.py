@@ -12,10 +12,11 @@ from harness.checks.acts.launch import negative
 from harness.config.ehr import ClientAuth, Grant, OAuthClient
 from harness.errors import NotConfigured, PrerequisiteFailed, ProtocolError
 from harness.http.exchange import Exchange
-from harness.smart import grants, keys
-from harness.smart.assertion import Assertion
-from harness.smart.client_auth import asserted, authenticate, client_id, signing_key
+from harness.smart import grants
+from harness.smart.assertion import ASSERTION_TYPE, Assertion
+from harness.smart.client_auth import ClientProof, asserted, authenticate, client_id, signing_key
 from harness.smart.discovery import Discovery
+from harness.smart.entropy import fresh
 from harness.smart.keys import SigningKey
 from harness.smart.scopes import ScopeSet
 from harness.smart.tokens import TokenResponse
@@ -88,11 +89,20 @@ async def backend_grant(run: Run, backend_token: Exchange) -> BackendGrant:
 
 @act
 async def forged_assertion(run: Run, discovery: Discovery, backend_grant: BackendGrant) -> Exchange:
-    """An assertion signed with a key that was never registered, under the registered kid."""
+    """An assertion under a signature that belongs to another one."""
     del backend_grant
     negative(run)
-    client, key, assertion = right_assertion(run, discovery)
-    return await send_assertion(run, discovery, client, assertion, keys.generate(key.alg, key.kid))
+    client, key, right = right_assertion(run, discovery)
+    claims, _, _ = right.sign(key).rpartition(".")
+    _, _, signature = replace(right, jti=fresh(run.entropy)).sign(key).rpartition(".")
+    fields = (
+        ("client_assertion_type", ASSERTION_TYPE),
+        ("client_assertion", f"{claims}.{signature}"),
+    )
+    endpoint = str(discovery.configuration.token_endpoint)
+    return await grants.client_credentials(
+        run.http, endpoint, ClientProof(fields=fields), scopes=client.scopes
+    )
 
 
 @act
@@ -127,6 +137,6 @@ async def replayed_assertion(
     negative(run)
     client, key, right = right_assertion(run, discovery)
     first = await send_assertion(run, discovery, client, right, key)
-    if first.status >= 400:  # noqa: PLR2004
+    if first.status >= 400:
         raise PrerequisiteFailed(f"the first use of the assertion was refused: {first.status}")
     return await send_assertion(run, discovery, client, right, key)

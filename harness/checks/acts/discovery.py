@@ -34,13 +34,13 @@ async def well_known_as_xml(run: Run, configuration: Exchange) -> Exchange:
 
 
 @act
-async def configuration(run: Run, well_known: Exchange) -> Exchange:  # noqa: ARG001 - one shape
+async def configuration(run: Run, well_known: Exchange) -> Exchange:
     """The SMART configuration, known to be a JSON object."""
     try:
         well_known.json_object()
     except ProtocolError as error:
         raise PrerequisiteFailed(f"no SMART configuration: {error}") from None
-    if well_known.status != 200:  # noqa: PLR2004
+    if well_known.status != 200:
         raise PrerequisiteFailed(f"no SMART configuration: status {well_known.status}")
     return well_known
 
@@ -67,7 +67,7 @@ async def capability(run: Run, metadata: Exchange) -> Capability:
 async def discovery(run: Run, well_known: Exchange, metadata: Exchange) -> Discovery:
     """Every endpoint, and where it was found: EHR file, base, host root, CapabilityStatement."""
     root = None
-    if well_known.status != 200:  # noqa: PLR2004
+    if well_known.status != 200:
         at_root = well_known_urls(run.ehr.fhir_base)[1]
         root = await run.http.get(at_root, max_bytes=SMALL) if at_root else None
     found = from_exchanges(run.ehr, well_known, root, metadata)

@@ -282,7 +282,7 @@ async def token_exchange(run: Run, discovery: Discovery, authorization: Authoriz
 
 
 @act
-async def token_response(run: Run, launch: Launch) -> Exchange:  # noqa: ARG001 - one shape
+async def token_response(run: Run, launch: Launch) -> Exchange:
     """The token response, known to hold an access token."""
     return launch.exchange
 
@@ -299,7 +299,7 @@ async def declined_launch(run: Run, discovery: Discovery) -> Launch:
     what = plan(run)
     resources = [Scope.parse(each) for each in what.spec.scopes]
     declined = tuple(str(each) for each in resources if each.is_resource)[-1:]
-    if len([each for each in resources if each.is_resource]) < 2:  # noqa: PLR2004
+    if len([each for each in resources if each.is_resource]) < 2:
         raise NotConfigured("the launch asks for fewer than two resource scopes: none to decline")
     choices = Choices(patient=what.login.patient, decline=frozenset(declined))
     authorization = await authorized(run, discovery, what, choices=choices)

@@ -191,7 +191,7 @@ def _codes(concept: Resource) -> list[str]:
 
 def _listed(ids: Iterable[str]) -> str:
     ids = list(ids)
-    return f"{', '.join(ids[:3]) or 'nothing'}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"  # noqa: PLR2004
+    return f"{', '.join(ids[:3]) or 'nothing'}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"
 
 
 def _names(entry: Entry) -> bool:
@@ -290,7 +290,7 @@ async def by_foreign_system(run: Run, access: Access, by_code: Found) -> Exchang
     """The same code, in a code system that it does not belong to."""
     query = f"patient={access.patient}&code={FOREIGN_SYSTEM}%7C{by_code.code}"
     exchange = await fhir_get(run, f"Observation?{query}", access.bearer)
-    if exchange.status != 200:  # noqa: PLR2004
+    if exchange.status != 200:
         raise NotSupported(f"the search was refused with status {exchange.status}")
     return exchange
 

@@ -62,7 +62,7 @@ class Written:
     @property
     def stored(self) -> bool:
         """Whether it can be read."""
-        return self.read is not None and self.read.status == 200  # noqa: PLR2004
+        return self.read is not None and self.read.status == 200
 
     @property
     def visible(self) -> bool:
@@ -117,7 +117,7 @@ class Updated:
 
 def differences(sent: Resource, read: Exchange) -> list[str]:
     """What is different in what was read back, one line each."""
-    if read.status != 200:  # noqa: PLR2004
+    if read.status != 200:
         raise PrerequisiteFailed(f"the Observation could not be read: status {read.status}")
     return [str(each) for each in same(sent, _object(read)).differences]
 
@@ -145,7 +145,7 @@ def new(run: Run, access: Access, kind: str) -> Resource:
 async def write(run: Run, access: Access, sent: Resource) -> Written:
     """Create, read back, search."""
     exchange = await run.scratch.create(access.client, sent)
-    id_ = created_id(exchange, "Observation") if exchange.status < 300 else None  # noqa: PLR2004
+    id_ = created_id(exchange, "Observation") if exchange.status < 300 else None
     if id_ is None:
         return Written(sent, exchange)
     read = await fhir_get(run, f"Observation/{id_}", access.bearer)
@@ -170,7 +170,7 @@ async def created(run: Run, written: dict[str, Written]) -> Exchange:
     """The answer to one create that was accepted."""
     del run
     for each in written.values():
-        if each.create.status < 300:  # noqa: PLR2004
+        if each.create.status < 300:
             return each.create
     raise PrerequisiteFailed("no Observation was created")
 
@@ -200,7 +200,7 @@ async def updated(run: Run, access: Access, written: dict[str, Written]) -> Upda
     """The heart rate, corrected."""
     first = written["heart-rate"]
     before = first.require_read()
-    if before.status != 200 or first.id is None:  # noqa: PLR2004
+    if before.status != 200 or first.id is None:
         raise PrerequisiteFailed("the Observation could not be read")
     sent = copy.deepcopy(_object(before))
     sent["status"] = "amended"
@@ -215,7 +215,7 @@ async def updated(run: Run, access: Access, written: dict[str, Written]) -> Upda
 @act
 async def stale_update(run: Run, access: Access, updated: Updated) -> Exchange:
     """A second update that knows only the version before the first one."""
-    if updated.update.status != 200:  # noqa: PLR2004
+    if updated.update.status != 200:
         raise PrerequisiteFailed("the first update was not accepted")
     version = _meta(updated.before).get("versionId")
     if version is None or version == _meta(updated.read).get("versionId"):

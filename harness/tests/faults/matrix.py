@@ -1,0 +1,137 @@
+"""The fault matrix: what each fault of the reference EHR trips, observed without pytest's help.
+
+One reference process serves one isolated instance per fault. Acts that the fault cannot alter are
+not acted again, and checks are judged as function calls, by the very function that judges a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from harness.checks.acting import REGISTRY
+from harness.checks.runner import Outcome
+from harness.checks.verdict import ERRORS, Check, Terms, Verdict, Word, judge
+from harness.config.load import load_ehr
+from harness.config.secrets import Secrets
+from harness.plugin.collection import CHECK
+from harness.plugin.live import Live
+from harness.plugin.target import Target
+from harness.reference.process import Running
+from harness.spec.regulatory import Versions
+
+VERSIONS = Versions(us_core="6.1.0", smart="2.2.0", bulk="1.0.1")
+"""SMART 2.2.0 has every requirement that 2.0.0 has, and more."""
+
+MISSED = frozenset({Word.FAILED, Word.ADVISED})
+HEAVY = frozenset({"batch_pull"})
+"""Acted again only where a fault names it."""
+
+
+class _Grab:
+    """Keeps the checks that a collection finds."""
+
+    def __init__(self) -> None:
+        self.checks: tuple[Check, ...] = ()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.checks = tuple(item.stash[CHECK] for item in session.items)
+
+
+def collected() -> tuple[Check, ...]:
+    """Every check of the bundled suites."""
+    grab, words = _Grab(), StringIO()
+    with redirect_stdout(words), redirect_stderr(words):
+        status = pytest.main(["--ehr=reference", "--collect-only", "-q"], plugins=[grab])
+    if status or not grab.checks:
+        raise AssertionError(f"collection ended with {status}:\n{words.getvalue()}")
+    return grab.checks
+
+
+@dataclass(slots=True)
+class Matrix:
+    """Judges every check against instances of one reference EHR.
+
+    Args:
+        reference: the process.
+        checks: what to judge.
+        folder: for journals.
+    """
+
+    reference: Running
+    checks: tuple[Check, ...]
+    folder: Path
+    baseline: Mapping[str, Outcome] = field(default_factory=dict)
+    passed: Mapping[str, Word] = field(default_factory=dict)
+
+    def begin(self) -> dict[str, Verdict]:
+        """Judge an instance without faults; what it yields is the baseline."""
+        outcomes = self._act("no-fault", {}, (each for c in self.checks for each in c.acts), {})
+        self.baseline = outcomes
+        verdicts = self._judge(outcomes)
+        self.passed = {name: verdict.word for name, verdict in verdicts.items()}
+        return verdicts
+
+    def observe(
+        self, name: str, instance: Mapping[str, object], alters: Iterable[str] = ()
+    ) -> dict[str, Verdict]:
+        """Judge an instance with a fault, and say what is worse than the baseline.
+
+        Args:
+            name: of the instance.
+            instance: its faults and limits, as the control takes them.
+            alters: the acts that it can alter; none named means all.
+
+        Raises:
+            AssertionError: a verdict is an error: the fault breaks the harness.
+        """
+        again = self._closure(set(alters) or set(self.baseline) - HEAVY)
+        given = {act: outcome for act, outcome in self.baseline.items() if act not in again}
+        verdicts = self._judge(self._act(name, instance, again, given))
+        errors = [
+            f"{each.check.id}: {each.reason}" for each in verdicts.values() if each.word in ERRORS
+        ]
+        if errors:
+            raise AssertionError("\n".join(errors))
+        return {
+            check: verdict
+            for check, verdict in verdicts.items()
+            if verdict.word in MISSED and self.passed[check] not in MISSED
+        }
+
+    def _closure(self, altered: set[str]) -> set[str]:
+        """The altered acts, all that stand on them, and all that these need."""
+        planned = REGISTRY.plan(self.baseline)
+        affected = {each.name for each in planned if REGISTRY.below(each.name) & altered}
+        return {need for each in affected for need in REGISTRY.below(each)}
+
+    def _act(
+        self,
+        name: str,
+        instance: Mapping[str, object],
+        acts: Iterable[str],
+        given: Mapping[str, Outcome],
+    ) -> dict[str, Outcome]:
+        base = str(self.reference.instance(name, **instance)["fhir_base"])
+        ehr = load_ehr("reference")
+        target = Target(ehr, VERSIONS, Secrets({}), {}).at(base, self.reference.credentials)
+        unpaced = replace(target.ehr.limits, requests_per_second=10_000.0)
+        target = replace(target, ehr=replace(target.ehr, limits=unpaced))
+        live = Live(target, REGISTRY, self.folder, given=given)
+        try:
+            live.begin(dict.fromkeys(acts))
+            names = {each for check in self.checks for each in check.acts}
+            live.wait(sorted(names - given.keys()))
+            return {**given, **live.outcomes}
+        finally:
+            live.end()
+            self.reference.control("DELETE", f"/instances/{name}")
+
+    def _judge(self, outcomes: Mapping[str, Outcome]) -> dict[str, Verdict]:
+        terms = Terms(load_ehr("reference"), VERSIONS)
+        return {check.id: judge(check, outcomes, terms) for check in self.checks}
