@@ -24,7 +24,7 @@ async def read_resource(request: Request, resource_type: str) -> Json:
         Refused: 415, 413, or 400 for anything that is no resource of the type.
     """
     require_json_body(request)
-    raw = await _bounded(request)
+    raw = await read_bounded(request, MOST_BYTES)
     try:
         resource = loads(raw.decode("utf-8"))
         dumps(resource)  # lone surrogates and the like could never be served again
@@ -49,12 +49,17 @@ async def read_resource(request: Request, resource_type: str) -> Json:
     return resource
 
 
-async def _bounded(request: Request) -> bytes:
+async def read_bounded(request: Request, limit: int) -> bytes:
+    """Returns the body of a request.
+
+    Raises:
+        Refused: 413; it is longer than `limit` bytes, of which no more are read.
+    """
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MOST_BYTES:
-            raise refused(413, "too-long", f"the body is longer than {MOST_BYTES} bytes")
+        if size > limit:
+            raise refused(413, "too-long", f"the body is longer than {limit} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
 

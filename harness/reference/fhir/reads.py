@@ -31,7 +31,7 @@ async def read(context: Context, request: Request, resource_type: str) -> Respon
 async def vread(context: Context, request: Request, resource_type: str) -> Response:
     """Answers `GET [base]/[type]/[id]/_history/[vid]`; 410 if that version is a deletion."""
     wanted = request.path_params["vid"]
-    for version in _reachable(context, request, resource_type):
+    for version in reversed(_reachable(context, request, resource_type)):
         if version.version_id == wanted:
             if version.deleted:
                 raise refused(410, "deleted", f"version {wanted} is the deletion")

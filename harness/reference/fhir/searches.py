@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harness.reference.fhir.body import read_bounded
 from harness.reference.fhir.bundle import Searchset, entry, outcome_entry, search_url
 from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.faulty import searching as faulty
@@ -137,13 +138,11 @@ def parameters(text: str) -> list[tuple[str, str]]:
 
 async def _form(request: Request) -> list[tuple[str, str]]:
     came = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()
+    body = await read_bounded(request, MOST_FORM_BYTES)
     if not body:
         return []
     if came != FORM:
         raise refused(415, "not-supported", f"Content-Type is {came!r}; _search takes {FORM}")
-    if len(body) > MOST_FORM_BYTES:
-        raise refused(413, "too-long", f"the form is longer than {MOST_FORM_BYTES} bytes")
     return parameters(body.decode("utf-8", errors="replace"))
 
 

@@ -123,6 +123,9 @@ class Store:
     ) -> None:
         self._shared = shared
         self._written = dict(written)
+        self._owned: dict[str, dict[str | None, dict[str, None]]] = {}
+        for versions in self._written.values():
+            self._note_owner(versions[-1])
         self._latest = latest
 
     @classmethod
@@ -170,9 +173,9 @@ class Store:
             patient: if given, only what belongs to this patient or to nobody.
         """
         ids = dict.fromkeys(self._shared.ids(resource_type, patient))
-        for written_type, resource_id in self._written:
-            if written_type == resource_type:
-                ids[resource_id] = None
+        for owner, written in self._owned.get(resource_type, {}).items():
+            if patient is None or owner in (patient, None):
+                ids |= written
         found = (self.current(resource_type, resource_id) for resource_id in ids)
         return [
             stored
@@ -234,7 +237,12 @@ class Store:
         patient = patient_of(content, self._owner)
         stored = Stored(resource_type, resource_id, version_id, stamp, content, patient, deleted)
         self._written[resource_type, resource_id] = (*earlier, stored)
+        self._note_owner(stored)
         return stored
+
+    def _note_owner(self, stored: Stored) -> None:
+        owners = self._owned.setdefault(stored.resource_type, {})
+        owners.setdefault(stored.patient, {})[stored.id] = None
 
     def _owner(self, reference: str) -> str | None:
         resource_type, _, resource_id = reference.partition("/")

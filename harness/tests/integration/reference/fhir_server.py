@@ -67,7 +67,9 @@ class FhirServer:
 @contextmanager
 def serving() -> Iterator[FhirServer]:
     """Serves until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    # With the protocol named, asyncio switches Nagle's algorithm off on what is accepted.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     server = FhirServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
     runner = uvicorn.Server(uvicorn.Config(server, log_level="error", lifespan="off"))
     thread = threading.Thread(target=runner.run, args=([listener],), daemon=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -287,3 +288,18 @@ def test_paths_and_methods_that_are_not_served_answer_outcomes(client: httpx.Cli
     assert (missing.status_code, method.status_code) == (404, 405)
     assert method.headers["allow"] == "GET"
     assert missing.json()["resourceType"] == method.json()["resourceType"] == "OperationOutcome"
+
+
+def test_a_form_beyond_the_bound_is_refused(client: httpx.Client) -> None:
+    answer = client.post("Observation/_search", data={"code": "x" * 100_000})
+    assert answer.status_code == 413
+
+
+def test_the_signed_in_user_is_read_without_a_scope(endpoint: Endpoint, patient: str) -> None:
+    client = endpoint.client("openid", "patient/Observation.rs", patient=patient)
+    token = client.headers["authorization"].removeprefix("Bearer ")
+    assert client.get(f"Patient/{patient}").status_code == 403
+    user = f"Patient/{patient}"
+    endpoint.tokens[token] = replace(endpoint.tokens[token], fhir_user=user)
+    assert client.get(user).status_code == 200
+    assert client.get("Practitioner/practitioner-1").status_code == 403
