@@ -129,6 +129,11 @@ class TokenSession:
             return await self.access_token()
         return (await self._renewed()).access_token
 
+    async def aclose(self) -> None:
+        """Wait for a renewal under way, so that what it brings is stored before the loop ends."""
+        if self._flight is not None:
+            await asyncio.wait([self._flight])
+
     @asynccontextmanager
     async def reserved(self, seconds: float) -> AsyncIterator[None]:
         """Keep the grant to this session, for a run that may change it.

@@ -16,9 +16,9 @@ from harness.smart.drivers.recognise import (
     Answer,
     answer_of,
     asks_code,
+    asks_consent,
     button_answer,
     button_text,
-    is_consent,
     is_search,
     link_names,
     password_form,
@@ -178,26 +178,22 @@ def _denial(page: Page, task: Task, progress: Progress) -> Step | None:
 
 def _patient(page: Page, task: Task, progress: Progress) -> Step | None:
     """A patient chosen by a button or a link; radio buttons and selects belong to `_form`."""
-    wanted = task.wishes.choices.patient
     if any(_patient_controls(form, task) for form in page.forms):
         return None
+    wanted = task.wishes.choices.patient
+    consent = asks_consent(page, task.wishes.requested)
     rows = [(form, button) for form in page.forms for button in patient_buttons(form)]
-    if wanted is not None:
+    links = patient_links(page)
+    if wanted is not None and not consent:
         every = [(form, button) for form in page.forms for button in form.buttons]
-        pressable = [row for row in every if _may_press(row[1])]
-        rows_named = [row for row in pressable if names_patient(button_text(*row), wanted)]
-        if rows_named:
-            return _submit(*rows_named[0], task, progress)
-        for link in patient_links(page) or page.links:
-            if link_names(link, wanted):
-                return Follow(link.url)
-        if rows:
-            raise not_offered(wanted, len(rows))
-        return None
+        rows, offered = [row for row in every if _may_press(row[1])], len(rows)
+        rows = [row for row in rows if names_patient(button_text(*row), wanted)]
+        links = tuple(link for link in links or page.links if link_names(link, wanted))
+        if offered and not rows:
+            raise not_offered(wanted, offered)
     if rows:
         return _submit(*rows[0], task, progress)
-    links = patient_links(page)
-    return Follow(links[0].url) if links and not is_consent(page, task.wishes.requested) else None
+    return Follow(links[0].url) if links and not consent else None
 
 
 def _form(page: Page, task: Task, progress: Progress) -> Step | None:

@@ -152,15 +152,15 @@ def link_names(link: Link, patient: str) -> bool:
     return names_patient(f"{link.url} {link.text}", patient)
 
 
-def is_consent(page: Page, requested: tuple[str, ...]) -> bool:
+def asks_consent(page: Page, requested: tuple[str, ...]) -> bool:
     """Whether a page asks for consent: something to approve, or scopes to tick."""
-    for form in page.forms:
-        answers = {button_answer(button) for button in form.buttons}
-        if Answer.DENY in answers or Answer.APPROVE in answers:
-            return True
-        if any(is_scope(box, requested) for box in form.of("checkbox")):
-            return True
-    return False
+    return any(
+        button_answer(control) is Answer.APPROVE
+        if control.submits
+        else control.kind == "checkbox" and is_scope(control, requested)
+        for form in page.forms
+        for control in form.controls
+    )
 
 
 def _offers(control: Control, patient: str) -> bool:

@@ -178,5 +178,5 @@ def test_an_algorithm_that_does_not_fit_the_key_is_refused() -> None:
 
 @pytest.mark.parametrize("auth", [ClientAuth.SECRET_BASIC, ClientAuth.PRIVATE_KEY_JWT])
 def test_a_method_without_its_secret_says_what_to_add(auth: ClientAuth) -> None:
-    with pytest.raises(ConfigError, match="add (secret|key) ="):
+    with pytest.raises(ConfigError, match=r"add (secret|key) ="):
         proof(client(auth))

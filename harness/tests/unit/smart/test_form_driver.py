@@ -211,6 +211,21 @@ def test_a_checkbox_that_names_only_the_type_stands_for_its_scopes() -> None:
     assert drive(app, request=request, choose=choose).code == "Patient"
 
 
+def test_a_link_on_the_consent_page_is_not_mistaken_for_a_patient() -> None:
+    app = picking('<a href="/auth/terms?v=1">Terms</a>' + CONSENT, lambda sent: sent["decision"])
+    assert drive(app, choose=Choices(patient="1")).code == "allow"
+
+
+def test_a_picker_may_be_left_as_well() -> None:
+    body = """<form method=post action=take><button name=patient value=p1>One</button>
+    <button name=patient value=p2>Two</button><button name=leave value=1>Cancel</button></form>"""
+    app = picking(body, lambda sent: ",".join(sorted(sent)))
+    assert drive(app, choose=Choices(patient="p2")).code == "patient"
+    assert drive(app, choose=Choices(deny=True)).code == "leave"
+    with pytest.raises(LoginFailed, match="'p3' is not among the 2"):
+        drive(app, choose=Choices(patient="p3"))
+
+
 def test_denying_everything_presses_the_button_that_says_so() -> None:
     app = picking(CONSENT, lambda sent: sent["decision"])
     assert drive(app, choose=Choices(deny=True)).code == "deny"
