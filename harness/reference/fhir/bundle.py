@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import orjson
 
 from harness.reference.fhir.outcome import Issue, operation_outcome
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 
 Json = dict[str, Any]
 

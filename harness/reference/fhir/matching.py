@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.reference.fhir.dates import DateCriterion, holds, of_element
 from harness.reference.fhir.parameters import Parameter
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 
 
 @dataclass(frozen=True, slots=True)

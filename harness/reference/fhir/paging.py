@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from harness.reference.fhir.query import Query
-    from harness.reference.fhir.store import Stored
+    from harness.reference.fhir.stored import Stored
 
 LIFETIME: Final = timedelta(minutes=10)
 MOST_SNAPSHOTS: Final = 2_000

@@ -12,7 +12,7 @@ from datetime import datetime
 from harness.reference.access import Access
 from harness.reference.fhir.outcome import Refused, refused
 from harness.reference.fhir.query import Query, read
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 
 WORDS = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}
 

@@ -14,7 +14,7 @@ from harness.reference.fhir.faulty import answering as faulty
 from harness.reference.fhir.formats import http_date, respond
 from harness.reference.fhir.outcome import refused
 from harness.reference.fhir.reach import Reach, forbidden
-from harness.reference.fhir.store import Stored, Versions
+from harness.reference.fhir.stored import Stored, Versions
 
 
 async def read(context: Context, request: Request, resource_type: str) -> Response:

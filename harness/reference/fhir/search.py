@@ -10,7 +10,8 @@ from harness.reference.fhir.dates import Interval
 from harness.reference.fhir.matching import Target, folded, search_values
 from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.query import Query
-from harness.reference.fhir.store import Store, Stored
+from harness.reference.fhir.store import Store
+from harness.reference.fhir.stored import Stored
 
 NEWEST_FIRST: Final = {"Observation": ("-date",), "Encounter": ("-date",)}
 """The order without `_sort`, by type; the other types by `-_lastUpdated`."""

@@ -18,7 +18,7 @@ from harness.reference.fhir.paging import LIFETIME, CursorExpired, Page, Snapsho
 from harness.reference.fhir.query import Query, read
 from harness.reference.fhir.reach import Reach, forbidden
 from harness.reference.fhir.search import included, matches
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 
 FORM = "application/x-www-form-urlencoded"
 MOST_PARAMETERS = 200

@@ -7,106 +7,19 @@ Resources in the store are shared between instances: nobody may change them in p
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from harness.reference.data.instants import instant
 from harness.reference.data.world import World
 from harness.reference.fhir.compartment import patient_of
-from harness.reference.fhir.json import dumps
+from harness.reference.fhir.shared import Shared
+from harness.reference.fhir.stored import Stored, Versions
 
 Json = dict[str, Any]
-Versions = tuple["Stored", ...]
-"""All versions of one resource, oldest first."""
 
 _TICK = timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One version of one resource.
-
-    Args:
-        resource_type: of the resource.
-        id: of the resource.
-        version_id: counts from "1".
-        last_updated: when this version was stored, in UTC.
-        resource: as it is served; for a deletion the last content.
-        patient: id of the patient to whom it belongs; None if it belongs to nobody.
-        deleted: this version is a deletion.
-    """
-
-    resource_type: str
-    id: str
-    version_id: str
-    last_updated: datetime
-    resource: Json
-    patient: str | None
-    deleted: bool = False
-
-    @property
-    def reference(self) -> str:
-        """The relative reference, such as `Observation/1`."""
-        return f"{self.resource_type}/{self.id}"
-
-    @cached_property
-    def body(self) -> bytes:
-        """The resource as JSON."""
-        return dumps(self.resource)
-
-    @cached_property
-    def search_values(self) -> dict[str, tuple[Any, ...]]:
-        """What search has extracted from it so far, by parameter."""
-        return {}
-
-
-class _Shared:
-    """The data below all overlays, wrapped for the store when it is first needed."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._patients: dict[int, Versions] = {}
-        self._records: dict[int, dict[str, dict[str, Versions]]] = {}
-        self.common = _by_type(_versions(history, None) for history in world.shared)
-
-    def patient(self, ordinal: int) -> Versions:
-        if ordinal not in self._patients:
-            history = self.world.patient(ordinal)
-            self._patients[ordinal] = _versions(history, history[0]["id"])
-        return self._patients[ordinal]
-
-    def records(self, ordinal: int) -> dict[str, dict[str, Versions]]:
-        if ordinal not in self._records:
-            owner = self.world.person(ordinal).id
-            histories = self.world.records(ordinal)
-            self._records[ordinal] = _by_type(_versions(one, owner) for one in histories)
-        return self._records[ordinal]
-
-    def versions(self, resource_type: str, resource_id: str) -> Versions:
-        common = self.common.get(resource_type, {}).get(resource_id)
-        ordinal = self.world.ordinal(resource_id)
-        if common or ordinal is None:
-            return common or ()
-        if resource_type == "Patient":
-            known = self.patient(ordinal)
-            return known if known[0].id == resource_id else ()
-        return self.records(ordinal).get(resource_type, {}).get(resource_id, ())
-
-    def ids(self, resource_type: str, patient: str | None) -> Iterator[str]:
-        """Yields ids, of one patient or of all; those that belong to nobody in both cases."""
-        yield from self.common.get(resource_type, {})
-        wanted = self.world.ordinal(patient) if patient else None
-        if patient and wanted is None:
-            return
-        ordinals = [wanted] if wanted else range(1, self.world.patients + 1)
-        for ordinal in ordinals:
-            if resource_type == "Patient":
-                yield self.world.person(ordinal).id
-            elif resource_type not in self.common or resource_type == "Device":
-                yield from self.records(ordinal).get(resource_type, {})
 
 
 class Store:
@@ -119,7 +32,7 @@ class Store:
     """
 
     def __init__(
-        self, shared: _Shared, written: Mapping[tuple[str, str], Versions], latest: datetime
+        self, shared: Shared, written: Mapping[tuple[str, str], Versions], latest: datetime
     ) -> None:
         self._shared = shared
         self._written = dict(written)
@@ -137,7 +50,7 @@ class Store:
             patients: how many; they are made when they are first looked at.
             now: the present of the data, aware; all of it is older.
         """
-        return cls(_Shared(World(seed, patients, now)), {}, now)
+        return cls(Shared(World(seed, patients, now)), {}, now)
 
     def overlay(self) -> Store:
         """Returns a store that starts equal to this one and shares no later write with it."""
@@ -254,24 +167,3 @@ class Store:
         rounded = now.replace(microsecond=now.microsecond // 1000 * 1000)
         self._latest = max(rounded, self._latest + _TICK)
         return self._latest
-
-
-def _versions(history: Iterable[Json], patient: str | None) -> Versions:
-    return tuple(
-        Stored(
-            resource_type=resource["resourceType"],
-            id=resource["id"],
-            version_id=resource["meta"]["versionId"],
-            last_updated=datetime.fromisoformat(resource["meta"]["lastUpdated"]),
-            resource=resource,
-            patient=patient,
-        )
-        for resource in history
-    )
-
-
-def _by_type(histories: Iterable[Versions]) -> dict[str, dict[str, Versions]]:
-    types: dict[str, dict[str, Versions]] = {}
-    for versions in histories:
-        types.setdefault(versions[0].resource_type, {})[versions[0].id] = versions
-    return types

@@ -17,7 +17,7 @@ from harness.reference.fhir.reach import Reach, forbidden
 from harness.reference.fhir.reads import version_headers
 from harness.reference.fhir.rules import normalised, require_rules, shape_issues
 from harness.reference.fhir.searches import find, parameters
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from harness.reference.fhir.outcome import Refused, refused
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 
 Json = dict[str, Any]
 Has = Callable[[str], bool]

@@ -13,7 +13,7 @@ from harness.reference.fhir.matching import Criterion, Token
 from harness.reference.fhir.outcome import refused
 from harness.reference.fhir.paging import Page
 from harness.reference.fhir.query import Query
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 
 Has = Callable[[str], bool]
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from harness.reference.fhir.outcome import Issue, Refused
-from harness.reference.fhir.store import Store, Stored
+from harness.reference.fhir.store import Store
+from harness.reference.fhir.stored import Stored
 
 Json = dict[str, Any]
 Has = Callable[[str], bool]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.reference.fhir.query import read
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 from harness.tests.unit.reference.fhir_doubles import NOW, weight
 
 BASE = "https://ehr.example.org/r4"

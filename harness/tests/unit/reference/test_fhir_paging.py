@@ -16,7 +16,7 @@ from harness.reference.fhir.paging import (
     cursor,
 )
 from harness.reference.fhir.query import Query
-from harness.reference.fhir.store import Stored
+from harness.reference.fhir.stored import Stored
 from harness.tests.unit.reference.fhir_doubles import NOW
 
 

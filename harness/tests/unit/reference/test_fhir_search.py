@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from harness.reference.fhir.query import read
 from harness.reference.fhir.search import matches
-from harness.reference.fhir.store import Store, Stored
+from harness.reference.fhir.store import Store
+from harness.reference.fhir.stored import Stored
 from harness.tests.unit.reference.fhir_doubles import NOW, shared_store, weight
 
 BASE = "https://ehr.example.org/r4"
