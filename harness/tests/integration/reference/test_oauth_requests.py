@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 
 from harness.tests.reference_process import App, redirected
@@ -62,7 +64,7 @@ def test_a_wrong_client_or_redirect_uri_is_never_redirected(
 
 def test_a_repeated_parameter_is_refused(app: App) -> None:
     url = f"{app.issuer}/oauth/authorize"
-    pairs = [*app.request(SCOPE).items(), ("scope", "openid")]
+    pairs = urlencode([*app.request(SCOPE).items(), ("scope", "openid")])
     assert redirected(app.browser.get(url, params=pairs))["error"] == "invalid_request"
 
 

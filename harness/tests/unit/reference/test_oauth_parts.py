@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
 
 from harness.errors import ConfigError
 from harness.reference.access import Access
@@ -66,7 +67,7 @@ def test_a_malformed_scope_parameter_is_told_from_a_good_one(text: str) -> None:
         pages.error_page(HOSTILE),
     ],
 )
-def test_every_value_on_a_page_is_escaped(page: pages.HTMLResponse) -> None:
+def test_every_value_on_a_page_is_escaped(page: Response) -> None:
     text = bytes(page.body).decode()
     assert "<script" not in text
     assert "alert(&#x27;&quot;&amp;&#x27;)" in text
