@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -30,7 +29,7 @@ class Writer(Protocol):
 
     async def read(self, resource_type: str, resource_id: str) -> Exchange: ...
     async def create(self, resource: Resource) -> Exchange: ...
-    async def update(self, resource: Resource) -> Exchange: ...
+    async def update(self, resource: Resource, *, if_match: str | None = None) -> Exchange: ...
     async def delete(self, resource_type: str, resource_id: str) -> Exchange: ...
 
 
@@ -109,8 +108,15 @@ class Scratch:
         self._done(entry, exchange)
         return exchange
 
-    async def update(self, writer: Writer, resource: Resource) -> Exchange:
+    async def update(
+        self, writer: Writer, resource: Resource, *, if_match: str | None = None
+    ) -> Exchange:
         """Update a resource; what it was before is put back at the end of the run.
+
+        Args:
+            writer: what sends it.
+            resource: with its id.
+            if_match: the version id that the update is based on.
 
         Raises:
             NotPermitted: as `create`.
@@ -122,7 +128,7 @@ class Scratch:
         )
         if not ours:
             entry.before = await _current(writer, entry.type, entry.id)
-        exchange = await writer.update(resource)
+        exchange = await writer.update(resource, if_match=if_match)
         entry.gone = ours or exchange.status >= 400  # noqa: PLR2004
         self._done(entry, exchange)
         return exchange

@@ -19,13 +19,19 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from time import perf_counter
 from traceback import format_exception
-from types import MappingProxyType
 
 from harness.checks.expect import watching
 from harness.checks.runner import Outcome, one_line
 from harness.config.ehr import AuthKind, DataKind, EhrFile
-from harness.errors import EhrUnreachable, HarnessError, HostileInput, NotConformant
-from harness.errors import PrerequisiteFailed, ProtocolError, Skip
+from harness.errors import (
+    EhrUnreachable,
+    HarnessError,
+    HostileInput,
+    NotConformant,
+    PrerequisiteFailed,
+    ProtocolError,
+    Skip,
+)
 from harness.http.exchange import Exchange
 from harness.spec.requirements import ChosenVersions, Level, Requirement
 
@@ -197,6 +203,8 @@ def judge(
         verdict = replace(verdict, standing_on=standing_on)
         blocked = next((each for each in taken if each.error is not None), None)
         if blocked is not None:
+            began = outcomes.get(blocked.root or "", blocked)
+            verdict = replace(verdict, standing_on=(*standing_on, *began.exchanges))
             verdict = _without(verdict, blocked, reported)
         else:
             verdict = _call(verdict, {each.act: each.value for each in taken}, terms)

@@ -27,6 +27,8 @@ MARKERS: Mapping[str, str] = {
     "write": "writes to the EHR",
 }
 CHECK = pytest.StashKey[Check]()
+_MOST = 10
+"""Mistakes told at once."""
 
 
 class SuiteModule(pytest.Module):
@@ -59,13 +61,13 @@ class Collection:
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> Iterator[list[pytest.Collector]]:
-        """Collect every module of the suites, whatever `python_files` says."""
+        """Collect every `test_` module of suites, whatever `python_files` says."""
         found: list[pytest.Collector] = yield  # type: ignore[misc]
         name = file_path.name
         wanted = file_path.suffix == ".py" and name.startswith("test_")
-        if wanted and not found and _bundled(file_path):
+        if wanted and not found and root_of(file_path) is not None:
             found = [SuiteModule.from_parent(parent, path=file_path, nodeid=_id_of(file_path))]
-        return found  # noqa: B901 - how a wrapper answers
+        return found
 
     def pytest_pycollect_makemodule(
         self, module_path: Path, parent: pytest.Collector
@@ -82,11 +84,14 @@ class Collection:
         Raises:
             pytest.UsageError: naming the check and what is wrong with it (status 4).
         """
-        try:
-            for item in items:
+        wrong = []
+        for item in items:
+            try:
                 self._prepare(item)
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from None
+            except UsageError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise pytest.UsageError(*wrong[:_MOST])
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Count what `-m`, `-k` and others left out."""
@@ -158,7 +163,7 @@ class Collection:
 
 def checks_of(items: Iterable[pytest.Item]) -> list[Check]:
     """The checks that collected items became."""
-    return [item.stash[CHECK] for item in items]
+    return [item.stash[CHECK] for item in items if CHECK in item.stash]
 
 
 def root_of(path: Path) -> Path | None:

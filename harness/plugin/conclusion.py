@@ -11,7 +11,7 @@ from traceback import format_exception
 from harness.checks.acting import REGISTRY
 from harness.checks.runner import Outcome, one_line
 from harness.checks.verdict import Check, Terms, Verdict, not_run
-from harness.errors import ExitStatus, HarnessError
+from harness.errors import EhrUnreachable, ExitStatus, HarnessError
 from harness.http import recording
 from harness.plugin import status
 from harness.plugin.live import Live
@@ -42,7 +42,7 @@ class Ending:
     deselected: int
 
 
-def conclude(  # noqa: PLR0913, PLR0917 - everything that a run has to say at its end
+def conclude(
     about: About,
     checks: Sequence[Check],
     judged: Mapping[str, Verdict],
@@ -55,7 +55,9 @@ def conclude(  # noqa: PLR0913, PLR0917 - everything that a run has to say at it
     interrupted = ending.exitstatus == ExitStatus.INTERRUPTED
     reason = "the run was interrupted" if interrupted else "the run was stopped"
     if ending.cut_off:
-        reason = f"the EHR could not be reached: {ending.cut_off}"
+        unreachable = isinstance(ending.cut_off, EhrUnreachable)
+        about_it = "the EHR could not be reached: " if unreachable else ""
+        reason = f"{about_it}{ending.cut_off}"
     missing = publisher.text(reason)
     verdicts = tuple(judged.get(each.id) or not_run(each, terms, missing) for each in checks)
     outcomes = live.outcomes
@@ -67,7 +69,7 @@ def conclude(  # noqa: PLR0913, PLR0917 - everything that a run has to say at it
     if ending.exitstatus == ExitStatus.HARNESS_DEFECT:
         holding.add(ExitStatus.HARNESS_DEFECT)
     if ending.cut_off:
-        holding.add(ending.cut_off.status)
+        holding.add(status_of(ending.cut_off))
     if ending.require_complete and not whole.complete:
         holding.add(ExitStatus.NOT_CONFORMANT)
     if orphans:
@@ -87,6 +89,12 @@ def conclude(  # noqa: PLR0913, PLR0917 - everything that a run has to say at it
         deselected=ending.deselected,
         cut_off=missing if ending.cut_off or interrupted else None,
     )
+
+
+def status_of(cut_off: HarnessError) -> ExitStatus:
+    """The status of a run that ended before its first check."""
+    unreachable = isinstance(cut_off, EhrUnreachable)
+    return ExitStatus.UNREACHABLE if unreachable else ExitStatus.HARNESS_DEFECT
 
 
 def record(target: Target, live: Live, about: About, folder: Path) -> None:

@@ -25,7 +25,7 @@ _CATEGORY = {
 }
 
 
-class NotJudged(Exception):  # noqa: N818 - named for what happened, as in harness.errors
+class NotJudged(Exception):
     """A check ended in an error; the report carries the words."""
 
 
@@ -97,7 +97,7 @@ class Judging:
             _dress(report, verdict)
         elif report.failed and verdict is None:
             self._keep(item, self._foreign(item, report, call))
-        return report  # noqa: B901 - how a wrapper answers
+        return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentError
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ def add(parser: pytest.Parser) -> None:
     for name, settings in _OPTIONS:
         try:
             group.addoption(name, dest=_dest(name), default=None, **settings)
-        except ValueError:
+        except (ValueError, ArgumentError):
             _conflicts.append(name)
 
 

@@ -120,7 +120,9 @@ def _attach(content: str, name: str) -> None:
 def _public(account: Account) -> str:
     """Text of our own, in which a value that happens to be somebody's password is no leak."""
     texts = [f"{each.id} {each.text} {each.url}" for each in catalogue().values()]
-    texts += [f"{each.check.id} {each.check.title} {each.check.section}" for each in account.verdicts]
+    texts += [
+        f"{each.check.id} {each.check.title} {each.check.section}" for each in account.verdicts
+    ]
     about = account.about
     texts += [about.ehr.name, about.ehr.title, about.ehr.fhir_base, about.run, str(about.folder)]
     return "\n".join(texts)

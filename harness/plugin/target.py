@@ -58,7 +58,7 @@ class Target:
     def endpoints(self) -> str:
         """Who gets secrets, in one line."""
         if self.recorded:
-            return "nothing is sent, and no secret is used"
+            return "nobody: a recording is judged, nothing is sent"
         auth = self.ehr.auth
         named = [auth.authorization_endpoint, auth.token_endpoint, auth.introspection_endpoint]
         origins = [

@@ -71,7 +71,9 @@ class Filler:
         result.descriptionHtml = None
         result.parameters = _parameters(verdict)
         result.labels = [Label(name=name, value=value) for name, value in _labels(verdict)]
-        named = f"{check.requirement.id} ({verdict.level})" if verdict.level else check.requirement.id
+        named = (
+            f"{check.requirement.id} ({verdict.level})" if verdict.level else check.requirement.id
+        )
         result.links = [Link(type="link", url=verdict.link, name=named)]
         result.steps = []
         result.attachments = [self._evidence(each) for each in verdict.evidence[:_MOST]]

@@ -112,6 +112,9 @@ class Terminal:
     def summary(self, account: Account) -> None:
         """Failures, advice, skips, totals; the last line says whether the run is complete."""
         said = account.verdicts
+        if account.cut_off and all(each.word is Word.NOT_RUN for each in said):
+            self.totals(account)
+            return
         self._misses("failed", [each for each in said if each.word is Word.FAILED])
         self._misses("errors", [each for each in said if each.word in ERRORS])
         self._acts(account)
@@ -164,10 +167,12 @@ class Terminal:
             self.line((f"   {name:<9} ", "dim"), value)
 
     def _acts(self, account: Account) -> None:
-        if not account.failed_acts:
+        shown = {each.root for each in account.verdicts if each.word in ERRORS}
+        failed = [each for each in account.failed_acts if each.name not in shown]
+        if not failed:
             return
-        self._title(f"acts that could not go on ({len(account.failed_acts)})")
-        for each in account.failed_acts:
+        self._title(f"acts that could not go on ({len(failed)})")
+        for each in failed:
             self.line(f"   {each.name}: {each.reason}")
             for line in (each.detail or "").rstrip().splitlines():
                 self.line((f"     {line}", "dim"))
