@@ -10,7 +10,7 @@ _ID = re.compile(r"(?<=/)(?P<type>[A-Z][A-Za-z]{2,40})/(?P<id>[^/?#;,>\s$_][^/?#
 _REFERENCE = re.compile(
     r"(?<![\w.])(?P<type>[A-Z][A-Za-z]{2,40})/(?P<id>(?=[A-Za-z.-]*\d|[\w.-]{12})[\w.%-]+)"
 )
-_PARAMETER = re.compile(r"(?<=[?&])(?P<name>[^=&#\s]+)=(?P<value>[^&#\s>]*)")
+_PARAMETER = re.compile(r"(?<=[?&])(?P<name>[^=&#?\s]{1,200})=(?P<value>[^&#\s>]*)")
 
 HARMLESS = frozenset(
     {

@@ -28,7 +28,9 @@ from harness.http.findings import (
 )
 from harness.http.pseudonyms import text_pseudonymised, url_pseudonymised
 
-LABEL = re.compile(r"[a-z_]+-\d+-(?:redacted-*A?|valid|invalid)|pseudonym-[0-9a-f]{12}")
+LABEL = re.compile(
+    r"[a-z_]{1,40}-\d{1,9}-(?:redacted-{0,200}A?|valid|invalid)|pseudonym-[0-9a-f]{12}"
+)
 """What stands in the place of a secret."""
 
 _SIGNATURE = re.compile(r"signature-\d+-([a-z]+)")
@@ -177,8 +179,8 @@ class Redactor:
 
     def _enter(self, value: str, kind: str) -> None:
         """File each disguise of `value` under its first characters."""
-        if len(value) < SHORTEST or "redacted" in value:
-            return  # it would shred text, or labels
+        if len(value) < SHORTEST:
+            return
         for each in disguises(value):
             self._by_prefix.setdefault(each[:SHORTEST], {})[each] = value
         if not is_jwt(value):
@@ -198,17 +200,17 @@ class Redactor:
         """`text` with those secrets replaced that are known, and no others."""
         with self._lock:
             table = self._by_prefix
+            # A secret such as "password" must not be replaced inside the labels of others.
+            open_text = LABEL.sub(lambda match: "\0" * len(match.group()), text)
+            starts = range(len(text) - SHORTEST + 1) if table else range(0)
             done: list[str] = []
-            position = copied = 0
-            last = len(text) - SHORTEST
-            while table and position <= last:
-                candidates = table.get(text[position : position + SHORTEST])
-                found = self._longest(candidates, text, position) if candidates else None
-                if found is None or candidates is None:
-                    position += 1
-                    continue
-                done += (text[copied:position], self._shown(candidates[found]))
-                position = copied = position + len(found)
+            copied = 0
+            for start in [each for each in starts if open_text[each : each + SHORTEST] in table]:
+                candidates = table[text[start : start + SHORTEST]]
+                found = self._longest(candidates, open_text, start)
+                if start >= copied and found is not None:
+                    done += (text[copied:start], self._shown(candidates[found]))
+                    copied = start + len(found)
             return "".join(done) + text[copied:]
 
     @staticmethod

@@ -194,6 +194,27 @@ def test_hundreds_of_secrets_do_not_make_it_slow() -> None:
     assert redactor.text(text + known[7]) == text + "access_token-8-redacted"
 
 
+@pytest.mark.parametrize(
+    "unit", ["a", "a-1-", '"', "Bearer ", "<input ", "?", "A/", "state=", "\\\\"]
+)
+def test_no_text_makes_it_hang(unit: str) -> None:
+    redactor = Redactor(real=True)
+    redactor.learn(secrets.token_urlsafe(16), "cookie")
+    text = unit * (200_000 // len(unit))
+    assert redactor.text(text)
+    headers = Headers((("Location", text[:60_000]), ("Set-Cookie", text[:60_000])))
+    page = Response(200, headers, b"<" + text.encode())
+    assert redactor.exchange(exchange(form(state="x"), page)).body == b""
+
+
+def test_a_secret_is_not_replaced_inside_a_label() -> None:
+    redactor = Redactor()
+    redactor.learn("password", "password")
+    assert redactor.text("password=password password") == (
+        "password-1-redacted=password-1-redacted password-1-redacted"
+    )
+
+
 def test_real_data_leaves_no_body_and_no_identity() -> None:
     redactor = Redactor(real=True)
     url = "https://ehr.example/r4/Observation?patient=Patient/85&category=vital-signs&_count=5"
