@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
-from urllib.parse import quote, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
 
 from harness.config.ehr import Login
 from harness.config.secrets import Secrets
@@ -107,6 +107,8 @@ class _Walk:
         url, method, body, secret = _parts(step)
         seen: set[tuple[str, str, str | None]] = set()
         for _ in range(MAX_REDIRECTS + 1):
+            if self.task.request.answered_by(url):
+                return self._answer(url, method, body)
             if secret:
                 self._trust(url)
             cookie = self.cookies.header(url, self.http.clock.now())
@@ -120,11 +122,17 @@ class _Walk:
             if exchange.status not in _REDIRECTS or not location:
                 return exchange
             url = _resolve(url, location)
-            if self.task.request.answered_by(url):
-                return AuthorizationResponse.parse(url, self.task.request)
             if exchange.status not in _KEEP_METHOD:
                 method, body, secret = "GET", b"", False
         raise LoginFailed(f"{urlsplit(url).path}: more than {MAX_REDIRECTS} redirects")
+
+    def _answer(self, url: str, method: str, body: bytes) -> AuthorizationResponse:
+        """What would have been sent to the redirect URI, which is never asked itself."""
+        request = self.task.request
+        if method == "POST":
+            fields = parse_qsl(body.decode("ascii"), keep_blank_values=True)
+            return AuthorizationResponse.from_form(fields, request)
+        return AuthorizationResponse.parse(url, request)
 
     async def _request(self, url: str, method: str, body: bytes, cookie: str | None) -> Exchange:
         headers = [("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1")]

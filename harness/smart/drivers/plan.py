@@ -69,6 +69,7 @@ class Progress:
 
     username_sent: bool = False
     password_sent: bool = False
+    searched: bool = False
     offered_choice: bool = False
     declined: set[str] = field(default_factory=set)
     seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
@@ -80,6 +81,16 @@ def next_step(page: Page, task: Task, progress: Progress) -> Step:
     Raises:
         StuckError: nothing that a person could do without knowing more.
     """
+    try:
+        return _straight_on(page, task, progress)
+    except StuckError:
+        step = _search(page, task, progress)
+        if step is None:
+            raise
+        return step
+
+
+def _straight_on(page: Page, task: Task, progress: Progress) -> Step:
     for find in (_arrival, _login, _username, _denial, _patient, _form, _onward):
         step = find(page, task, progress)
         if step is not None:
@@ -88,7 +99,19 @@ def next_step(page: Page, task: Task, progress: Progress) -> Step:
         raise StuckError(
             "it asks for a one-time code", "switch the second factor off for this test login"
         )
-    raise StuckError("it has no form or link that leads on", None)
+    raise StuckError("it has no form or link that leads on")
+
+
+def _search(page: Page, task: Task, progress: Progress) -> Step | None:
+    """A picker that shows no more than a few patients lets the person look for others, once."""
+    wanted = task.wishes.choices.patient
+    form = next((form for form in page.forms if is_search(form)), None)
+    if wanted is None or form is None or progress.searched or password_form(page):
+        return None
+    progress.searched = True
+    values = {form.of(*TEXTS)[0].name: wanted}
+    filled = fill(form, next(iter(form.buttons), None), task.wishes, values)
+    return Submit(form.action, "POST" if form.method == "post" else "GET", filled.fields)
 
 
 def _arrival(page: Page, task: Task, _: Progress) -> Step | None:

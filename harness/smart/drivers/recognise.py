@@ -27,7 +27,7 @@ _I = re.IGNORECASE
 _PATIENT = re.compile(r"patient|person|proxy|chart|subject|dependent|member|fhir_?id|mrn", _I)
 _USER = re.compile(r"user|login|log_?on|email|e-mail|account|ident|uid|\bid\b", _I)
 _CODE = re.compile(r"otp|one.?time|verification|passcode|mfa|token|captcha|\bpin\b", _I)
-_SEARCH = re.compile(r"^(q|query|search|s|keyword)$", _I)
+_SEARCH = re.compile(r"^(q|s|.*(query|search|keyword|find|filter).*)$", _I)
 
 
 class Answer(StrEnum):
@@ -105,7 +105,7 @@ def asks_code(page: Page) -> bool:
 
 
 def is_search(form: Form) -> bool:
-    """Whether a form only searches the site."""
+    """Whether a form only searches: the site, or for a patient."""
     texts = form.of(*TEXTS)
     return bool(texts) and all(c.kind == "search" or _SEARCH.match(c.name) for c in texts)
 

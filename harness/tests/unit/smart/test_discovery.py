@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request as Asked
 from starlette.responses import JSONResponse
@@ -149,6 +149,22 @@ def test_only_as_much_is_asked_as_needed() -> None:
     assert [f"https://ehr.example.org{path}" for path in asked] == list(well_known_urls(BASE))
 
 
+def test_the_capability_statement_is_asked_when_nothing_else_helps() -> None:
+    old = metadata(("authorize", "https://a.example.org"), ("token", "https://t.example.org"))
+
+    async def capability(_: Asked) -> Answered:
+        return JSONResponse(old, media_type="application/fhir+json")
+
+    async def go() -> Source:
+        async with client_of(app_of(fhir__r4__metadata=capability), base=BASE) as http:
+            found = await discover(http, ehr())
+            assert found.root_wk is not None
+            assert found.metadata is not None
+            return found.sources["authorization_endpoint"]
+
+    assert asyncio.run(go()) is Source.METADATA
+
+
 def test_a_base_at_the_root_has_no_second_place() -> None:
     assert well_known_urls("https://ehr.example.org/")[1] is None
 
@@ -167,6 +183,7 @@ documents = st.recursive(
 )
 
 
+@settings(deadline=None)  # machines are shared
 @given(documents, documents)
 def test_no_document_breaks_discovery(well_known: Any, capability: Any) -> None:
     from_exchanges(ehr(), exchange(well_known), exchange(well_known), exchange(capability))

@@ -12,11 +12,12 @@ from starlette.requests import Request as Asked
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.responses import Response as Answered
 
-from harness.config.ehr import Login, SecretRef
+from harness.config.ehr import AuthSpec, DriverKind, EhrFile, Login, SecretRef
 from harness.config.secrets import Secrets
-from harness.errors import HostileInput, LoginFailed
+from harness.errors import HostileInput, LoginFailed, NotConfigured
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
 from harness.smart.drivers import Arrival, Choices
+from harness.smart.drivers import authorize as by_driver
 from harness.smart.drivers.form import authorize
 from harness.smart.scopes import Scope
 from harness.tests.unit.smart.site import (
@@ -88,6 +89,15 @@ def signing_in(then: Handler | None = None, **more: Handler) -> Any:
         return await (then or done)(asked)
 
     return app_of(auth__authorize=start, auth__login=check, **more)
+
+
+def showing(body: str) -> Handler:
+    """A handler that always shows this."""
+
+    async def show(_: Asked) -> Answered:
+        return page(body)
+
+    return show
 
 
 async def done(asked: Asked) -> Answered:
@@ -229,6 +239,110 @@ def test_a_picker_may_be_left_as_well() -> None:
 def test_denying_everything_presses_the_button_that_says_so() -> None:
     app = picking(CONSENT, lambda sent: sent["decision"])
     assert drive(app, choose=Choices(deny=True)).code == "deny"
+
+
+def test_a_consent_by_radio_buttons_is_answered() -> None:
+    body = """<form method=post action=take><input type=radio name=answer value=deny checked>
+    <input type=radio name=answer value=allow><input type=radio name=period value=day checked>
+    <input type=radio name=period value=week><input type=image name=go></form>"""
+    app = picking(body, lambda sent: " ".join(f"{k}={v}" for k, v in sorted(sent.items())))
+    assert drive(app).code == "answer=allow go.x=1 go.y=1 period=day"
+
+
+def test_denying_may_be_a_link() -> None:
+    body = """<form method=post action=take><button>Allow</button></form>
+    <a href="take?said=no">Deny access</a>"""
+    app = picking(body, lambda sent: sent.get("said", "yes"))
+    assert drive(app, choose=Choices(deny=True)).code == "no"
+    assert drive(app).code == "yes"
+
+
+def test_a_select_without_the_wanted_patient_is_named() -> None:
+    body = "<form method=post action=take><select name=pt><option>p1<option>p2</select></form>"
+    app = picking(body, lambda sent: sent["pt"])
+    named = login(fields={"patient": "pt"})
+    assert drive(app, as_login=named, choose=Choices(patient="p2")).code == "p2"
+    with pytest.raises(LoginFailed, match="'p9' is not among the 2"):
+        drive(app, as_login=named, choose=Choices(patient="p9"))
+
+
+def test_the_same_form_over_and_over_is_given_up() -> None:
+    async def again(_: Asked) -> Answered:
+        return page("<form method=post action=/auth/take><button>Continue</button></form>")
+
+    with pytest.raises(LoginFailed, match="the same form came back 3 times"):
+        drive(signing_in(again, auth__take=again))
+
+
+def test_a_form_that_sets_a_new_password_is_left_to_a_person() -> None:
+    body = "<form method=post><input name=user><input type=password name=a><input type=password"
+    with pytest.raises(LoginFailed, match="set a new password"):
+        drive(app_of(auth__authorize=showing(f"{body} name=b></form>")))
+
+
+def test_a_login_form_without_a_user_name_says_which_key_names_it() -> None:
+    body = "<form method=post><input type=password name=a></form>"
+    with pytest.raises(LoginFailed, match=r"fields\.username"):
+        drive(app_of(auth__authorize=showing(body)))
+
+
+def test_a_page_in_an_odd_charset_is_still_read() -> None:
+    async def start(asked: Asked) -> Answered:
+        body = LOGIN_FORM.encode()
+        answer = Answered(body, media_type="text/html; charset=klingon")
+        answer.set_cookie("state", asked.query_params["state"])
+        return answer
+
+    assert drive(app_of(auth__authorize=start, auth__login=done)).code == "c-1"
+
+
+def test_a_redirect_to_what_is_no_url_is_named() -> None:
+    async def start(_: Asked) -> Answered:
+        return Answered(status_code=302, headers={"Location": "https://[::1"})
+
+    with pytest.raises(LoginFailed, match="redirects to what is no URL"):
+        drive(app_of(auth__authorize=start))
+
+
+def test_a_login_that_only_refreshes_does_not_sign_in() -> None:
+    async def go() -> None:
+        async with client_of(signing_in()) as http:
+            await by_driver(
+                http,
+                authorization_request(),
+                login(driver=DriverKind.REFRESH_TOKEN),
+                Secrets({}),
+                EhrFile("e", "E", "https://ehr.example.org/fhir", AuthSpec()),
+            )
+
+    with pytest.raises(NotConfigured, match="does not sign in"):
+        asyncio.run(go())
+
+
+def test_a_patient_beyond_the_first_few_is_searched_for() -> None:
+    async def pick(asked: Asked) -> Answered:
+        shown = asked.query_params.get("q") or "p1"
+        return page(f"""<form action=/auth/pick><input type=search name=q><button>Find</button>
+            </form><form method=post action=/auth/take>
+            <input type=radio name=patient value={shown}><button>Continue</button></form>""")
+
+    async def take(asked: Asked) -> Answered:
+        return back(asked.cookies["state"], code=(await fields_of(asked))["patient"])
+
+    app = signing_in(pick, auth__pick=pick, auth__take=take)
+    assert drive(app, choose=Choices(patient="p77")).code == "p77"
+    assert drive(app).code == "p1"
+
+
+def test_the_redirect_uri_is_never_asked_itself() -> None:
+    async def start(asked: Asked) -> Answered:
+        state = asked.query_params["state"]
+        return page(f"""<form action="/search"><input name=q></form>
+            <form method=post action="{REDIRECT}"><input type=hidden name=state value={state}>
+            <input type=hidden name=error value=access_denied><button>Continue</button></form>""")
+
+    response = drive(app_of(auth__authorize=start))
+    assert (response.error, response.state_matches) == ("access_denied", True)
 
 
 def test_pages_that_only_pass_on_are_passed() -> None:

@@ -171,6 +171,40 @@ def test_a_cancelled_caller_does_not_lose_the_rotation(vault: Vault) -> None:
     assert len(server.asked) == 1
 
 
+def test_closing_waits_for_the_rotation_under_way(vault: Vault) -> None:
+    async def use(session: TokenSession, _: ManualClock) -> str:
+        server.hold = asyncio.Event()
+        caller = asyncio.create_task(session.access_token())
+        await server.arrived.wait()
+        caller.cancel()
+        server.hold.set()
+        await session.aclose()
+        return stored(vault)
+
+    server = Server()
+    assert run(server, vault, use) == "rt-1"
+
+
+def test_a_newer_login_is_not_overwritten_by_an_older_rotation(vault: Vault) -> None:
+    async def use(session: TokenSession, clock: ManualClock) -> str:
+        server.hold = asyncio.Event()
+        caller = asyncio.create_task(session.access_token())
+        await server.arrived.wait()
+        vault.put(ENTRY, "rt-of-a-new-login", now=clock.now())
+        server.hold.set()
+        return await caller
+
+    server = Server()
+    assert run(server, vault, use) == "at-1"
+    assert stored(vault) == "rt-of-a-new-login"
+
+
+def test_waiting_for_another_session_ends(vault: Vault) -> None:
+    assert vault.lock(ENTRY, "another", 3600)
+    with pytest.raises(UsageError, match="stays in use by process"):
+        run(Server(), vault, lambda session, _: session.access_token())
+
+
 def test_two_sessions_on_one_grant_never_use_one_refresh_token_twice(vault: Vault) -> None:
     server = Server()
 
