@@ -122,7 +122,8 @@ class ActRunner:
         current_act.set(act.name)
         clock = self._run.clock
         started = clock.monotonic()
-        value, error = None, None
+        value: object = None
+        error: Exception | None = None
         try:
             value = await act.function(self._run, *(need.value for need in needs))
         except ConfigError as missing:

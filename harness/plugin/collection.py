@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -60,9 +60,9 @@ class Collection:
     @pytest.hookimpl(wrapper=True)
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
-    ) -> Iterator[list[pytest.Collector]]:
+    ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
         """Collect every `test_` module of suites, whatever `python_files` says."""
-        found: list[pytest.Collector] = yield  # type: ignore[misc]
+        found = yield
         name = file_path.name
         wanted = file_path.suffix == ".py" and name.startswith("test_")
         if wanted and not found and root_of(file_path) is not None:

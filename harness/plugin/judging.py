@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NoReturn, Protocol
 
 import pytest
@@ -89,9 +89,9 @@ class Judging:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Iterator[pytest.TestReport]:
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let the report carry the verdict; inside of other wrappers, so that they see it."""
-        report: pytest.TestReport = yield  # type: ignore[misc]
+        report = yield
         verdict = item.stash.get(VERDICT, None)
         if report.when == "call" and verdict is not None:
             _dress(report, verdict)

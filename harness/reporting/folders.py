@@ -19,7 +19,7 @@ def reports_root(chosen: str | None) -> Path:
 
 
 def new_run(now: datetime) -> str:
-    """An id for a run: its UTC second, so that runs sort, and chance, so that they never collide."""
+    """An id for a run: its UTC second, so that runs sort, and chance, so that none collide."""
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 

@@ -14,8 +14,8 @@ def write(account: Account, exchanges: Iterable[Exchange], path: Path) -> None:
     """Write the log of a run."""
     about = account.about
     lines = [
-        f"{about.started_at.isoformat()} run {about.run} of {about.ehr.name} at "
-        f"{about.ehr.fhir_base}, secrets to {about.endpoints}"
+        f"{about.started_at.isoformat()} run {about.run} of {about.ehr.name}",
+        f"base {about.ehr.fhir_base}, secrets to {about.endpoints}",
     ]
     for each in exchanges:
         where = f"act {each.act}, {each.seconds:.3f} s, attempt {each.attempt}"

@@ -44,11 +44,16 @@ class ChosenVersions(Protocol):
     """The versions that a run judges against."""
 
     @property
-    def us_core(self) -> str: ...
+    def us_core(self) -> str:
+        """Version of US Core."""
+
     @property
-    def smart(self) -> str: ...
+    def smart(self) -> str:
+        """Version of SMART App Launch."""
+
     @property
-    def bulk(self) -> str: ...
+    def bulk(self) -> str:
+        """Version of Bulk Data Access."""
 
 
 @dataclass(frozen=True, slots=True)

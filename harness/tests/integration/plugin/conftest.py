@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -29,7 +29,9 @@ class Ehr:
     answers: dict[str, tuple[int, str, Any]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
 
-    def answer(self, path: str, value: Any, status: int = 200, kind: str = "application/json"):
+    def answer(
+        self, path: str, value: Any, status: int = 200, kind: str = "application/json"
+    ) -> None:
         self.answers[path] = (status, kind, value)
 
 
@@ -77,12 +79,18 @@ class Ran:
     status: int
     out: str
     err: str
-    folder: Path | None
+    made: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        assert self.made is not None, self.out + self.err
+        return self.made
 
     @property
     def summary(self) -> dict[str, Any]:
-        assert self.folder is not None, self.out + self.err
-        return json.loads((self.folder / "summary.json").read_text())
+        summary: dict[str, Any] = json.loads((self.folder / "summary.json").read_text())
+        return summary
 
     @property
     def words(self) -> dict[str, str]:
@@ -98,7 +106,6 @@ class Ran:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Allure results by full name."""
-        assert self.folder is not None
         files = (self.folder / "allure-results").glob("*-result.json")
         found = [json.loads(each.read_text()) for each in files]
         return {each["fullName"]: each for each in found}
@@ -144,15 +151,15 @@ class Project:
         path.write_text("\n".join(lines))
         return "tiny"
 
-    def run(self, *args: str, cwd: Path | None = None, timeout: float = 60, **env: str) -> Ran:
+    def run(self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Ran:
         before = set(self._runs())
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *plugin_arguments(), *args],
             cwd=cwd or self.folder,
-            env=environment(**env),
+            env=environment(**(env or {})),
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=60,
             check=False,
         )
         new = sorted(set(self._runs()) - before)
@@ -161,11 +168,14 @@ class Project:
     def check(self, *args: str, **env: str) -> Ran:
         """Run the sample suites against the tiny EHR."""
         name = "tiny" if (self.folder / "fixtures/ehrs/tiny.toml").exists() else self.ehr_file()
-        return self.run(f"--ehr={name}", "--reports=reports", "suites", *args, **env)
+        return self.run(f"--ehr={name}", "--reports=reports", "suites", *args, env=env)
 
     def _runs(self) -> list[Path]:
         found = (self.folder / "reports").glob("*/*")
         return [each for each in found if each.name != "latest" and each.is_dir()]
+
+
+Spawn: TypeAlias = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -175,7 +185,7 @@ def project(tmp_path: Path, ehr: Ehr) -> Project:
 
 
 @pytest.fixture
-def spawn(project: Project) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def spawn(project: Project) -> Iterator[Spawn]:
     """Start a run and leave it running."""
     started: list[subprocess.Popen[str]] = []
 

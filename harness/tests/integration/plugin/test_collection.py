@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.tests.integration.plugin.test_verdicts import MEDIA_TYPE, PASSING
+from harness.tests.integration.plugin.conftest import Project, environment
+from harness.tests.integration.plugin.test_verdicts import ADVICE, MEDIA_TYPE, PASSING
 
+CYCLE = "@act\nasync def first(run, second): ...\n\n@act\nasync def second(run, first): ...\n\n"
 DOC = '"""It SHALL."""'
 
 
@@ -14,8 +16,7 @@ DOC = '"""It SHALL."""'
     [
         (
             f'@verifies("smart/discovery/media-typ")\ndef test_it(well_known):\n    {DOC}\n',
-            "no requirement 'smart/discovery/media-typ'; "
-            "did you mean 'smart/discovery/media-type'?",
+            "'smart/discovery/media-typ'; did you mean 'smart/discovery/media-type'?",
         ),
         (f"{MEDIA_TYPE}def test_it(well_known):\n    pass\n", "expected a docstring"),
         (f"def test_it(well_known):\n    {DOC}\n", "expected @verifies"),
@@ -24,20 +25,20 @@ DOC = '"""It SHALL."""'
             "no act 'well_knwon'; did you mean 'well_known'?",
         ),
         (
-            f'{MEDIA_TYPE}@verifies("smart/discovery/introspection-endpoint")\n'
-            f"def test_it(well_known):\n    {DOC}\n",
+            f"{MEDIA_TYPE}{ADVICE}def test_it(well_known):\n    {DOC}\n",
             "requirements of different levels in one check",
         ),
         (f"{MEDIA_TYPE}async def test_it(well_known):\n    {DOC}\n", "what awaits is an act"),
         (
-            "@act\nasync def first(run, second): ...\n\n@act\nasync def second(run, first): ...\n\n"
-            f"{MEDIA_TYPE}def test_it(first):\n    {DOC}\n",
+            f"{CYCLE}{MEDIA_TYPE}def test_it(first):\n    {DOC}\n",
             "acts need each other: first -> second -> first",
         ),
         ("import nonesuch\n", "No module named 'nonesuch'"),
     ],
 )
-def test_4_a_check_that_cannot_be_judged_stops_collection(project, text, said):
+def test_4_a_check_that_cannot_be_judged_stops_collection(
+    project: Project, text: str, said: str
+) -> None:
     project.suite(text)
     ran = project.check()
     assert ran.status == 4, ran.out + ran.err
@@ -46,7 +47,7 @@ def test_4_a_check_that_cannot_be_judged_stops_collection(project, text, said):
     assert project.ehr.requests == []
 
 
-def test_collect_only_lists_requirements_without_a_request_or_a_secret(project):
+def test_collect_only_lists_requirements_without_a_request_or_a_secret(project: Project) -> None:
     project.suite(PASSING)
     project.ehr_file(
         '[[clients]]\nname = "app"\nid = "env:NO_SUCH_ID"\nauth = "client_secret_basic"\n'
@@ -57,10 +58,10 @@ def test_collect_only_lists_requirements_without_a_request_or_a_secret(project):
     line = "smart/test_sample.py::test_good  smart/discovery/media-type  SHALL"
     assert line in ran.out
     assert project.ehr.requests == []
-    assert ran.folder is None
+    assert ran.made is None
 
 
-def test_ids_do_not_depend_on_where_pytest_is_run(project):
+def test_ids_do_not_depend_on_where_pytest_is_run(project: Project) -> None:
     project.suite(PASSING)
     project.ehr_file()
     file = str(project.folder / "fixtures/ehrs/tiny.toml")
@@ -75,7 +76,7 @@ def test_ids_do_not_depend_on_where_pytest_is_run(project):
     assert first == second
 
 
-def test_a_foreign_project_keeps_its_settings_and_the_run_its_own(project):
+def test_a_foreign_project_keeps_its_settings_and_the_run_its_own(project: Project) -> None:
     (project.folder / "pytest.ini").unlink()
     (project.folder / "pyproject.toml").write_text(
         "[tool.pytest.ini_options]\n"
@@ -95,7 +96,7 @@ def test_a_foreign_project_keeps_its_settings_and_the_run_its_own(project):
     assert "smart/test_discovery.py::" in bundled.out
 
 
-def test_a_marker_per_folder_selects(project):
+def test_a_marker_per_folder_selects(project: Project) -> None:
     project.suite(PASSING)
     project.suite(PASSING.replace("test_good", "test_other"), "bulk/test_other.py")
     ran = project.check("-m", "bulk")
@@ -104,7 +105,7 @@ def test_a_marker_per_folder_selects(project):
     assert ran.summary["verdicts"][0]["check"] == "bulk/test_other.py::test_other"
 
 
-def test_only_the_acts_that_selected_checks_need_are_acted(project):
+def test_only_the_acts_that_selected_checks_need_are_acted(project: Project) -> None:
     project.suite(PASSING)
     text = (
         '@act\nasync def never(run):\n    return await run.http.get(run.ehr.fhir_base + "/never")\n'
@@ -116,7 +117,7 @@ def test_only_the_acts_that_selected_checks_need_are_acted(project):
     assert "GET /never" not in project.ehr.requests
 
 
-def test_a_suites_folder_may_bring_acts_of_its_own(project):
+def test_a_suites_folder_may_bring_acts_of_its_own(project: Project) -> None:
     project.suite(f"{MEDIA_TYPE}def test_it(mine):\n    {DOC}\n    expect(mine).status(404)\n")
     (project.folder / "suites" / "conftest.py").write_text(
         "from harness import act\n\n@act\nasync def mine(run):\n"
@@ -126,7 +127,7 @@ def test_a_suites_folder_may_bring_acts_of_its_own(project):
     assert (ran.status, ran.words) == (0, {"it": "passed"}), ran.out + ran.err
 
 
-def test_xdist_is_refused(project):
+def test_xdist_is_refused(project: Project) -> None:
     (project.folder / "fake_xdist.py").write_text(
         "def pytest_addoption(parser):\n"
         "    parser.addoption('--numprocesses', dest='numprocesses')\n"
@@ -137,21 +138,19 @@ def test_xdist_is_refused(project):
     assert "pytest-xdist cannot be used with --ehr" in ran.err
 
 
-def test_a_taken_option_leaves_the_other_plugin_alone(project):
+def test_a_taken_option_leaves_the_other_plugin_alone(project: Project) -> None:
     (project.folder / "taken.py").write_text(
         "import pytest\n\n@pytest.hookimpl(tryfirst=True)\n"
         "def pytest_addoption(parser):\n    parser.addoption('--replay')\n"
     )
     (project.folder / "test_own.py").write_text("def test_own():\n    pass\n")
     path = _with(project)
-    assert project.run("-p", "taken", "test_own.py", PYTHONPATH=path).status == 0
+    assert project.run("-p", "taken", "test_own.py", env={"PYTHONPATH": path}).status == 0
     project.suite(PASSING)
     ran = project.check("-p", "taken", PYTHONPATH=path)
     assert ran.status == 4
     assert "--replay belongs to another pytest plugin" in ran.err
 
 
-def _with(project) -> str:
-    from harness.tests.integration.plugin.conftest import environment
-
+def _with(project: Project) -> str:
     return f"{project.folder}:{environment()['PYTHONPATH']}"

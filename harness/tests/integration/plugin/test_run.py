@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+from harness.tests.integration.plugin.conftest import Project, Spawn
 from harness.tests.integration.plugin.test_verdicts import MEDIA_TYPE, PASSING, WORDS
 
 SIGNED_IN = (
@@ -26,7 +27,7 @@ CLIENT = (
 
 
 @pytest.fixture
-def token(project) -> str:
+def token(project: Project) -> str:
     value = secrets.token_urlsafe(32)
     project.ehr.answer("/token", {"access_token": value, "token_type": "Bearer"})
     project.ehr.answer("/Patient/1", {"resourceType": "Patient", "id": "1"})
@@ -34,7 +35,7 @@ def token(project) -> str:
     return value
 
 
-def test_no_report_holds_a_secret(project, token):
+def test_no_report_holds_a_secret(project: Project, token: str) -> None:
     project.suite(
         SIGNED_IN + MEDIA_TYPE + "def test_says_it(grant, read):\n"
         '    """It SHALL be told apart."""\n'
@@ -54,7 +55,7 @@ def test_no_report_holds_a_secret(project, token):
     assert "Bearer $TOKEN" in everything
 
 
-def test_3_a_leaking_report_is_removed(project, token):
+def test_3_a_leaking_report_is_removed(project: Project, token: str) -> None:
     project.suite(
         SIGNED_IN + MEDIA_TYPE + "def test_leaks(grant):\n"
         '    """It SHALL stay in memory."""\n'
@@ -68,7 +69,7 @@ def test_3_a_leaking_report_is_removed(project, token):
     assert ran.summary["defects"] == ["own.txt held a secret, and was removed"]
 
 
-def test_a_missing_secret_is_not_configured(project, token):
+def test_a_missing_secret_is_not_configured(project: Project, token: str) -> None:
     project.suite(PASSING + SIGNED_IN + MEDIA_TYPE + 'def test_it(read):\n    """It SHALL."""\n')
     ran = project.check()
     assert (ran.status, ran.words["it"]) == (0, "not configured")
@@ -84,11 +85,11 @@ HANGING = (
 )
 
 
-def test_2_an_interrupted_run_still_tells_what_it_knows(project, spawn):
+def test_2_an_interrupted_run_still_tells_what_it_knows(project: Project, spawn: Spawn) -> None:
     project.suite(HANGING)
     name = project.ehr_file()
     process = spawn(f"--ehr={name}", "--reports=reports", "suites", "-v")
-    for line in process.stdout:
+    for line in process.stdout or ():
         if line.startswith("passed"):
             break
     process.send_signal(signal.SIGINT)
@@ -119,11 +120,11 @@ WRITING = (
     "@act\nasync def posted(run):\n"
     "    return await run.scratch.create(Writer(run), {'resourceType': 'Observation',\n"
     "        'identifier': [{'system': 'urn:x', 'value': 'one'}]})\n\n"
-     f'{MEDIA_TYPE}def test_created(posted):\n    """It SHALL."""\n    expect(posted).status(201)\n'
+    f'{MEDIA_TYPE}def test_created(posted):\n    """It SHALL."""\n    expect(posted).status(201)\n'
 )
 
 
-def test_what_was_created_is_deleted_at_the_end(project):
+def test_what_was_created_is_deleted_at_the_end(project: Project) -> None:
     project.suite(WRITING)
     project.ehr.answer("POST /Observation", {"resourceType": "Observation", "id": "7"}, status=201)
     project.ehr.answer("DELETE /Observation/7", {}, status=200)
@@ -136,7 +137,7 @@ def test_what_was_created_is_deleted_at_the_end(project):
     assert journal[0]["identifier"] == [{"system": "urn:x", "value": "one"}]
 
 
-def test_what_cannot_be_undone_is_listed(project):
+def test_what_cannot_be_undone_is_listed(project: Project) -> None:
     project.suite(WRITING)
     project.ehr.answer("POST /Observation", {"resourceType": "Observation", "id": "7"}, status=201)
     project.ehr.answer("DELETE /Observation/7", {}, status=405)
@@ -148,14 +149,14 @@ def test_what_cannot_be_undone_is_listed(project):
     assert left[0] in ran.out
 
 
-def test_nothing_is_written_without_a_permit(project):
+def test_nothing_is_written_without_a_permit(project: Project) -> None:
     project.suite(PASSING + WRITING)
     ran = project.check()
     assert ran.words["created"] == "not permitted"
     assert not any(each.startswith("POST") for each in project.ehr.requests)
 
 
-def test_a_replay_gives_the_same_verdicts_without_a_request(project, token):
+def test_a_replay_gives_the_same_verdicts_without_a_request(project: Project, token: str) -> None:
     project.suite(WORDS + SIGNED_IN + MEDIA_TYPE + 'def test_it(read):\n    """It SHALL."""\n')
     live = project.check("--record", TINY_SECRET=secrets.token_urlsafe(24))
     assert live.status == 1, live.out + live.err
@@ -167,7 +168,7 @@ def test_a_replay_gives_the_same_verdicts_without_a_request(project, token):
     assert token not in (live.folder / "recording.jsonl").read_text()
 
 
-def test_4_recording_is_refused_with_real_data(project):
+def test_4_recording_is_refused_with_real_data(project: Project) -> None:
     project.suite(PASSING)
     project.ehr_file(data="real")
     ran = project.check("--record")
@@ -175,7 +176,7 @@ def test_4_recording_is_refused_with_real_data(project):
     assert "--record is refused: tiny.toml says data = 'real'" in ran.err
 
 
-def test_with_real_data_no_body_leaves_memory(project, token):
+def test_with_real_data_no_body_leaves_memory(project: Project, token: str) -> None:
     project.suite(
         SIGNED_IN + MEDIA_TYPE + 'def test_it(read):\n    """It SHALL."""\n'
         "    expect(read).member('name', equals='Smith')\n"
@@ -189,7 +190,7 @@ def test_with_real_data_no_body_leaves_memory(project, token):
     assert "actual    a string" in ran.out
 
 
-def test_a_person_reads_header_sections_failures_and_totals(project):
+def test_a_person_reads_header_sections_failures_and_totals(project: Project) -> None:
     project.suite(WORDS)
     out = project.check().out
     assert out.startswith(f"secrets to {project.ehr.base.removesuffix('/fhir')}")
@@ -202,7 +203,7 @@ def test_a_person_reads_header_sections_failures_and_totals(project):
     assert "\x1b" not in out
 
 
-def test_quiet_and_verbose(project):
+def test_quiet_and_verbose(project: Project) -> None:
     project.suite(PASSING)
     quiet = project.check("-q").out.strip().splitlines()
     assert quiet[0].startswith("1 passed in")
@@ -211,7 +212,7 @@ def test_quiet_and_verbose(project):
     assert "\x1b[" in project.check("--color=yes").out
 
 
-def test_a_url_alone_runs_what_needs_no_credentials(project):
+def test_a_url_alone_runs_what_needs_no_credentials(project: Project) -> None:
     project.suite(PASSING + WRITING)
     ran = project.run(f"--ehr-url={project.ehr.base}", "--reports=reports", "suites")
     assert ran.words == {"good": "passed", "created": "not permitted"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
+
+from harness.tests.integration.plugin.conftest import Project
 
 MEDIA_TYPE = '@verifies("smart/discovery/media-type")\n'
 ADVICE = '@verifies("smart/discovery/introspection-endpoint")\n'
@@ -87,7 +89,7 @@ evidence = "screenshot 12"
 """
 
 
-def test_every_word_is_said_the_same_way_in_every_report(project):
+def test_every_word_is_said_the_same_way_in_every_report(project: Project) -> None:
     project.suite(WORDS)
     project.ehr_file(BY_THE_FILE)
     ran = project.check()
@@ -117,7 +119,7 @@ def test_every_word_is_said_the_same_way_in_every_report(project):
     }
     assert results["should"]["statusDetails"]["message"].startswith("advised: ")
     assert results["mended"]["statusDetails"]["message"].startswith("now passing: ")
-    junit = ElementTree.parse(ran.folder / "junit.xml").getroot()
+    junit = ET.parse(ran.folder / "junit.xml").getroot()
     assert {key: junit.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "11",
         "failures": "1",
@@ -125,9 +127,9 @@ def test_every_word_is_said_the_same_way_in_every_report(project):
         "skipped": "8",
     }
     skipped = {
-        case.get("name").rpartition("_")[2]: case.find("skipped").get("message")
+        str(case.get("name")).rpartition("_")[2]: skip.get("message")
         for case in junit.iter("testcase")
-        if case.find("skipped") is not None
+        for skip in case.findall("skipped")
     }
     assert skipped["sworn"] == "attested: by A. Person on 2026-05-01: screenshot 12"
     assert skipped["inapplicable"] == "not applicable: because of inapplicable"
@@ -137,14 +139,14 @@ def test_every_word_is_said_the_same_way_in_every_report(project):
     )
 
 
-def test_0_all_passed(project):
+def test_0_all_passed(project: Project) -> None:
     project.suite(PASSING)
     ran = project.check()
     assert (ran.status, ran.last_line) == (0, "complete: yes"), ran.out + ran.err
     assert ran.folder.parent.joinpath("latest").readlink().name == ran.folder.name
 
 
-def test_1_strict_should_makes_an_advice_a_failure(project):
+def test_1_strict_should_makes_an_advice_a_failure(project: Project) -> None:
     project.suite(PASSING + ADVICE + SHOULD)
     assert project.check().status == 0
     ran = project.check("--strict-should")
@@ -168,7 +170,7 @@ def test_open(ehr) -> None:
 )
 
 
-def test_1_require_complete_fails_an_incomplete_run(project):
+def test_1_require_complete_fails_an_incomplete_run(project: Project) -> None:
     project.suite(OPEN)
     ran = project.check()
     said = "complete: no, 1 of 2 SHALLs not judged: not configured 1"
@@ -176,7 +178,7 @@ def test_1_require_complete_fails_an_incomplete_run(project):
     assert project.check("--require-complete").status == 1
 
 
-def test_3_a_defect_of_a_check_is_no_verdict_about_the_server(project):
+def test_3_a_defect_of_a_check_is_no_verdict_about_the_server(project: Project) -> None:
     project.suite(PASSING + MEDIA_TYPE + 'def test_bug():\n    """It SHALL."""\n    1 / 0\n')
     ran = project.check()
     assert (ran.status, ran.words["bug"]) == (3, "error")
@@ -194,7 +196,7 @@ BROKEN_ACT = (
 )
 
 
-def test_3_one_broken_act_is_one_error(project):
+def test_3_one_broken_act_is_one_error(project: Project) -> None:
     project.suite(PASSING + BROKEN_ACT)
     ran = project.check()
     assert ran.status == 3
@@ -214,7 +216,7 @@ ORPHAN = (
 )
 
 
-def test_1_a_failed_prerequisite_whose_root_may_not_be_selected(project):
+def test_1_a_failed_prerequisite_whose_root_may_not_be_selected(project: Project) -> None:
     project.suite(ORPHAN)
     ran = project.run(f"--ehr={project.ehr_file()}", "--reports=reports", "suites")
     assert ran.words["left"] == "prerequisite failed"
@@ -222,7 +224,7 @@ def test_1_a_failed_prerequisite_whose_root_may_not_be_selected(project):
     assert ran.status == 1
 
 
-def test_4_usage(project):
+def test_4_usage(project: Project) -> None:
     project.suite(PASSING)
     without = project.run("suites")
     assert without.status == 4
@@ -235,12 +237,12 @@ def test_4_usage(project):
     assert "no version '9.9'" in version.err
 
 
-def test_5_nothing_passed(project):
+def test_5_nothing_passed(project: Project) -> None:
     project.suite(OPEN.replace(PASSING, ""))
     assert project.check().status == 5
 
 
-def test_6_an_endpoint_that_never_answers_ends_the_run_at_once(project):
+def test_6_an_endpoint_that_never_answers_ends_the_run_at_once(project: Project) -> None:
     project.suite(PASSING)
     project.ehr_file(fhir_base="http://127.0.0.1:9/fhir")
     ran = project.check()
@@ -258,14 +260,14 @@ UNREACHABLE = (
 )
 
 
-def test_6_an_act_that_gets_no_answer_is_no_defect_of_the_harness(project):
+def test_6_an_act_that_gets_no_answer_is_no_defect_of_the_harness(project: Project) -> None:
     project.suite(UNREACHABLE)
     ran = project.check()
     assert (ran.status, ran.words["left"]) == (6, "unreachable")
     assert ran.results()["smart/test_sample.py::test_left"]["status"] == "broken"
 
 
-def test_another_fhir_version_is_refused_in_one_line(project):
+def test_another_fhir_version_is_refused_in_one_line(project: Project) -> None:
     project.suite(PASSING)
     project.ehr.answer("/metadata", {"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"})
     ran = project.check()
@@ -273,7 +275,7 @@ def test_another_fhir_version_is_refused_in_one_line(project):
     assert "expected FHIR R4 (4.0.1), got fhirVersion '5.0.0'" in ran.err
 
 
-def test_an_answer_that_is_no_json_is_a_failure_of_the_server(project):
+def test_an_answer_that_is_no_json_is_a_failure_of_the_server(project: Project) -> None:
     project.suite(
         MEDIA_TYPE + 'def test_it(well_known):\n    """It SHALL."""\n    well_known.json()\n'
     )
@@ -282,7 +284,7 @@ def test_an_answer_that_is_no_json_is_a_failure_of_the_server(project):
     assert (ran.status, ran.words["it"]) == (1, "failed")
 
 
-def test_markup_of_the_ehr_stays_out_of_the_evidence(project):
+def test_markup_of_the_ehr_stays_out_of_the_evidence(project: Project) -> None:
     project.suite(PASSING)
     page = b"<html><script>alert(1)</script></html>"
     project.ehr.answer("/.well-known/smart-configuration", page)
@@ -296,7 +298,7 @@ def test_markup_of_the_ehr_stays_out_of_the_evidence(project):
     assert "not kept, it is markup or binary" in text
 
 
-def test_not_run_is_written_when_the_run_stops_early(project):
+def test_not_run_is_written_when_the_run_stops_early(project: Project) -> None:
     project.suite(WORDS)
     ran = project.check("-x")
     assert ran.status == 1
