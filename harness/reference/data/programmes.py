@@ -85,6 +85,12 @@ def routines(ordinal: int) -> tuple[Routine, ...]:
     return (HYPERTENSION, DIABETES, LUNGS)[ordinal % 3]
 
 
+def diagnoses(ordinal: int) -> tuple[str, ...]:
+    """Returns why patient `ordinal` is monitored."""
+    every = ("hypertension", "diabetes", "lungs")
+    return every if ordinal <= BUSY_PATIENTS else (every[ordinal % 3],)
+
+
 def wears_sensor(ordinal: int) -> bool:
     """Tells whether the patient has a continuous glucose monitor: the first and every eighth."""
     return ordinal % 8 == 1

@@ -22,6 +22,11 @@ US_CORE_PARTICIPANT_TYPE = (
 IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 NPI = "http://hl7.org/fhir/sid/us-npi"
 MRN = "https://reference-ehr.example.org/identifiers/mrn"
+CONDITION_CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
+CONDITION_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+CONDITION_VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+ALLERGY_CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+ALLERGY_VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
 READING = "https://rpm.example.org/identifiers/reading"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
 

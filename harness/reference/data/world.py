@@ -23,9 +23,11 @@ from harness.reference.data.people import (
     practitioner_id,
     practitioners,
 )
+from harness.reference.data.problems import allergy, condition
 from harness.reference.data.programmes import (
     CONTINUOUS,
     Routine,
+    diagnoses,
     moments,
     monitored_days,
     routines,
@@ -103,6 +105,7 @@ class World:
             *([provenance(one, _moment(one["issued"]))] for one in written),
             *([one] for one in self._devices(who)),
             *([one] for one in self._visits(who)),
+            *([one] for one in self._problems(who)),
         ]
 
     def _registered(self, ordinal: int) -> datetime:
@@ -114,6 +117,12 @@ class World:
         start = self.now - timedelta(days=monitored_days(who.ordinal) + 1)
         for index, kind in enumerate(kinds.values()):
             yield device(who, kind, start + timedelta(minutes=index))
+
+    def _problems(self, who: Person) -> Iterator[Json]:
+        registered = self._registered(who.ordinal)
+        for number, diagnosis in enumerate(diagnoses(who.ordinal), start=1):
+            yield condition(who, diagnosis, registered + timedelta(hours=number))
+        yield allergy(who, registered + timedelta(hours=9))
 
     def _routines(self, who: Person) -> tuple[Routine, ...]:
         extra = (CONTINUOUS,) if wears_sensor(who.ordinal) else ()

@@ -115,6 +115,20 @@ _ENCOUNTER = (
     Parameter("class", "token", ("class",), SP + "Encounter-class"),
     Parameter("type", "token", ("type",), SP + "clinical-type"),
 )  # fmt: skip
+_CONDITION = (
+    _patient("subject"),
+    Parameter("category", "token", ("category",), SP + "Condition-category"),
+    Parameter("clinical-status", "token", ("clinicalStatus",), SP + "Condition-clinical-status"),
+    Parameter("code", "token", ("code",), SP + "clinical-code"),
+    Parameter("onset-date", "date", ("onsetDateTime", "onsetPeriod"), SP + "Condition-onset-date"),
+    Parameter("recorded-date", "date", ("recordedDate",), SP + "Condition-recorded-date"),
+)  # fmt: skip
+_ALLERGY = (
+    _patient("patient"),
+    Parameter("clinical-status", "token", ("clinicalStatus",),
+              SP + "AllergyIntolerance-clinical-status"),
+    Parameter("code", "token", ("code",), SP + "clinical-code"),
+)  # fmt: skip
 
 _TABLES: Final = {
     "Patient": _PATIENT,
@@ -124,6 +138,8 @@ _TABLES: Final = {
     "Device": _DEVICE,
     "Provenance": _PROVENANCE,
     "Encounter": _ENCOUNTER,
+    "Condition": _CONDITION,
+    "AllergyIntolerance": _ALLERGY,
 }
 
 PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {

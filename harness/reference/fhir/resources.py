@@ -39,4 +39,6 @@ RESOURCES: Final[Mapping[str, ResourceKind]] = {
     "Device": ResourceKind(READING),
     "Provenance": ResourceKind(READING, _us_core("us-core-provenance")),
     "Encounter": ResourceKind(READING, _us_core("us-core-encounter")),
+    "Condition": ResourceKind(READING, _us_core("us-core-condition-problems-health-concerns")),
+    "AllergyIntolerance": ResourceKind(READING, _us_core("us-core-allergyintolerance")),
 }

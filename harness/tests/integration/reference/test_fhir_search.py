@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 
 from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
 from harness.tests.unit.reference.fhir_doubles import VITALS, weight
 
-Bundle = dict[str, Any]
+Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +36,22 @@ def patient(endpoint: Endpoint) -> str:
     return endpoint.ehr.store.patient_ids()[0]
 
 
-def searched(client: httpx.Client, path: str, **headers: str) -> Bundle:
+def searched(client: httpx.Client, path: str, **headers: str) -> Json:
     answer = client.get(path, headers=headers)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def ids(bundle: Bundle, mode: str = "match") -> list[str]:
+def ids(bundle: Json, mode: str = "match") -> list[str]:
     entries = bundle.get("entry", [])
     return [one["resource"]["id"] for one in entries if one["search"]["mode"] == mode]
 
 
-def link(bundle: Bundle, relation: str) -> str | None:
+def link(bundle: Json, relation: str) -> str | None:
     return next((one["url"] for one in bundle["link"] if one["relation"] == relation), None)
 
 
-def walk(client: httpx.Client, path: str) -> list[Bundle]:
+def walk(client: httpx.Client, path: str) -> list[Json]:
     pages = [searched(client, path)]
     while following := link(pages[-1], "next"):
         pages.append(searched(client, following))
@@ -68,6 +69,12 @@ def test_a_search_answers_a_searchset_with_absolute_full_urls(
     assert len(ids(bundle)) == 50
     for entry in bundle["entry"]:
         assert entry["fullUrl"] == f"{endpoint.ehr.fhir_base}/Observation/{entry['resource']['id']}"
+
+
+def test_bundles_are_valid_r4(client: httpx.Client, patient: str) -> None:
+    query = f"patient={patient}&_count=5&_revinclude=Provenance:target&flavour=sweet"
+    Bundle.model_validate(searched(client, f"Observation?{query}"))
+    Bundle.model_validate(searched(client, f"Patient/{patient}/_history"))
 
 
 def test_pages_together_hold_every_match_once_newest_first(
