@@ -153,7 +153,7 @@ def _login(page: Page, task: Task, progress: Progress) -> Step | None:
         )
     values = _credentials(form, task, progress)
     progress.username_sent = progress.password_sent = True
-    return _submit(form, _best_button(form), task, progress, values)
+    return _submit(form, _login_button(form, task), task, progress, values)
 
 
 def _credentials(form: Form, task: Task, progress: Progress) -> dict[str, str]:
@@ -182,7 +182,7 @@ def _username(page: Page, task: Task, progress: Progress) -> Step | None:
         return None
     progress.username_sent = True
     values = {name.name: task.username}
-    return _submit(form, _best_button(form), task, progress, values)
+    return _submit(form, _login_button(form, task), task, progress, values)
 
 
 def _denial(page: Page, task: Task, progress: Progress) -> Step | None:
@@ -275,6 +275,13 @@ def _best_button(form: Form) -> Control | None:
             if button_answer(button) is wish:
                 return button
     return None
+
+
+def _login_button(form: Form, task: Task) -> Control | None:
+    """The button that the EHR file names, where one form has several ways in (OpenEMR)."""
+    named = task.wishes.fields.get("submit")
+    fitting = (b for b in form.buttons if named in (b.name, b.value, b.text, b.id))
+    return next(fitting, None) or _best_button(form)
 
 
 def _submit(

@@ -402,6 +402,20 @@ def test_fields_named_in_the_ehr_file_win() -> None:
     assert drive(app, as_login=login(fields={"username": "a"})).code == "camila"
 
 
+def test_the_way_in_may_be_named_where_a_form_has_several() -> None:
+    async def start(_: Asked) -> Answered:
+        return page("""<form method=post action=end><input name=username>
+            <input type=password name=pw><button name=role value=staff>Staff login</button>
+            <button name=role value=portal>Patient login</button></form>""")
+
+    async def end(asked: Asked) -> Answered:
+        return back("", code=(await fields_of(asked))["role"])
+
+    app = app_of(auth__authorize=start, auth__end=end)
+    assert drive(app).code == "staff"
+    assert drive(app, as_login=login(fields={"submit": "portal"})).code == "portal"
+
+
 def test_form_post_answers_are_read_from_the_page() -> None:
     async def finish(asked: Asked) -> Answered:
         state = asked.cookies["state"]
