@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from harness.reference.clients import Client
 from harness.reference.fhir.routes import routes as fhir_routes
 from harness.reference.fhir.store import Store
-from harness.reference.gate import FhirGate, refused_for_load
+from harness.reference.gate import FhirGate, outcome, refused_for_load
 from harness.reference.instance import Instance
 from harness.reference.oauth import routes as oauth_routes
 from harness.reference.oauth.id_token import IssuerKey
@@ -50,7 +50,7 @@ class InstanceApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers and counts one request."""
-        status = 500
+        status = None
 
         async def counting(message: Message) -> None:
             nonlocal status
@@ -61,8 +61,13 @@ class InstanceApp:
         app = self._oauth if scope["path"] in oauth_routes.PAGES else self._machines
         try:
             await app(scope, receive, counting)
+        except Exception:
+            log.exception("a defect of the reference EHR")
+            if status is not None:
+                raise
+            await outcome(500, "exception", "internal error")(scope, receive, counting)
         finally:
-            self._count(scope, status)
+            self._count(scope, status or 500)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._responsible(scope)(scope, receive, send)

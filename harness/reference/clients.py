@@ -63,25 +63,23 @@ def stranger(client_id: str) -> Client:
 
 def registered(credentials: Credentials, more_redirect_uris: Iterable[str]) -> dict[str, Client]:
     """The registrations, by client_id."""
-    redirect_uris = frozenset((*REDIRECT_URIS, *more_redirect_uris))
+    uris = frozenset((*REDIRECT_URIS, *more_redirect_uris))
     keys = MappingProxyType(credentials.public_keys())
     backend = frozenset({"client_credentials"})
     clients = (
-        Client(
-            "harness-public", "Harness (public)", frozenset({"none"}), redirect_uris=redirect_uris
-        ),
+        Client("harness-public", "Harness (public)", frozenset({"none"}), redirect_uris=uris),
         Client(
             "harness-symmetric",
             "Harness (confidential, symmetric)",
             _SECRET_METHODS,
-            redirect_uris=redirect_uris,
+            redirect_uris=uris,
             secret=credentials.values[CLIENT_SECRET],
         ),
         Client(
             "harness-asymmetric",
             "Harness (confidential, asymmetric)",
             frozenset({"private_key_jwt"}),
-            redirect_uris=redirect_uris,
+            redirect_uris=uris,
             keys=keys,
         ),
         Client(

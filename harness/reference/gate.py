@@ -77,7 +77,7 @@ def refused_for_load(instance: Instance, *, oauth: bool = False) -> Response | N
     if wait is None:
         return None
     if instance.has("throttle-answers-500"):
-        return _outcome(500, "exception", "internal error", {})
+        return outcome(500, "exception", "internal error")
     if instance.has("throttle-answers-empty-bundle"):
         bundle = {"resourceType": "Bundle", "type": "searchset", "total": 0}
         return JSONResponse(bundle, media_type=FHIR_JSON)
@@ -88,7 +88,7 @@ def refused_for_load(instance: Instance, *, oauth: bool = False) -> Response | N
     if oauth:
         body = {"error": "temporarily_unavailable", "error_description": "too many requests"}
         return JSONResponse(body, status_code=429, headers={**headers, "cache-control": "no-store"})
-    return _outcome(429, "throttled", "too many requests; slow down", headers)
+    return outcome(429, "throttled", "too many requests; slow down", headers)
 
 
 def _unauthorized(instance: Instance, invalid: str | None) -> Response:
@@ -100,10 +100,11 @@ def _unauthorized(instance: Instance, invalid: str | None) -> Response:
     if instance.has("unauthorized-without-challenge"):
         headers = {}
     status = 403 if instance.has("unauthorized-answers-403") else 401
-    return _outcome(status, "login", invalid or "an access token is required", headers)
+    return outcome(status, "login", invalid or "an access token is required", headers)
 
 
-def _outcome(status: int, code: str, text: str, headers: dict[str, str]) -> Response:
+def outcome(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> Response:
+    """An OperationOutcome with one issue of severity error."""
     issue: dict[str, Any] = {"severity": "error", "code": code, "diagnostics": text}
     return JSONResponse(
         {"resourceType": "OperationOutcome", "issue": [issue]},

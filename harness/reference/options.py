@@ -40,45 +40,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=0, metavar="N", help="port; 0 takes a free one (default)")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address (default: %(default)s)")
     add("--public-url", metavar="URL", help="what clients see, when a proxy is in front")
-    add(
-        "--patients",
-        type=int,
-        default=DEFAULT_PATIENTS,
-        metavar="N",
-        help="how many synthetic patients (default: %(default)s)",
-    )
-    add(
-        "--seed",
-        type=int,
-        default=DEFAULT_SEED,
-        metavar="N",
-        help="equal seeds give equal patients (default: %(default)s)",
-    )
+    text = "how many synthetic patients (default: %(default)s)"
+    add("--patients", type=int, default=DEFAULT_PATIENTS, metavar="N", help=text)
+    text = "equal seeds give equal patients (default: %(default)s)"
+    add("--seed", type=int, default=DEFAULT_SEED, metavar="N", help=text)
+    text = "one more redirect URI for the clients; repeatable"
+    add("--redirect-uri", action="append", default=[], metavar="URI", help=text)
+    text = "write the credentials there as export lines, readable by you only"
+    add("--env-file", type=Path, metavar="FILE", help=text)
+    add("--verbose", action="store_true", help="name each request on standard error")
     add("--fault", action="append", default=[], metavar="NAME", help="a fault to have; repeatable")
     add("--list-faults", action="store_true", help="say which faults there are, and end")
     add("--json", action="store_true", help="with --list-faults: as JSON")
     add("--rate", type=float, metavar="R", help="FHIR requests per second before 429; no limit")
     add("--burst", type=int, metavar="B", help="with --rate: how many at once (default: 1)")
-    add(
-        "--retry-after",
-        choices=[each.value for each in RetryAfter],
-        default=RetryAfter.SECONDS.value,
-        help="how a 429 says when to come back (default: %(default)s)",
-    )
-    add(
-        "--redirect-uri",
-        action="append",
-        default=[],
-        metavar="URI",
-        help="one more redirect URI for the clients; repeatable",
-    )
-    add(
-        "--env-file",
-        type=Path,
-        metavar="FILE",
-        help="write the credentials there as export lines, readable by you only",
-    )
-    add("--verbose", action="store_true", help="name each request on standard error")
+    kinds = [each.value for each in RetryAfter]
+    text = "how a 429 says when to come back (default: %(default)s)"
+    add("--retry-after", choices=kinds, default=RetryAfter.SECONDS.value, help=text)
 
 
 def settings(args: argparse.Namespace) -> Settings:

@@ -126,25 +126,29 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     Raises:
         ReferenceFailed: it was not ready in time; its standard error said why.
     """
-    options = [f"--patients={patients}", f"--seed={seed}", f"--port={port}"]
+    given = {"rate": rate, "burst": burst, "retry-after": retry_after, "port": port}
+    given |= {"patients": patients, "seed": seed}
+    options = [f"--{name}={value}" for name, value in given.items() if value is not None]
     options += [f"--fault={name}" for name in faults]
     options += [f"--redirect-uri={uri}" for uri in redirect_uris]
-    options += [f"--retry-after={retry_after}"]
-    options += [f"--rate={rate}"] if rate is not None else []
-    options += [f"--burst={burst}"] if burst is not None else []
     process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
         [sys.executable, "-m", "harness.reference", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=_environment(os.environ if environ is None else environ),
     )
+    return Running(process, _ready(process))
+
+
+def _ready(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     line = _first_line(process, time.monotonic() + READY_WITHIN)
     if not line.endswith(b"\n"):
         raise ReferenceFailed(
             f"the reference EHR did not become ready (exit status {_end(process)})",
             hint="its standard error says why",
         )
-    return Running(process, json.loads(line))
+    ready: dict[str, Any] = json.loads(line)
+    return ready
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

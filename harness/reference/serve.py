@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 import os
@@ -15,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from harness import __version__
 from harness.errors import UsageError
 from harness.reference.app import DEFAULT, Reference
 from harness.reference.clients import registered
@@ -170,7 +171,12 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _url(host: str, bound: socket.socket) -> str:
-    name = f"[{host}]" if ":" in host else host
+    try:
+        # What listens everywhere is named by where it can be reached from here.
+        name = "127.0.0.1" if ipaddress.ip_address(host).is_unspecified else host
+    except ValueError:
+        name = host
+    name = f"[{name}]" if ":" in name else name
     return f"http://{name}:{bound.getsockname()[1]}"
 
 
@@ -188,7 +194,8 @@ def _ready(reference: Reference, credentials: Credentials) -> dict[str, Any]:
     ]
     return {
         "event": "ready",
-        "version": __version__,
+        # By name: a plain import would count as one of all that the package re-exports.
+        "version": import_module("harness").__version__,
         "pid": os.getpid(),
         "public_url": reference.public_url,
         "fhir_base": instance.fhir_base,
