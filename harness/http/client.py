@@ -18,7 +18,6 @@ from urllib.parse import urlencode
 
 from tenacity import AsyncRetrying
 
-from harness import __version__
 from harness.config.ehr import Tls
 from harness.errors import EhrUnreachable, HostileInput
 from harness.http.clock import Clock
@@ -242,7 +241,7 @@ class HttpClient:
             for name, value in self._own_headers.items():
                 headers = headers.with_(name, value)
         if "User-Agent" not in headers:
-            headers = headers.with_("User-Agent", f"fhir-harness/{__version__}")
+            headers = headers.with_("User-Agent", "fhir-harness")
         for name, value in headers:
             if any(char in name + value for char in "\r\n\0"):
                 raise HostileInput(f"{target}: a line break in the value of header {name!r}")

@@ -1,11 +1,16 @@
+import json
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.errors import ProtocolError
 from harness.fhir.bundle import Bundle
 from harness.fhir.capability import Capability
 from harness.fhir.outcome import issues
+from harness.http.exchange import Exchange, Headers, Request, Response
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -38,6 +43,24 @@ def test_matches_includes_and_outcomes_are_three_things() -> None:
     assert bundle.includes == (patient,)
     assert len(bundle.outcomes) == 2
     assert bundle.total == 7
+
+
+def answered(value: Any) -> Exchange:
+    response = Response(200, Headers(), json.dumps(value).encode())
+    request = Request("GET", "https://ehr.example/r4/metadata")
+    return Exchange(1, "act", request, response, datetime(2026, 5, 1, tzinfo=UTC), 0.1)
+
+
+@pytest.mark.parametrize("value", [{}, {"resourceType": 1}, {"resourceType": "Patient"}, []])
+def test_anything_else_is_refused_by_name(value: Any) -> None:
+    for kind in (Bundle, Capability):
+        with pytest.raises(
+            ProtocolError,
+            match=rf"expected a ({kind.__name__}|CapabilityStatement|JSON object), got",
+        ):
+            kind.of(answered(value))
+    capability = Capability.of(answered({"resourceType": "CapabilityStatement"}))
+    assert capability.fhir_version is None
 
 
 def test_the_first_link_of_a_relation_counts() -> None:

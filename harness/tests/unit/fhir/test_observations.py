@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.fhir.fidelity import same
+from harness.fhir.fidelity import Comparison, same
 from harness.fhir.observations import (
     UCUM,
     Measured,
@@ -138,6 +138,22 @@ def test_each_loss_and_each_change_is_named(
 def test_midnight_is_not_the_whole_day() -> None:
     built = heart_rate(replace(MEASURED, at=datetime(2026, 5, 1, tzinfo=UTC)), 60)
     assert not same(built, built | {"effectiveDateTime": "2026-05-01"})
+
+
+def test_lists_without_codings_are_compared_too() -> None:
+    written = {
+        "category": [{"text": "Vitals"}],
+        "performer": [{"reference": "Patient/85"}, {"display": "Nurse"}],
+        "note": [{"text": "a"}, {"text": "b"}],
+        "valueBoolean": True,
+        "given": ["A", "B"],
+        "valueInteger": 1,
+    }
+    read = copy.deepcopy(written) | {"given": ["B", "A"]}
+    assert same(written, read) == Comparison((), ())
+    read |= {"note": [{"text": "a"}], "valueBoolean": 1, "given": ["A"], "valueInteger": "x"}
+    paths = [each.path for each in same(written, read).differences]
+    assert paths == ["note['b']", "valueBoolean", "given['B']", "valueInteger"]
 
 
 def test_what_nobody_wrote_is_a_list_of_its_own() -> None:

@@ -80,6 +80,36 @@ def test_a_redirect_hides_code_and_state_and_a_search_keeps_its_code() -> None:
     assert Redactor().exchange(exchange(search, coded)) == exchange(search, coded)
 
 
+def test_a_code_that_comes_as_json_is_hidden_too() -> None:
+    code = secrets.token_urlsafe(20)
+    asked = Request("POST", "https://ehr.example/auth/login")
+    clean = Redactor().exchange(exchange(asked, json_response({"login": "1", "code": code})))
+    assert code not in everything(clean)
+    odd = Response(200, Headers(), b'{"code": [' * 3)
+    assert Redactor().exchange(exchange(asked, odd)).body == odd.body
+
+
+def test_what_a_client_assertion_draws_by_chance_is_hidden_in_its_claims() -> None:
+    jti = secrets.token_urlsafe(32)
+    assertion = jwt(iss="app", jti=jti)
+    clean = Redactor().exchange(
+        exchange(form(client_assertion=assertion, grant_type="client_credentials"), Response(200))
+    )
+    shown = clean.request.body.decode().partition("client_assertion=")[2].partition("&")[0]
+    claims = jwt_part(shown.split(".")[1])
+    assert claims["iss"] == "app"
+    assert claims["jti"].startswith("jti-1-redacted")
+    assert signature_verdict(shown) == "redacted"
+
+
+def test_credentials_that_do_not_decode_are_hidden_as_they_are() -> None:
+    redactor = Redactor()
+    for scheme, value in (("Basic", "%%%"), ("Basic", "/+8="), ("DPoP", "x")):
+        headers = Headers((("Authorization", f"{scheme} {value}"),))
+        asked = exchange(Request("GET", TOKEN_URL, headers), Response(200))
+        assert value not in (redactor.exchange(asked).request.headers.get("Authorization") or "")
+
+
 def test_state_keeps_its_length_and_stays_canonical_base64url() -> None:
     state = secrets.token_urlsafe(32)
     label = Redactor().learn(state, "state")
