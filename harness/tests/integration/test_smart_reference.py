@@ -132,7 +132,7 @@ def with_launcher(
         http = HttpClient(
             base=ehr.fhir_base,
             evidence=Evidence(),
-            limiter=HostLimiters(Limits(), clock),
+            limiter=HostLimiters(FAST, clock),
             clock=clock,
         )
         async with http:
@@ -144,6 +144,7 @@ def with_launcher(
 
 
 DEFAULT = login("patient")
+FAST = Limits(requests_per_second=500, concurrency=8, burst=100)
 
 
 def launched(reference: Running, client: str, *logins: Login, **how: Any) -> tuple[Launch, Any]:
