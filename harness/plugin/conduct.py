@@ -9,6 +9,7 @@ import pytest
 
 from harness.checks.acting import REGISTRY
 from harness.checks.verdict import Terms
+from harness.config import paths
 from harness.errors import EhrUnreachable, ExitStatus, HarnessError, UsageError
 from harness.plugin import conclusion
 from harness.plugin.collection import Collection
@@ -171,7 +172,8 @@ class Conduct:
 
     @property
     def _named_files(self) -> bool:
-        return self._config.args_source is pytest.Config.ArgsSource.ARGS
+        """Whether less than the bundled suites was asked for."""
+        return self._config.args != [str(paths.suites_dir())]
 
     def _terms(self) -> Terms:
         strict = self._options.strict_should

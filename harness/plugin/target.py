@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.config import document, paths
-from harness.config.ehr import DataKind, EhrFile
-from harness.config.load import ehr_from, with_base
+from harness.config.ehr import EMBEDDED, DataKind, EhrFile, Environment
+from harness.config.load import ehr_at, ehr_from, with_base
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError, UsageError
 from harness.http import recording
@@ -21,8 +20,6 @@ from harness.plugin.options import Options
 from harness.plugin.stand_in import StandInSecrets
 from harness.reporting import folders
 from harness.spec.regulatory import Versions, resolve_versions
-
-REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,8 @@ class Target:
         if self.recorded:
             return "nobody: a recording is judged, nothing is sent"
         auth = self.ehr.auth
+        if not (self.ehr.clients or self.ehr.logins or self.ehr.headers or auth.username):
+            return "nobody: no credentials are configured"
         named = [auth.authorization_endpoint, auth.token_endpoint, auth.introspection_endpoint]
         origins = [
             _origin(each) for each in (self.ehr.fhir_base, *named, *auth.extra_origins) if each
@@ -76,14 +75,10 @@ def load(options: Options) -> Target:
     """
     if options.replay:
         return _replayed(options)
-    table, path = _table(options)
-    ehr = ehr_from(table, path)
-    if options.ehr and options.ehr_url:
-        ehr = with_base(ehr, options.ehr_url)
-        table = {**table, "fhir_base": ehr.fhir_base}
+    ehr, table = _named(options)
     if options.record and ehr.data is DataKind.REAL:
         raise UsageError(
-            f"--record is refused: {path.name} says data = 'real'",
+            f"--record is refused: {ehr.name} says data = 'real'",
             hint="a recording is for synthetic data only",
         )
     return Target(
@@ -91,18 +86,22 @@ def load(options: Options) -> Target:
         resolve_versions(options, ehr.versions),
         Secrets(os.environ),
         table,
-        starts_reference=options.ehr == REFERENCE and not options.ehr_url,
+        starts_reference=options.ehr == EMBEDDED and not options.ehr_url,
     )
 
 
-def _table(options: Options) -> tuple[Mapping[str, Any], Path]:
-    if options.ehr:
-        path = paths.find("ehrs", options.ehr)
-        return document.read(path), path
-    url = str(options.ehr_url)
-    table = {"title": url, "fhir_base": url, "auth": {"kind": "smart"}}
-    table |= {"environment": "production", "data": "real"}
-    return table, Path(f"{_name(url)}.toml")
+def _named(options: Options) -> tuple[EhrFile, Mapping[str, Any]]:
+    """The EHR file, and its table for a recording; empty where there is no file."""
+    if not options.ehr:
+        # Nothing is known of the endpoint, so it is treated as one that patients depend on.
+        return replace(ehr_at(str(options.ehr_url)), environment=Environment.PRODUCTION), {}
+    path = paths.find("ehrs", options.ehr)
+    table = document.read(path)
+    ehr = ehr_from(table, path)
+    if options.ehr_url:
+        ehr = with_base(ehr, options.ehr_url)
+        table = {**table, "fhir_base": ehr.fhir_base}
+    return ehr, table
 
 
 def _replayed(options: Options) -> Target:
@@ -120,12 +119,6 @@ def _replayed(options: Options) -> Target:
         raise ConfigError(f"{file}: its header lacks {error}") from None
     versions = resolve_versions(options, recorded)
     return Target(ehr, versions, stand_in, about["ehr"], recorded=(kept, folder))
-
-
-def _name(url: str) -> str:
-    host = (urlsplit(url).hostname or "").lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", host).strip("-")[:63]
-    return slug or "url"
 
 
 def _origin(url: str) -> str:

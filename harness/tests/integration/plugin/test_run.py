@@ -46,6 +46,7 @@ def test_no_report_holds_a_secret(project: Project, token: str) -> None:
     ran = project.check(TINY_SECRET=password)
     assert ran.status == 1, ran.out + ran.err
     everything = ran.out + ran.err
+    assert everything.startswith(f"secrets to {project.ehr.base.removesuffix('/fhir')} and")
     for file in ran.folder.rglob("*"):
         if file.is_file():
             everything += file.read_text(errors="replace")
@@ -173,7 +174,7 @@ def test_4_recording_is_refused_with_real_data(project: Project) -> None:
     project.ehr_file(data="real")
     ran = project.check("--record")
     assert ran.status == 4
-    assert "--record is refused: tiny.toml says data = 'real'" in ran.err
+    assert "--record is refused: tiny says data = 'real'" in ran.err
 
 
 def test_with_real_data_no_body_leaves_memory(project: Project, token: str) -> None:
@@ -193,7 +194,7 @@ def test_with_real_data_no_body_leaves_memory(project: Project, token: str) -> N
 def test_a_person_reads_header_sections_failures_and_totals(project: Project) -> None:
     project.suite(WORDS)
     out = project.check().out
-    assert out.startswith(f"secrets to {project.ehr.base.removesuffix('/fhir')}")
+    assert out.startswith("secrets to nobody: no credentials are configured")
     assert re.search(r"\[11/11\] smart  SMART App Launch, .*: 2 passed, 2 failed, 1 advised", out)
     assert "1. It SHALL be XML." in out
     assert "expected  media type application/xml" in out
