@@ -310,3 +310,51 @@ def test_the_signed_in_user_is_read_without_a_scope(endpoint: Endpoint, patient:
     endpoint.tokens[token] = replace(endpoint.tokens[token], fhir_user=user)
     assert client.get(user).status_code == 200
     assert client.get("Practitioner/practitioner-1").status_code == 403
+
+
+def test_what_is_not_utf_8_is_refused(client: httpx.Client) -> None:
+    assert client.get(f"{client.base_url}Observation?code=%ff").status_code == 400
+
+
+def test_an_empty_form_searches_everything(client: httpx.Client) -> None:
+    posted = client.post("Patient/_search").json()
+    assert posted["total"] == client.get("Patient").json()["total"]
+
+
+def test_a_patient_of_another_server_is_nobody_here(client: httpx.Client) -> None:
+    found = searched(client, "Observation?patient=https://elsewhere.example/Patient/1")
+    assert found["total"] == 0
+
+
+def test_patients_sort_by_name(client: httpx.Client) -> None:
+    bundle = searched(client, "Patient?_sort=family")
+    families = [one["resource"]["name"][0]["family"] for one in bundle["entry"]]
+    assert families == sorted(families)
+    assert families[::-1] == [
+        one["resource"]["name"][0]["family"]
+        for one in searched(client, "Patient?_sort=-family")["entry"]
+    ]
+    by_id = searched(client, "Patient?_sort=-_id")
+    assert ids(by_id) == sorted(ids(by_id), reverse=True)
+
+
+def test_a_granular_scope_that_cannot_be_enforced_grants_nothing(
+    endpoint: Endpoint, patient: str
+) -> None:
+    client = endpoint.client("patient/Observation.rs?flavour=sweet", patient=patient)
+    answer = client.get("Observation")
+    assert answer.status_code == 403
+    assert "flavour" in answer.json()["issue"][0]["diagnostics"]
+
+
+def test_versions_that_never_were_are_not_found(client: httpx.Client, patient: str) -> None:
+    assert client.get(f"Patient/{patient}/_history/9").status_code == 404
+    assert client.get("Patient/nobody/_history").status_code == 404
+
+
+@pytest.mark.parametrize("since", ["yesterday", "Sat, 21 Nov 2026 07:00:00 -0000"])
+def test_a_date_that_cannot_be_read_is_no_condition(
+    client: httpx.Client, patient: str, since: str
+) -> None:
+    answer = client.get(f"Patient/{patient}", headers={"If-Modified-Since": since})
+    assert answer.status_code == 200

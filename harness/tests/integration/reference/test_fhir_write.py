@@ -92,6 +92,11 @@ def test_prefer_return_decides_the_body(
     assert (answer.json()["resourceType"] if answer.content else None) == kind
 
 
+def test_a_body_that_is_not_utf_8_is_refused(client: httpx.Client) -> None:
+    answer = client.post("Observation", content=b'{"a":"\xff"}', headers=JSON)
+    assert answer.status_code == 400
+
+
 def test_if_none_exist_creates_finds_or_refuses(client: httpx.Client, patient: str) -> None:
     sent = weight(patient, identifier=[{"system": "urn:example", "value": "r|1"}])
     condition = r"identifier=urn:example%7Cr\%7C1"
@@ -170,6 +175,18 @@ INVALID = [
         {"subject": {"reference": "https://other.example/Patient/1"}}, 422, "Observation.subject",
         id="subject elsewhere",
     ),
+    pytest.param({"code": {}}, 400, "Observation.code", id="empty object"),
+    pytest.param({"extension": [1]}, 400, "Observation.extension[0]", id="no extension"),
+    pytest.param(
+        {"valueQuantity": {"value": 1, "code": "kg"}}, 422, "Observation.valueQuantity.system",
+        id="unit code without system",
+    ),
+    pytest.param(
+        {"dataAbsentReason": {"text": "lost"}}, 422, "Observation", id="value and why it is absent"
+    ),
+    pytest.param(
+        {"subject": {"display": "somebody"}}, 422, "Observation.subject", id="no reference"
+    ),
     pytest.param({"category": {}}, 400, "Observation.category", id="no array"),
     pytest.param({"note": []}, 400, "Observation.note", id="empty array"),
 ]  # fmt: skip
@@ -232,6 +249,7 @@ def test_a_patient_token_writes_for_its_patient_alone(endpoint: Endpoint, patien
     theirs = post(endpoint.client(), weight(other)).json()
     assert put(client, theirs, If_Match='W/"1"').status_code == 405
     assert client.delete(f"Observation/{theirs['id']}").status_code == 404
+    assert client.get(f"Observation/{theirs['id']}/_history/1").status_code == 404
     assert endpoint.client().get(f"Observation/{theirs['id']}").status_code == 200
 
 
@@ -255,6 +273,20 @@ def test_a_granular_scope_writes_its_category_alone(endpoint: Endpoint, patient:
     client = endpoint.client(f"patient/Observation.c?category={VITALS}", patient=patient)
     assert post(client, weight(patient)).status_code == 201
     assert post(client, weight(patient, category=None)).status_code == 403
+
+
+def test_a_granular_scope_touches_its_category_alone(endpoint: Endpoint, patient: str) -> None:
+    client = endpoint.client(f"patient/Observation.ud?category={VITALS}", patient=patient)
+    lab = endpoint.ehr.store.current("Observation", f"{patient}-glucose-1")
+    assert lab
+    assert put(client, lab.resource, If_Match='W/"1"').status_code == 403
+    assert client.delete(lab.reference).status_code == 403
+
+
+def test_if_match_guards_a_delete(client: httpx.Client, patient: str) -> None:
+    url = f"Observation/{post(client, weight(patient)).json()['id']}"
+    assert client.delete(url, headers={"If-Match": 'W/"2"'}).status_code == 412
+    assert client.delete(url, headers={"If-Match": 'W/"1"'}).status_code == 204
 
 
 def test_a_read_that_changes_nothing_answers_304(client: httpx.Client, patient: str) -> None:
