@@ -8,38 +8,29 @@ status came, and never follows a redirect.
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from tenacity import AsyncRetrying
-
 from harness.config.ehr import Tls
-from harness.errors import EhrUnreachable, HostileInput
+from harness.errors import HostileInput
 from harness.http.clock import Clock
 from harness.http.evidence import Evidence, current_act
 from harness.http.exchange import Exchange, Headers, Request
-from harness.http.limiter import HostLimiter, HostLimiters
+from harness.http.limiter import HostLimiters
 from harness.http.origin import check_url, host_of, origin
 from harness.http.retry import (
     SAFE_METHODS,
     Policy,
-    Retry,
-    decide,
-    decide_unanswered,
-    is_refusal,
 )
-from harness.http.transport import Bounds, NoAnswerError, Transport, WireTransport
+from harness.http.sending import Sending
+from harness.http.transport import Bounds, Transport, WireTransport
 
 FHIR_JSON = "application/fhir+json"
 SMALL = 1024 * 1024
 """`max_bytes` for discovery, tokens and key sets."""
-
-_chance = random.random
 
 
 class HttpClient:
@@ -131,7 +122,7 @@ class HttpClient:
             EhrUnreachable: no answer, after the retries that are allowed.
             HostileInput: the URL points where it must not, or the body exceeds its cap.
         """
-        sending = _Sending(
+        sending = Sending(
             self._prepare(request, bearer),
             act or current_act.get(),
             self.limiter.of(host_of(request.url)),
@@ -247,88 +238,6 @@ class HttpClient:
                 raise HostileInput(f"{target}: a line break in the value of header {name!r}")
         url = request.url.partition("#")[0]
         return Request(request.method.upper(), url, headers, request.body)
-
-
-@dataclass(slots=True)
-class _Sending:
-    """One request until its last attempt."""
-
-    request: Request
-    act: str
-    limiter: HostLimiter
-    policy: Policy
-    repeatable: bool
-    urgent: bool
-    max_bytes: int
-    attempt: int = 0
-    next: Retry | None = None
-
-    async def run(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
-        attempts = AsyncRetrying(
-            retry=lambda _: self.next is not None,
-            wait=lambda _: self.next.wait if self.next else 0.0,
-            sleep=clock.sleep,
-        )
-        # A replay finds its answers by the act.
-        before = current_act.set(self.act)
-        try:
-            exchange: Exchange = await attempts(self._once, transport, evidence, clock)
-        except NoAnswerError as error:
-            where = f"{self.request.method} {host_of(self.request.url)}"
-            raise EhrUnreachable(f"{where}: {error.reason}", hint=error.hint) from None
-        finally:
-            current_act.reset(before)
-        return exchange
-
-    async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
-        self.attempt += 1
-        self.next = None
-        async with self.limiter.slot(urgent=self.urgent):
-            started_at, started = clock.now(), clock.monotonic()
-            try:
-                answer = await transport.send(self.request, max_bytes=self.max_bytes)
-            except (NoAnswerError, HostileInput) as error:
-                kind = error.kind if isinstance(error, NoAnswerError) else "hostile"
-                seconds = clock.monotonic() - started
-                evidence.add_unanswered(
-                    self.request,
-                    kind,
-                    str(error),
-                    started_at=started_at,
-                    seconds=seconds,
-                    attempt=self.attempt,
-                    act=self.act,
-                )
-                self.next = decide_unanswered(
-                    kind,
-                    self.attempt,
-                    repeatable=self.repeatable,
-                    policy=self.policy,
-                    chance=_chance,
-                )
-                raise
-            exchange = evidence.add(
-                self.request,
-                answer.response,
-                started_at=answer.started_at,
-                seconds=answer.seconds,
-                attempt=self.attempt,
-                act=self.act,
-            )
-            self._judge(exchange, clock)
-            return exchange
-
-    def _judge(self, exchange: Exchange, clock: Clock) -> None:
-        """Decide what comes next; a refusal holds back the whole host."""
-        self.next = decide(
-            exchange,
-            repeatable=self.repeatable,
-            policy=self.policy,
-            now=clock.now(),
-            chance=_chance,
-        )
-        if is_refusal(exchange):
-            self.limiter.refused(self.next.wait if self.next else 0.0)
 
 
 def _headers(defaults: Mapping[str, str], given: Mapping[str, str] | None) -> Headers:

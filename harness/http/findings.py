@@ -39,7 +39,7 @@ _ATTRIBUTE = re.compile(r"""([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"
 _TELLING = re.compile(
     r"csrf|xsrf|token|state|nonce|session|login|ticket|saml|execution|challenge", re.IGNORECASE
 )
-_OPAQUE = re.compile(r"[A-Za-z0-9._~+/=:-]{16,}")
+_OPAQUE = re.compile(r"(?!/)(?!\w+://)[A-Za-z0-9._~+/=:-]{16,}")
 _LOOKED_AT = 4 * 1024 * 1024
 
 
@@ -87,6 +87,11 @@ def cookies_hidden(header: str, value: str, label: Callable[[str], str]) -> str:
         for name, mark, content in [part.partition("=")]
     ]
     return ";".join((*hidden, *parts[cookies:]))
+
+
+def is_opaque(value: str) -> bool:
+    """Whether a value looks made by chance, and not like a word, a path or a URL."""
+    return _OPAQUE.fullmatch(value) is not None
 
 
 def _in_headers(headers: Headers) -> Iterator[Finding]:

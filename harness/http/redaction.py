@@ -25,6 +25,7 @@ from harness.http.findings import (
     cookies_hidden,
     credentials_kind,
     find,
+    is_opaque,
 )
 from harness.http.pseudonyms import text_pseudonymised, url_pseudonymised
 
@@ -59,14 +60,16 @@ class Redactor:
         self._labels: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._verdicts: dict[str, str] = {}
+        self._sought: set[str] = set()
         self._by_prefix: dict[str, dict[str, str]] = {}
 
-    def learn(self, value: str, kind: str) -> str:
+    def learn(self, value: str, kind: str, *, anywhere: bool = True) -> str:
         """Know `value` as a secret from now on.
 
         Args:
             value: the secret as it is, not encoded.
             kind: names it in the label: `access_token`, `password`, `cookie`.
+            anywhere: False for what is secret at its place only, such as a cookie `lang=en-US`.
 
         Returns:
             Its label; the one of the first time if it is known. A label is returned as it is.
@@ -76,6 +79,8 @@ class Redactor:
                 return value
             if value not in self._labels:
                 self._labels[value] = self._new_label(value, kind)
+            if anywhere and value not in self._sought:
+                self._sought.add(value)
                 self._enter(value, kind)
             return self._labels[value]
 
@@ -133,11 +138,14 @@ class Redactor:
                 scheme, _, credentials = value.partition(" ")
                 return f"{scheme} {self.learn(credentials.strip(), credentials_kind(scheme))}"
             case "cookie" | "set-cookie":
-                return cookies_hidden(name, value, lambda cookie: self.learn(cookie, "cookie"))
+                return cookies_hidden(name, value, self._cookie)
             case "location" | "content-location" | "link" | "referer":
                 return self._url(value)
             case _:
                 return self.text(value)
+
+    def _cookie(self, value: str) -> str:
+        return self.learn(value, "cookie", anywhere=is_opaque(value.strip('"')))
 
     def _url(self, url: str) -> str:
         url = self.text(url)

@@ -158,3 +158,16 @@ def test_the_system_clock_moves_wall_time_only() -> None:
     assert timedelta(days=89) < clock.now() - before < timedelta(days=91)
     assert clock.monotonic() - monotonic < 60
     assert clock.now().utcoffset() == timedelta()
+
+
+def test_a_sibling_shares_everything_but_its_pace() -> None:
+    async def conversation(http: HttpClient) -> None:
+        own = HostLimiters(Limits(requests_per_second=1e6, burst=100), http.clock)
+        sibling = http.with_limiter(own)
+        for _ in range(50):
+            await sibling.get(BASE)
+        assert http.clock.monotonic() < 0.1
+        assert http.limiter.counters() == {}
+        assert len(http.evidence.all) == 50
+
+    talk(Fake(), conversation)

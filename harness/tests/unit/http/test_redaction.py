@@ -80,6 +80,15 @@ def test_a_redirect_hides_code_and_state_and_a_search_keeps_its_code() -> None:
     assert Redactor().exchange(exchange(search, coded)) == exchange(search, coded)
 
 
+def test_a_cookie_that_is_a_plain_word_is_hidden_at_its_place_only() -> None:
+    headers = Headers((("Set-Cookie", "back=/r4/Patient/1234567; Path=/"),))
+    asked = Request("GET", "https://ehr.example/r4/Patient/1234567")
+    clean = Redactor().exchange(exchange(asked, Response(200, headers, b"/r4/Patient/1234567")))
+    assert clean.headers.get("Set-Cookie") == "back=cookie-1-redacted; Path=/"
+    assert clean.request == asked
+    assert clean.body == b"/r4/Patient/1234567"
+
+
 def test_a_code_that_comes_as_json_is_hidden_too() -> None:
     code = secrets.token_urlsafe(20)
     asked = Request("POST", "https://ehr.example/auth/login")

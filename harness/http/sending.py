@@ -1,0 +1,119 @@
+"""Attempts: wait for the turn, send, keep as evidence, decide whether to send again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from tenacity import AsyncRetrying
+
+from harness.errors import EhrUnreachable, HostileInput
+from harness.http.clock import Clock
+from harness.http.evidence import Evidence, current_act
+from harness.http.exchange import Exchange, Request
+from harness.http.limiter import HostLimiter
+from harness.http.origin import host_of
+from harness.http.retry import Policy, Retry, decide, decide_unanswered, is_refusal
+from harness.http.transport import NoAnswerError, Transport
+
+_chance = random.random
+
+
+@dataclass(slots=True)
+class Sending:
+    """One request until its last attempt.
+
+    Attributes:
+        request: as it goes out.
+        act: whose evidence it is.
+        limiter: of its host.
+        policy: how often and how long.
+        repeatable: whether it may be processed twice.
+        urgent: whether it overtakes.
+        max_bytes: cap of the decoded body.
+        attempt: the last one begun.
+        next: what follows it; None ends the sending.
+    """
+
+    request: Request
+    act: str
+    limiter: HostLimiter
+    policy: Policy
+    repeatable: bool
+    urgent: bool
+    max_bytes: int
+    attempt: int = 0
+    next: Retry | None = None
+
+    async def run(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
+        """Send until there is nothing more to do; the last exchange, whatever its status.
+
+        Raises:
+            EhrUnreachable: the last attempt brought no answer.
+            HostileInput: the body exceeds its cap.
+        """
+        attempts = AsyncRetrying(
+            retry=lambda _: self.next is not None,
+            wait=lambda _: self.next.wait if self.next else 0.0,
+            sleep=clock.sleep,
+        )
+        # A replay finds its answers by the act.
+        before = current_act.set(self.act)
+        try:
+            exchange: Exchange = await attempts(self._once, transport, evidence, clock)
+        except NoAnswerError as error:
+            where = f"{self.request.method} {host_of(self.request.url)}"
+            raise EhrUnreachable(f"{where}: {error.reason}", hint=error.hint) from None
+        finally:
+            current_act.reset(before)
+        return exchange
+
+    async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
+        self.attempt += 1
+        self.next = None
+        async with self.limiter.slot(urgent=self.urgent):
+            started_at, started = clock.now(), clock.monotonic()
+            try:
+                answer = await transport.send(self.request, max_bytes=self.max_bytes)
+            except (NoAnswerError, HostileInput) as error:
+                kind = error.kind if isinstance(error, NoAnswerError) else "hostile"
+                seconds = clock.monotonic() - started
+                evidence.add_unanswered(
+                    self.request,
+                    kind,
+                    str(error),
+                    started_at=started_at,
+                    seconds=seconds,
+                    attempt=self.attempt,
+                    act=self.act,
+                )
+                self.next = decide_unanswered(
+                    kind,
+                    self.attempt,
+                    repeatable=self.repeatable,
+                    policy=self.policy,
+                    chance=_chance,
+                )
+                raise
+            exchange = evidence.add(
+                self.request,
+                answer.response,
+                started_at=answer.started_at,
+                seconds=answer.seconds,
+                attempt=self.attempt,
+                act=self.act,
+            )
+            self._judge(exchange, clock)
+            return exchange
+
+    def _judge(self, exchange: Exchange, clock: Clock) -> None:
+        """Decide what comes next; a refusal holds back the whole host."""
+        self.next = decide(
+            exchange,
+            repeatable=self.repeatable,
+            policy=self.policy,
+            now=clock.now(),
+            chance=_chance,
+        )
+        if is_refusal(exchange):
+            self.limiter.refused(self.next.wait if self.next else 0.0)
