@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from harness.http.clock import Clock
@@ -17,7 +18,10 @@ from harness.http.transport import Answer
 
 BASE = "https://ehr.example/fhir"
 
-Script = Callable[[Request], "Response | Exception | None"]
+Script = Callable[[Request], object]
+"""Answers with a Response, raises an exception that it returns, or lets the server answer."""
+
+Resource = dict[str, Any]
 
 
 class FakeEhr:
@@ -26,14 +30,14 @@ class FakeEhr:
     def __init__(self, clock: Clock, page_size: int = 2) -> None:
         self.clock = clock
         self.page_size = page_size
-        self.current: dict[tuple[str, str], dict] = {}
+        self.current: dict[tuple[str, str], Resource] = {}
         self.script: Script = lambda _request: None
         self.asked: list[str] = []
         """Path and query of every request, in order."""
         self.bearers: list[str | None] = []
         self._sessions: dict[str, list[bytes]] = {}
 
-    def put(self, type_: str, id_: str, patient: str, at: datetime, **members) -> dict:
+    def put(self, type_: str, id_: str, patient: str, at: datetime, **members: Any) -> Resource:
         """Create or update a resource; its version counts up."""
         before = self.current.get((type_, id_))
         version = int(before["meta"]["versionId"]) + 1 if before else 1
@@ -62,9 +66,11 @@ class FakeEhr:
         self.asked.append(f"{parts.path}?{parts.query}" if parts.query else parts.path)
         self.bearers.append(request.headers.get("Authorization"))
         scripted = self.script(request)
-        if isinstance(scripted, Exception):
+        if isinstance(scripted, BaseException):
             raise scripted
-        response = scripted or self._answer(parts.path, dict(parse_qsl(parts.query)))
+        if isinstance(scripted, Response):
+            return Answer(scripted, self.clock.now(), 0.0)
+        response = self._answer(parts.path, dict(parse_qsl(parts.query)))
         return Answer(response, self.clock.now(), 0.0)
 
     async def aclose(self) -> None:
@@ -104,7 +110,7 @@ class FakeEhr:
         return self.response(200, bundle(entries, links))
 
 
-def bundle(entries: list, links: list | None = None) -> dict:
+def bundle(entries: list[Any], links: list[Any] | None = None) -> Resource:
     return {
         "resourceType": "Bundle",
         "type": "searchset",
@@ -113,8 +119,8 @@ def bundle(entries: list, links: list | None = None) -> dict:
     }
 
 
-def outcome(severity: str, code: str, detail: str | None = None) -> dict:
-    issue: dict = {"severity": severity, "code": code}
+def outcome(severity: str, code: str, detail: str | None = None) -> Resource:
+    issue: Resource = {"severity": severity, "code": code}
     if detail:
         issue["details"] = {"coding": [{"code": detail}]}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
@@ -124,7 +130,7 @@ def encoded(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _matches(resource: dict, query: dict[str, str]) -> bool:
+def _matches(resource: Resource, query: dict[str, str]) -> bool:
     if "_id" in query and resource["id"] != query["_id"]:
         return False
     subject = resource.get("subject", {}).get("reference")

@@ -455,7 +455,7 @@ def test_concurrent_workers_bring_the_same(bench: Bench, concurrency: int) -> No
 def test_whatever_goes_wrong_the_last_run_has_everything(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """Random kills, refusals, expiries and changes; then one quiet run: nothing lost, none twice."""
+    """Random kills, refusals, expiries and changes; then one quiet run: nothing lost or twice."""
     bench = Bench(tmp_path_factory.mktemp("private") / "store.sqlite")
     bench.strategy = LastUpdated(timedelta(minutes=5))
     fill(bench)
@@ -484,7 +484,7 @@ def test_whatever_goes_wrong_the_last_run_has_everything(
         bench.ehr.script = chance
         try:
             bench.sync()
-        except BaseException as error:  # noqa: BLE001 - as a kill: nothing may depend on it
+        except BaseException as error:  # as a kill: nothing may depend on it
             if not isinstance(error, (KeyboardInterrupt, BaseExceptionGroup)):
                 raise
     bench.ehr.script = lambda _request: None

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,18 +20,18 @@ QUERY = Query("p", "Observation")
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "private"
 
 
 @pytest.fixture
-def store(folder):
+def store(folder: Path) -> Iterator[Store]:
     with Store(folder / "store.sqlite") as made:
         yield made
 
 
 @pytest.fixture
-def lease(store):
+def lease(store: Store) -> Lease:
     return take(store, 1)
 
 
@@ -38,54 +42,61 @@ def take(store: Store, fence: int) -> Lease:
     return Lease("t", "sync", "me:1", fence, T0)
 
 
-def observation(id_="o", version="1", raw=b"{}", at=T0):
+def observation(
+    id_: str = "o", version: str = "1", raw: bytes = b"{}", at: datetime = T0
+) -> Received:
     return Received("Observation", id_, version, at, raw)
 
 
-def page(*received, now=T0, cursor=None, watermark=None):
+def page(
+    *received: Received,
+    now: datetime = T0,
+    cursor: Cursor | None = None,
+    watermark: Watermark | None = None,
+) -> PageDone:
     return PageDone(QUERY, received, now, cursor, watermark)
 
 
-def test_the_file_is_its_owners_alone(store, folder):
+def test_the_file_is_its_owners_alone(store: Store, folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for each in folder.iterdir():
         assert stat.S_IMODE(each.stat().st_mode) == 0o600, each.name
 
 
-def test_a_folder_that_others_can_enter_is_refused(tmp_path):
+def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with pytest.raises(ConfigError, match="only its owner"):
         Store(tmp_path / "store.sqlite")
 
 
-def test_a_file_that_is_no_store_is_refused(folder):
+def test_a_file_that_is_no_store_is_refused(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     (folder / "store.sqlite").write_bytes(b"something else entirely" * 100)
     with pytest.raises(ConfigError, match="expected a store"):
         Store(folder / "store.sqlite")
 
 
-def test_a_store_of_a_newer_harness_is_refused(store, folder):
+def test_a_store_of_a_newer_harness_is_refused(store: Store, folder: Path) -> None:
     store.connection.execute("PRAGMA user_version = 999")
     with pytest.raises(ConfigError, match="newer harness"):
         Store(folder / "store.sqlite")
 
 
-def test_a_store_opens_again_with_what_it_held(store, lease, folder):
+def test_a_store_opens_again_with_what_it_held(store: Store, lease: Lease, folder: Path) -> None:
     run = store.begin(lease, "r1", T0)
     store.commit(lease, run, page(observation(raw=b'{"a": 1.0}')))
     with Store(folder / "store.sqlite") as again:
         assert again.body("Observation", "o") == b'{"a": 1.0}'
 
 
-def test_the_pragmas_hold(store):
-    def pragma(name):
+def test_the_pragmas_hold(store: Store) -> None:
+    def pragma(name: str) -> Any:
         return store.connection.execute(f"PRAGMA {name}").fetchone()[0]
 
     assert (pragma("journal_mode"), pragma("synchronous"), pragma("foreign_keys")) == ("wal", 2, 1)
 
 
-def test_a_page_counts_new_changed_unchanged_and_older(store, lease):
+def test_a_page_counts_new_changed_unchanged_and_older(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     first = store.commit(lease, run, page(observation("a"), observation("b")))
     second = store.commit(
@@ -100,7 +111,7 @@ def test_a_page_counts_new_changed_unchanged_and_older(store, lease):
     assert store.holdings() == {"Observation": 2}
 
 
-def test_an_outgrown_version_is_kept(store, lease):
+def test_an_outgrown_version_is_kept(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     for version, raw in (("1", b"one"), ("2", b"two"), ("2", b"two"), ("1", b"one")):
         store.commit(lease, run, page(observation(version=version, raw=raw)))
@@ -108,7 +119,7 @@ def test_an_outgrown_version_is_kept(store, lease):
     assert [tuple(row) for row in rows] == [("1", b"one")]
 
 
-def test_the_same_again_changes_nothing_but_when_it_was_seen(store, lease):
+def test_the_same_again_changes_nothing_but_when_it_was_seen(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     store.commit(lease, run, page(observation()))
     store.commit(lease, run, page(observation(), now=T0 + timedelta(hours=1)))
@@ -116,7 +127,7 @@ def test_the_same_again_changes_nothing_but_when_it_was_seen(store, lease):
     assert row["first_seen"] < row["last_seen"]
 
 
-def test_cursor_and_watermark_take_turns(store, lease):
+def test_cursor_and_watermark_take_turns(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     cursor = Cursor("https://ehr.example/?page=2", None, T0, None, 1, run)
     store.commit(lease, run, page(cursor=cursor))
@@ -130,7 +141,7 @@ def test_cursor_and_watermark_take_turns(store, lease):
     assert store.watermarks() == (mark,)
 
 
-def test_a_forgotten_cursor_leaves_the_watermark(store, lease):
+def test_a_forgotten_cursor_leaves_the_watermark(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     mark = Watermark(QUERY, T0, T0)
     store.commit(lease, run, page(watermark=mark))
@@ -140,7 +151,7 @@ def test_a_forgotten_cursor_leaves_the_watermark(store, lease):
     assert store.watermark(QUERY) == mark
 
 
-def test_a_holder_that_lost_its_lease_writes_nothing(store, lease):
+def test_a_holder_that_lost_its_lease_writes_nothing(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     take(store, 2)
     mark = Watermark(QUERY, T0, T0)
@@ -154,7 +165,7 @@ def test_a_holder_that_lost_its_lease_writes_nothing(store, lease):
     assert store.watermark(QUERY) is None
 
 
-def test_a_page_is_committed_whole_or_not_at_all(store, lease):
+def test_a_page_is_committed_whole_or_not_at_all(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     bad = Received("Observation", "b", "1", T0, "no bytes")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
@@ -164,7 +175,7 @@ def test_a_page_is_committed_whole_or_not_at_all(store, lease):
     assert store.counts(run) == {}
 
 
-def test_a_run_that_never_ended_was_cut_off(store, lease):
+def test_a_run_that_never_ended_was_cut_off(store: Store, lease: Lease) -> None:
     store.begin(lease, "r1", T0)
     store.begin(lease, "r2", T0 + timedelta(hours=1))
     last, before = store.runs()
@@ -172,26 +183,23 @@ def test_a_run_that_never_ended_was_cut_off(store, lease):
     assert (before.name, before.status) == ("r1", RunStatus.CUT_OFF)
 
 
-def test_a_run_is_remembered_with_its_gaps(store, lease):
+def test_a_run_is_remembered_with_its_gaps(store: Store, lease: Lease) -> None:
     store.begin(lease, "r1", T0)
     row = store.runs()[0]
-    ended = database_row = row.__class__(
-        row.id,
-        row.name,
-        row.started,
-        T0 + timedelta(minutes=1),
-        RunStatus.INCOMPLETE,
-        row.traffic,
-        "why",
-        T0 + timedelta(hours=1),
+    ended = replace(
+        row,
+        ended=T0 + timedelta(minutes=1),
+        status=RunStatus.INCOMPLETE,
+        reason="why",
+        come_back=T0 + timedelta(hours=1),
     )
     gap = Gap(Query("p", "Observation", "laboratory"), "status 403")
     store.finish(lease, ended, [gap])
-    assert store.runs() == (database_row,)
+    assert store.runs() == (ended,)
     assert store.gaps(row.id) == (gap,)
 
 
-def test_migrations_run_once_and_in_order(folder):
+def test_migrations_run_once_and_in_order(folder: Path) -> None:
     path = folder / "store.sqlite"
     database.connect(path).close()
     connection = database.connect(path)
@@ -199,8 +207,12 @@ def test_migrations_run_once_and_in_order(folder):
     connection.close()
 
 
-def test_an_error_in_a_transaction_rolls_back(store):
-    with pytest.raises(sqlite3.IntegrityError), database.transaction(store.connection) as db:
-        db.execute("INSERT INTO leases VALUES ('t', 'j', 'o', 1, '')")
-        db.execute("INSERT INTO leases VALUES ('t', 'j', 'o', 1, '')")
+def test_an_error_in_a_transaction_rolls_back(store: Store) -> None:
+    def twice() -> None:
+        with database.transaction(store.connection) as db:
+            db.execute("INSERT INTO leases VALUES ('t', 'j', 'o', 1, '')")
+            db.execute("INSERT INTO leases VALUES ('t', 'j', 'o', 1, '')")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        twice()
     assert store.connection.execute("SELECT count(*) FROM leases").fetchone()[0] == 0

@@ -10,15 +10,15 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = T0 + timedelta(minutes=1)
 
 
-def test_what_is_not_stored_is_new():
+def test_what_is_not_stored_is_new() -> None:
     assert judge(None, Known("1", T0, b"a")) is Change.NEW
 
 
-def test_the_same_version_with_the_same_bytes_is_no_change():
+def test_the_same_version_with_the_same_bytes_is_no_change() -> None:
     assert judge(Known("1", T0, b"a"), Known("1", T0, b"a")) is Change.UNCHANGED
 
 
-def test_a_deleted_resource_that_comes_again_is_a_change():
+def test_a_deleted_resource_that_comes_again_is_a_change() -> None:
     assert judge(Known("1", T0, b"a", deleted=True), Known("1", T0, b"a")) is Change.CHANGED
 
 
@@ -39,5 +39,5 @@ def test_a_deleted_resource_that_comes_again_is_a_change():
         (Known("²", T0, b"a"), Known("1", LATER, b"b"), Change.CHANGED),
     ],
 )
-def test_the_newest_version_wins(stored, came, expected):
+def test_the_newest_version_wins(stored: Known, came: Known, expected: Change) -> None:
     assert judge(stored, came) is expected
