@@ -198,9 +198,6 @@ class _Gathered:
         except HostileInput as error:
             self.problems.append(f"{name} from {source} is refused: {plain(error)}")
             return
-        except ValueError:
-            self.problems.append(f"{name} from {source} is no URL: {plain(value, 80)!r}")
-            return
         self.endpoints[name], self.sources[name] = url, source
         if written_relative:
             self.relative.add(name)

@@ -112,9 +112,10 @@ class _Listener:
             server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken: AuthorizationResponse | None = None
         try:
             async with asyncio.timeout(10):
-                status, text = await self._answer(reader)
+                status, text, taken = await self._answer(reader)
                 body = f"{text}\n".encode()
                 head = (
                     f"HTTP/1.1 {status}\r\nContent-Type: {_PAGE}\r\nContent-Length: {len(body)}\r\n"
@@ -129,8 +130,13 @@ class _Listener:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+        # Only now: whoever waits may end the loop, and the person should have seen the page.
+        if taken is not None and not self.answer.done():
+            self.answer.set_result(taken)
 
-    async def _answer(self, reader: asyncio.StreamReader) -> tuple[str, str]:
+    async def _answer(
+        self, reader: asyncio.StreamReader
+    ) -> tuple[str, str, AuthorizationResponse | None]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, _, rest = head.partition("\r\n")
         method, target, _ = first.split(" ", 2)
@@ -138,18 +144,17 @@ class _Listener:
         there = urlsplit(target)
         url = urlunsplit((parts.scheme, parts.netloc, there.path, there.query, ""))
         if not self.request.answered_by(url):
-            return "404 Not Found", "Nothing is here."
+            return "404 Not Found", "Nothing is here.", None
         if method == "POST":
             fields = parse_qsl((await _body(reader, rest)).decode(), keep_blank_values=True)
             response = AuthorizationResponse.from_form(fields, self.request)
         else:
             response = AuthorizationResponse.parse(url, self.request)
         if not response.state_matches:
-            return "400 Bad Request", "This answer does not belong to the login under way."
-        if not self.answer.done():
-            self.answer.set_result(response)
+            refusal = "This answer does not belong to the login under way."
+            return "400 Bad Request", refusal, None
         done = "The login was refused." if response.error else "The login is done."
-        return "200 OK", f"{done} You can close this window."
+        return "200 OK", f"{done} You can close this window.", response
 
 
 async def _body(reader: asyncio.StreamReader, head: str) -> bytes:

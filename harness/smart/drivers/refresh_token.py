@@ -40,7 +40,7 @@ async def open_session(
         if stored is None:
             raise ConfigError(
                 f"login {login.name!r} has no refresh token, neither stored nor in the EHR file",
-                hint=f"harness login --ehr {ehr.name}, or set refresh_token of the login",
+                hint="set refresh_token of the login to a reference",
             )
         return TokenSession(identity, vault, entry)
     token = identity.secrets.resolve(login.refresh_token).reveal()

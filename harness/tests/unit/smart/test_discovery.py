@@ -187,3 +187,11 @@ documents = st.recursive(
 @given(documents, documents)
 def test_no_document_breaks_discovery(well_known: Any, capability: Any) -> None:
     from_exchanges(ehr(), exchange(well_known), exchange(well_known), exchange(capability))
+
+
+@settings(deadline=None)  # machines are shared
+@given(st.text(alphabet="htps:/[]@.?#%a1\\\t ", max_size=24))
+def test_no_address_breaks_discovery(url: str) -> None:
+    found = from_exchanges(ehr(), exchange(GOOD | {"token_endpoint": url}))
+    endpoint = found.configuration.token_endpoint
+    assert endpoint is None or endpoint.startswith(("http://", "https://"))

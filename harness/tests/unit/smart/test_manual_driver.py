@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from harness.config.ehr import AuthSpec, DriverKind, EhrFile, Login
+from harness.config.secrets import Secrets
 from harness.errors import ConfigError, LoginFailed
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
+from harness.smart.drivers import Choices
+from harness.smart.drivers import authorize as by_driver
 from harness.smart.drivers.manual import authorize
-from harness.tests.unit.smart.site import authorization_request
+from harness.tests.unit.smart.site import app_of, authorization_request, client_of
 
 
 @pytest.fixture
@@ -71,11 +76,61 @@ def test_only_the_right_path_with_our_state_is_taken(redirect_uri: str) -> None:
     assert (response.code, response.state_matches) == ("c-1", True)
 
 
+def test_visitors_that_speak_no_http_do_no_harm(redirect_uri: str) -> None:
+    request = authorization_request(redirect_uri=redirect_uri)
+
+    async def go() -> AuthorizationResponse:
+        ready = asyncio.Event()
+        waiting = asyncio.create_task(authorize(request, say=lambda _: ready.set(), patience=20))
+        await ready.wait()
+        parts = urlsplit(redirect_uri)
+        for sent in (b"", b"\x16\x03\x01\r\n\r\n", b"GET\r\n\r\n", b"x" * 70_000):
+            for _ in range(100):
+                try:
+                    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+                    break
+                except ConnectionError:
+                    await asyncio.sleep(0)
+            with suppress(ConnectionError):
+                writer.write(sent)
+                writer.write_eof()
+                await reader.read()
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+        await visit(redirect_uri, f"/callback?error=access_denied&state={request.state}")
+        return await waiting
+
+    assert asyncio.run(go()).error == "access_denied"
+
+
 def test_a_posted_answer_is_taken_too(redirect_uri: str) -> None:
     request = authorization_request(redirect_uri=redirect_uri)
     body = urlencode({"code": "c-2", "state": request.state})
     response, _ = with_visits(request, ("/callback", "POST", body))
     assert response.code == "c-2"
+
+
+def test_the_login_names_the_manual_driver(
+    redirect_uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = authorization_request(redirect_uri=redirect_uri)
+
+    async def go() -> AuthorizationResponse:
+        async with client_of(app_of()) as http:
+            ehr = EhrFile("e", "E", "https://ehr.example.org/fhir", AuthSpec())
+            login = Login("p", DriverKind.MANUAL)
+            choose = Choices(patient="p1")
+            waiting = asyncio.create_task(
+                by_driver(http, request, login, Secrets({}), ehr, choices=choose)
+            )
+            while not waiting.done():
+                with suppress(ConnectionError):
+                    await visit(redirect_uri, f"/callback?code=c-4&state={request.state}")
+            return (await waiting).response
+
+    assert asyncio.run(go()).code == "c-4"
+    assert request.url in capsys.readouterr().err
 
 
 def test_a_person_who_does_not_come_is_not_waited_for_for_ever(redirect_uri: str) -> None:

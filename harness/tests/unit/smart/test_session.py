@@ -313,6 +313,17 @@ def test_the_reference_of_the_ehr_file_seeds_the_vault_and_the_vault_goes_on(vau
     assert asyncio.run(once({"RT": "rt-new"})) == "rt-3"
 
 
+def test_a_stored_token_needs_no_reference(vault: Vault) -> None:
+    ehr = EhrFile("epic", "Epic", "https://ehr.example.org/fhir", AuthSpec())
+    vault.put(entry_of(ehr, "app", "camila"), "rt-0", now=ManualClock().now())
+
+    async def use(session: TokenSession, _: ManualClock) -> str:
+        opened = await open_session(session.identity, ehr, Login("camila"), vault)
+        return await opened.access_token()
+
+    assert run(Server(), vault, use) == "at-1"
+
+
 def test_a_login_without_any_refresh_token_says_so(vault: Vault) -> None:
     ehr = EhrFile("epic", "Epic", "https://ehr.example.org/fhir", AuthSpec())
 
