@@ -45,7 +45,7 @@ def operation_outcome(issues: Sequence[Issue]) -> Json:
     return {"resourceType": "OperationOutcome", "issue": [issue.as_json() for issue in issues]}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Refused(Exception):
     """The request is answered with an error status and an OperationOutcome.
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from harness.reference.fhir.stored import Stored
 
 LIFETIME: Final = timedelta(minutes=10)
-MOST_SNAPSHOTS: Final = 2_000
+MOST_MATCHES: Final = 2_000_000
+"""How many matches all snapshots of an instance hold together, at eight bytes each."""
 _CURSOR = re.compile(r"(?P<snapshot>[A-Za-z0-9_-]{22})\.(?P<offset>\d{1,7})", re.ASCII)
 
 
@@ -65,17 +66,19 @@ class Page:
 
 
 class Snapshots:
-    """The snapshots of one instance; the oldest give way when there are too many."""
+    """The snapshots of one instance; what was not asked for the longest gives way to new ones."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Snapshot] = OrderedDict()
+        self._matches = 0
 
     def keep(self, snapshot: Snapshot) -> str:
         """Keeps a snapshot; returns its name, 128 random bits."""
         name = secrets.token_urlsafe(16)
         self._kept[name] = snapshot
-        while len(self._kept) > MOST_SNAPSHOTS:
-            self._kept.popitem(last=False)
+        self._matches += len(snapshot.matches)
+        while self._matches > MOST_MATCHES and len(self._kept) > 1:
+            self._drop(next(iter(self._kept)))
         return name
 
     def find(self, cursor: str, now: datetime) -> tuple[str, Page]:
@@ -89,9 +92,13 @@ class Snapshots:
         if not match or not snapshot:
             raise CursorExpired(cursor)
         if snapshot.expires <= now:
-            del self._kept[match["snapshot"]]
+            self._drop(match["snapshot"])
             raise CursorExpired(cursor)
+        self._kept.move_to_end(match["snapshot"])
         return match["snapshot"], Page(snapshot, int(match["offset"]), snapshot.query.count)
+
+    def _drop(self, name: str) -> None:
+        self._matches -= len(self._kept.pop(name).matches)
 
 
 def cursor(snapshot: str, offset: int) -> str:

@@ -151,8 +151,9 @@ INCLUDES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By type of the match: the reference parameters that `_include` follows."""
 
-REV_INCLUDES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Patient": (),
-    "Observation": ("Provenance:target",),
-}
+_HAVE_PROVENANCE: Final = set(_TABLES) - {"Practitioner", "Organization", "Provenance"}
+
+REV_INCLUDES: Final[Mapping[str, tuple[str, ...]]] = dict.fromkeys(
+    sorted(_HAVE_PROVENANCE), ("Provenance:target",)
+)
 """By type of the match: what `_revinclude` brings along."""

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.reference.fhir import paging
 from harness.reference.fhir.paging import (
     LIFETIME,
-    MOST_SNAPSHOTS,
     CursorExpired,
     Page,
     Snapshot,
@@ -55,9 +55,18 @@ def test_a_cursor_lives_for_a_while() -> None:
         snapshots.find(cursor(name, 1), NOW)
 
 
-def test_the_oldest_snapshot_gives_way() -> None:
-    snapshots, kept = Snapshots(), snapshot(3, 1)
-    names = [snapshots.keep(kept) for _ in range(MOST_SNAPSHOTS + 1)]
+def test_what_was_not_asked_for_the_longest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_MATCHES", 8)
+    snapshots = Snapshots()
+    first, second = snapshots.keep(snapshot(3, 1)), snapshots.keep(snapshot(4, 1))
+    assert snapshots.find(cursor(first, 1), NOW)
+    snapshots.keep(snapshot(2, 1))
     with pytest.raises(CursorExpired):
-        snapshots.find(cursor(names[0], 1), NOW)
-    assert snapshots.find(cursor(names[1], 1), NOW)
+        snapshots.find(cursor(second, 1), NOW)
+    assert snapshots.find(cursor(first, 1), NOW)
+
+
+def test_one_snapshot_is_kept_however_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_MATCHES", 2)
+    snapshots = Snapshots()
+    assert snapshots.find(cursor(snapshots.keep(snapshot(5, 1)), 1), NOW)
