@@ -35,6 +35,9 @@ from harness.reference.people import people
 _GRACE = 2
 """Seconds that requests under way get to finish when the process is told to end."""
 
+_IDLE = 75
+"""Seconds that an idle connection stays open; longer than clients keep one in their pools."""
+
 
 class _Listener(uvicorn.Server):
     """A uvicorn server that leaves signals to `serve`; two of them share one loop."""
@@ -151,6 +154,7 @@ def _listener(app: ASGIApp) -> _Listener:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE,
+        timeout_keep_alive=_IDLE,
     )
     return _Listener(config)
 

@@ -23,7 +23,9 @@ from harness.reference.process import Running, start
 
 __all__ = ["App", "Page", "Running", "clean_environment", "start"]
 
-_KEPT = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|PYTHON.*|VIRTUAL_ENV|COVERAGE.*")
+_KEPT = re.compile(
+    r"PATH|HOME|USER|TERM|TZ|LANG|LC_.*|TMPDIR|PYTHON.*|PYTEST_.*|VIRTUAL_ENV|COVERAGE.*"
+)
 REDIRECT_URI = "http://127.0.0.1:8765/callback"
 
 

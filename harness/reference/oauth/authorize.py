@@ -49,8 +49,10 @@ class Authorize:
             return self._refused(refusal)
         now = self.instance.clock.now()
         session = self._session(request) or self.instance.sessions.start(now)
-        if "none" in wanted.prompt and session.username is None:
-            return self._refused(wanted.refuse("login_required", "nobody is signed in"))
+        if "none" in wanted.prompt:
+            # OpenID Connect Core section 3.1.2.6; approval is asked for each time.
+            error = "consent_required" if session.username else "login_required"
+            return self._refused(wanted.refuse(error, "a person has to be asked"))
         pending = self.instance.sessions.begin(session, wanted, now)
         return self._with_cookie(self._next(session, pending), session)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
@@ -111,6 +112,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
     def handle_error_response(self, request: _FormRequest | None, error: OAuth2Error) -> Response:
         """An error response (RFC 6749 section 5.2)."""
         response: Response = super().handle_error_response(request, error)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            response.headers["www-authenticate"] = f'Basic realm="reference", error="{error.error}"'
         if error.error == "invalid_grant" and self.instance.has("invalid-code-answers-200-error"):
             response.status_code = 200
         return response

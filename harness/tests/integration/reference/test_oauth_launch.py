@@ -122,8 +122,10 @@ def test_a_signed_in_browser_is_asked_for_consent_at_once(app: App) -> None:
     assert Page(app.open(SCOPES, prompt="login")).form("login")
 
 
-def test_prompt_none_without_a_session_is_refused_by_redirect(app: App) -> None:
+def test_prompt_none_is_refused_by_redirect_since_a_person_is_always_asked(app: App) -> None:
     assert redirected(app.open(SCOPES, prompt="none"))["error"] == "login_required"
+    app.sign_in("patient", SCOPES)
+    assert redirected(app.open(SCOPES, prompt="none"))["error"] == "consent_required"
 
 
 def test_the_authorization_request_may_be_posted(app: App) -> None:

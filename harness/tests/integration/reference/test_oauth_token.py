@@ -124,7 +124,7 @@ def test_a_wrong_secret_is_refused_with_a_challenge(app: App) -> None:
             headers={"authorization": f"Basic {header}"},
         )
         assert error(response) == (401, "invalid_client")
-        assert response.headers["www-authenticate"].startswith("Basic ")
+        assert response.headers["www-authenticate"].startswith("Basic realm=")
 
 
 def test_two_ways_to_authenticate_at_once_are_refused(new_app: NewApp) -> None:

@@ -173,3 +173,17 @@ def test_the_faults_are_listed_for_people_and_for_programs() -> None:
 def test_a_start_that_fails_says_so() -> None:
     with pytest.raises(ReferenceFailed, match="exit status 4"):
         start(faults=["no-such-fault"])
+
+
+def test_the_harness_command_runs_the_same_server() -> None:
+    program = "import sys; from harness.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "reference", "--patients=3"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["event"] == "ready"
+        process.stdin.close()
+        assert process.wait(10) == 0

@@ -19,6 +19,7 @@ from harness.reference.oauth import pages, scopes
 from harness.reference.oauth.forms import Form, FormRefused
 from harness.reference.oauth.grants import code_challenge
 from harness.reference.oauth.ledger import AccessToken, Grant, Ledger, RefreshToken
+from harness.reference.oauth.sessions import Sessions
 from harness.reference.oauth.wording import describe
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -140,3 +141,13 @@ def test_an_assertion_identifier_may_return_after_it_expired() -> None:
     assert ledger.first_use("other", "1", NOW + timedelta(minutes=5), NOW)
     later = NOW + timedelta(minutes=6)
     assert ledger.first_use("app", "1", later + timedelta(minutes=5), later)
+
+
+def test_sessions_that_ended_do_not_pile_up() -> None:
+    sessions = Sessions()
+    for hour in range(5000):
+        sessions.start(NOW + timedelta(hours=hour))
+    assert len(sessions.sessions) < 4100
+    last = sessions.start(NOW + timedelta(hours=5000))
+    assert sessions.find(last.session_id, NOW + timedelta(hours=5000)) is last
+    assert sessions.find(last.session_id, NOW + timedelta(hours=5009)) is None
