@@ -23,11 +23,14 @@ from harness.http.clock import ManualClock
 from harness.http.entropy import Draw
 from harness.http.evidence import Unanswered, current_act
 from harness.http.exchange import Exchange, Headers, Request, Response
+from harness.http.readings import Reading
 from harness.http.redaction import Redactor
 from harness.http.transport import Answer, NoAnswerError
 
 FORMAT = "fhir-harness recording"
 VERSION = 1
+_SECRET = 22
+"""Characters of base64url that 128 bits take; what is drawn to be secret is no shorter."""
 UNPACED = Limits(requests_per_second=1e6, concurrency=64, burst=1000)
 """Limits for a replay, which has no server to spare."""
 
@@ -55,12 +58,14 @@ class Recording:
         clock: when it began, UTC.
         steps: its attempts, in order.
         drawn: what the client drew by chance, redacted, in order.
+        readings: the time that acts were told, in order.
     """
 
     about: Mapping[str, Any]
     clock: datetime
     steps: tuple[Step, ...]
     drawn: tuple[Draw, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
 
 def write(
@@ -69,6 +74,7 @@ def write(
     steps: Iterable[Exchange | Unanswered],
     drawn: Iterable[Draw],
     redactor: Redactor,
+    readings: Iterable[Reading] = (),
 ) -> int:
     """Write a recording, redacted; it appears under its name only when complete.
 
@@ -78,23 +84,38 @@ def write(
         steps: `Evidence.steps`.
         drawn: `Entropy.drawn`.
         redactor: the run's own, which knows its secrets.
+        readings: `KeptClock.readings`.
 
     Returns:
         The number of steps.
     """
     about, clock = opening
-    kept = [*steps]
+    kept, drawn = [*steps], [*drawn]
+    # Draws come first: their labels can be drawn again, wherever they were sent.
+    for value in drawn_secrets(drawn):
+        redactor.learn(value, "drawn")
     for each in kept:
         if isinstance(each, Exchange):
             redactor.learn_from(each)
-    labels = [[each.act, redactor.learn(each.value, "drawn")] for each in drawn]
+    hidden = {*drawn_secrets(drawn)}
+    labels = [
+        [each.act, redactor.learn(each.value, "drawn") if each.value in hidden else each.value]
+        for each in drawn
+    ]
     header = {"format": FORMAT, "version": VERSION, "clock": clock.isoformat(), "about": about}
     lines = [redactor.known(_line(header)), *(_line(_of_step(each, redactor)) for each in kept)]
-    lines.append(_line({"end": True, "count": len(kept), "drawn": labels}))
+    told = [[each.act, each.moment.isoformat()] for each in readings]
+    footer = {"end": True, "count": len(kept), "drawn": labels, "readings": told}
+    lines.append(_line(footer))
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
     unfinished.replace(path)
     return len(kept)
+
+
+def drawn_secrets(drawn: Iterable[Draw]) -> list[str]:
+    """The draws that are secrets; a short one is part of an identifier, and is sent as it is."""
+    return [each.value for each in drawn if len(each.value) >= _SECRET]
 
 
 def load(path: Path) -> Recording:
@@ -121,6 +142,7 @@ def load(path: Path) -> Recording:
             datetime.fromisoformat(header["clock"]),
             tuple(_to_step(each) for each in body[:-1]),
             tuple(Draw(act, value) for act, value in footer["drawn"]),
+            tuple(Reading(act, datetime.fromisoformat(at)) for act, at in footer["readings"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(path, f"a line of it is not as it was written: {error!r}") from None

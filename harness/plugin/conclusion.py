@@ -104,6 +104,7 @@ def record(target: Target, live: Live, about: About, folder: Path) -> None:
         "ehr": dict(target.table),
         "versions": asdict(target.versions),
         "texts": texts(target.ehr, target.secrets),
+        "readings": live.clock.noted,
         "options": dict(about.options),
         "packages": dict(about.packages),
     }

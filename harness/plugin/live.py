@@ -24,6 +24,7 @@ from harness.http.recording import UNPACED, ReplayTransport
 from harness.http.redaction import Redactor
 from harness.http.transport import Transport
 from harness.plugin.target import Target
+from harness.plugin.timekeeping import ActClock
 
 _TICK = 0.2
 
@@ -59,7 +60,8 @@ class Live:
         self.evidence = Evidence()
         self.redactor = Redactor(real=target.ehr.data is DataKind.REAL)
         wire = _wire(target)
-        self.clock = wire.clock
+        kept = target.recorded[0].about.get("readings", ()) if target.recorded else ()
+        self.clock = ActClock(wire.clock, kept)
         self.entropy = wire.entropy
         limits = target.ehr.limits if target.recorded is None else UNPACED
         self.http = HttpClient(
@@ -79,7 +81,7 @@ class Live:
             versions=target.versions,
             http=self.http,
             secrets=target.secrets,
-            clock=wire.clock,
+            clock=self.clock,
             entropy=wire.entropy,
             redactor=self.redactor,
             scratch=self.scratch,

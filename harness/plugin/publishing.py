@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 
 from harness.checks.verdict import Verdict
-from harness.http.encodings import SHORTEST
 from harness.http.exchange import Exchange
 from harness.http.findings import find
+from harness.http.recording import drawn_secrets
 from harness.http.redaction import LABEL
 from harness.plugin.live import Live
 
@@ -66,7 +66,7 @@ class Publisher:
         """Every secret that the run has seen, as it is: what no report may hold."""
         found = {*self._live.target.secrets.resolved}
         # What is as short as this protects nothing: it is part of an identifier.
-        found |= {each.value for each in self._live.entropy.drawn if len(each.value) > SHORTEST}
+        found |= {*drawn_secrets(self._live.entropy.drawn)}
         for exchange in self._live.evidence.all:
             # The claims of a JWT may be shown; its signature may not.
             found |= {each.value.rpartition(".")[2] for each in find(exchange)}
@@ -84,11 +84,12 @@ class Publisher:
     def _learn(self) -> None:
         """Know every secret seen so far, before anything is said about it."""
         redactor = self._live.redactor
+        known = self._live.evidence.all
+        # Draws come first: their labels can be drawn again by a replay, wherever they were sent.
+        for value in drawn_secrets(self._live.entropy.drawn):
+            redactor.learn(value, "drawn")
         for value in self._live.target.secrets.resolved:
             redactor.learn(value, "secret")
-        known = self._live.evidence.all
         for exchange in known[self._learnt :]:
             redactor.learn_from(exchange)
         self._learnt = len(known)
-        for draw in self._live.entropy.drawn:
-            redactor.learn(draw.value, "drawn")
