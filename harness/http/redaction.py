@@ -177,9 +177,7 @@ class Redactor:
             return label
         # What the client drew by chance keeps its length, and stays canonical base64url (the last
         # character carries unused bits), so that a replay can draw the label itself.
-        if len(value) <= len(label):
-            label = self._numbered("x")
-        return label.ljust(len(value) - 1, "-") + "A"
+        return label.ljust(len(value) - 1, "-") + "A" if len(value) > len(label) else label
 
     def _numbered(self, kind: str) -> str:
         self._counts[kind] += 1

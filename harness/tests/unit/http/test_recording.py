@@ -1,7 +1,7 @@
 import json
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.http.entropy import Draw, Entropy
 from harness.http.evidence import Evidence, current_act
 from harness.http.exchange import Exchange, Headers, Request, Response
 from harness.http.limiter import HostLimiters
+from harness.http.readings import KeptClock
 from harness.http.recording import UNPACED, ReplayTransport, load, write
 from harness.http.redaction import Redactor
 from harness.http.transport import Answer, NoAnswerError, Transport
@@ -107,6 +108,31 @@ def test_a_replay_equals_what_was_recorded(tmp_path: Path) -> None:
         assert [n for n, _ in after.headers] == [n for n, _ in before.headers]
     assert replayed.all[2].json()["unicode"] == live.all[2].json()["unicode"]
     assert replayed.all[2].json()["access_token"] == "access_token-1-redacted"
+
+
+def test_acts_are_told_the_same_time_again(tmp_path: Path) -> None:
+    path, clock = tmp_path / "recording.jsonl", ManualClock(START)
+    live = KeptClock(clock)
+
+    async def two(told: KeptClock) -> list[datetime]:
+        moments = []
+        for act in ("a", "b", "a"):
+            current_act.set(act)
+            await told.sleep(1.5)
+            moments.append(told.now())
+        return moments
+
+    before = anyio.run(two, live)
+    draws = [Draw("a", "abcDEF"), Draw("a", secrets.token_urlsafe(16))]
+    write(path, ({}, START), (), draws, Redactor(), live.readings)
+    kept = load(path)
+    again = KeptClock(ManualClock(START), kept.readings)
+    assert anyio.run(two, again) == before
+    assert again.now() == START + timedelta(seconds=4.5)
+    assert again.monotonic() == 4.5
+    assert kept.drawn[0].value == "abcDEF"
+    assert len(kept.drawn[1].value) == 22
+    assert kept.drawn[1] != draws[1]
 
 
 def test_a_recording_holds_no_secret(tmp_path: Path) -> None:
