@@ -23,7 +23,6 @@ from harness.http.clock import ManualClock
 from harness.http.entropy import Draw
 from harness.http.evidence import Unanswered, current_act
 from harness.http.exchange import Exchange, Headers, Request, Response
-from harness.http.readings import Reading
 from harness.http.redaction import Redactor
 from harness.http.transport import Answer, NoAnswerError
 
@@ -58,14 +57,12 @@ class Recording:
         clock: when it began, UTC.
         steps: its attempts, in order.
         drawn: what the client drew by chance, redacted, in order.
-        readings: the time that acts were told, in order.
     """
 
     about: Mapping[str, Any]
     clock: datetime
     steps: tuple[Step, ...]
     drawn: tuple[Draw, ...] = ()
-    readings: tuple[Reading, ...] = ()
 
 
 def write(
@@ -74,7 +71,6 @@ def write(
     steps: Iterable[Exchange | Unanswered],
     drawn: Iterable[Draw],
     redactor: Redactor,
-    readings: Iterable[Reading] = (),
 ) -> int:
     """Write a recording, redacted; it appears under its name only when complete.
 
@@ -84,7 +80,6 @@ def write(
         steps: `Evidence.steps`.
         drawn: `Entropy.drawn`.
         redactor: the run's own, which knows its secrets.
-        readings: `KeptClock.readings`.
 
     Returns:
         The number of steps.
@@ -104,9 +99,7 @@ def write(
     ]
     header = {"format": FORMAT, "version": VERSION, "clock": clock.isoformat(), "about": about}
     lines = [redactor.known(_line(header)), *(_line(_of_step(each, redactor)) for each in kept)]
-    told = [[each.act, each.moment.isoformat()] for each in readings]
-    footer = {"end": True, "count": len(kept), "drawn": labels, "readings": told}
-    lines.append(_line(footer))
+    lines.append(_line({"end": True, "count": len(kept), "drawn": labels}))
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
     unfinished.replace(path)
@@ -142,7 +135,6 @@ def load(path: Path) -> Recording:
             datetime.fromisoformat(header["clock"]),
             tuple(_to_step(each) for each in body[:-1]),
             tuple(Draw(act, value) for act, value in footer["drawn"]),
-            tuple(Reading(act, datetime.fromisoformat(at)) for act, at in footer["readings"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(path, f"a line of it is not as it was written: {error!r}") from None
