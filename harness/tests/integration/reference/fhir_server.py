@@ -70,6 +70,7 @@ def serving() -> Iterator[FhirServer]:
     # With the protocol named, asyncio switches Nagle's algorithm off on what is accepted.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who connects before uvicorn is up waits instead of being refused
     server = FhirServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
     runner = uvicorn.Server(uvicorn.Config(server, log_level="error", lifespan="off"))
     thread = threading.Thread(target=runner.run, args=([listener],), daemon=True)
