@@ -50,6 +50,7 @@ def test_a_body_is_parsed_once() -> None:
         (b"[" * 100_000, "deeper than 100"),
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "deeper than 100"),
         (b'{"a":' * 101 + b"1" + b"}" * 101, "deeper than 100"),
+        (b'[{"]":' * 51 + b"1" + b"}]" * 51, "deeper than 100"),
     ],
 )
 def test_what_is_no_usable_json_is_said(body: bytes, message: str) -> None:
@@ -61,6 +62,7 @@ def test_what_is_no_usable_json_is_said(body: bytes, message: str) -> None:
 
 def test_the_deepest_json_that_is_allowed_is_read() -> None:
     answered(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH).json()
+    answered(b'[{"[":' * 50 + rb'"\"[[[["' + b"}]" * 50).json()
 
 
 @pytest.mark.parametrize(
