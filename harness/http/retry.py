@@ -22,7 +22,7 @@ FLOOR = 0.1
 """Seconds waited at least, also where an EHR says `Retry-After: 0`."""
 
 _TRANSIENT = frozenset({502, 503, 504})
-_SECONDS = re.compile(r"\d{1,15}(?:\.\d*)?|\.\d+")
+_SECONDS = re.compile(r"\d{1,15}(?:\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 _MS_BEFORE_NEXT = re.compile(rb'_msBeforeNext\\*"\s*:\s*(\d{1,12})')
 _THROTTLE_WORDS = re.compile(rb"throttl|rate.?limit|over rate|too many requests", re.IGNORECASE)
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12
@@ -162,7 +162,8 @@ def _seconds_or_date(value: str, now: datetime) -> float | None:
 
 
 def _number(value: str | None) -> float | None:
-    return float(value) if value is not None and _SECONDS.fullmatch(value.strip()) else None
+    value = (value or "").strip()
+    return float(value) if _SECONDS.fullmatch(value) else None
 
 
 def _http_date(value: str | None) -> datetime | None:
@@ -191,8 +192,9 @@ def _structured_reset(value: str | None) -> float | None:
     spent = []
     for item in (value or "").split(","):
         parameters = dict(p.strip().partition("=")[::2] for p in item.split(";")[1:])
-        if parameters.get("r", "0") == "0" and _number(parameters.get("t")) is not None:
-            spent.append(float(parameters["t"]))
+        seconds = _number(parameters.get("t"))
+        if parameters.get("r", "0") == "0" and seconds is not None:
+            spent.append(seconds)
     return max(spent, default=None)
 
 

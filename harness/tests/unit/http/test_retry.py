@@ -43,6 +43,8 @@ def http_date(seconds: float) -> str:
         ("-4", None),
         ("1e9", None),
         ("nan", None),
+        ("0\x1f", 0.0),
+        ("٣", None),
         (http_date(90), 90.0),
         (http_date(-90), 0.0),
         ("Fri, 01 May 2026 14:01:00 +0200", 60.0),
