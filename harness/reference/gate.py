@@ -74,6 +74,8 @@ class FhirGate:
 def refused_for_load(instance: Instance, *, oauth: bool = False) -> Response | None:
     """The refusal of a request beyond the rate limit; None where it is admitted."""
     wait = instance.throttle.admit(time.monotonic())
+    if instance.has("throttle-locks-out") and instance.throttle.refused:
+        wait = wait or 1.0
     if wait is None:
         return None
     if instance.has("throttle-answers-500"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness import Exchange, expect, verifies
 from harness.checks.acts.backend import BackendGrant
+from harness.checks.acts.search import Found
 
 
 @verifies("smart/backend/token")
@@ -25,6 +26,13 @@ def test_backend_scopes_are_no_more_than_asked_for(backend_grant: BackendGrant) 
         expected="the scopes asked for, or fewer",
         actual=f"more: {' '.join(backend_grant.added_scopes)}",
     )
+
+
+@verifies("smart/backend/reads")
+def test_backend_token_reads_one_patient(system_search: Found) -> None:
+    """The token SHALL give access to what its system scopes cover, and a search its own result."""
+    expect(system_search.pages[0]).status(200)
+    system_search.expect_precise()
 
 
 @verifies("smart/backend/assertion-signature")

@@ -66,8 +66,9 @@ class Probe:
 
 
 def new_identifier(run: Run) -> str:
-    """An identifier for something that the run writes; no secret, so it is not drawn as one."""
-    return f"{run.clock.now():%Y%m%dT%H%M%S}-{fresh(run.entropy, 4)}"
+    """An identifier for something that the run writes: no secret, and good as a FHIR id."""
+    chance = fresh(run.entropy, 4).replace("_", ".")
+    return f"{run.clock.now():%Y%m%dT%H%M%S}-{chance}"
 
 
 async def fhir_get(run: Run, path: str, bearer: str | None) -> Exchange:
@@ -80,6 +81,15 @@ async def probe(run: Run, type_: str, patient: str, bearer: str | None) -> Probe
     query = {"patient": patient} | ({"category": "vital-signs"} if type_ == "Observation" else {})
     exchange = await fhir_get(run, f"{type_}?{urlencode(query)}", bearer)
     return Probe(exchange, _matches(exchange, type_))
+
+
+def reveals(read: Exchange) -> bool:
+    """Whether a read brought the resource; an OperationOutcome reveals nothing, whatever status."""
+    try:
+        kind = read.json_object().get("resourceType")
+    except ProtocolError:
+        return False
+    return read.status == 200 and kind in ("Patient", "Observation")
 
 
 def _matches(exchange: Exchange, type_: str) -> int:

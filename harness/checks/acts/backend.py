@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from harness.checks.acting import Run, act
+from harness.checks.acts.access import Access, fhir_client
 from harness.checks.acts.launch import negative
+from harness.checks.acts.search import CATEGORY, VITAL_SIGNS, Found, find
 from harness.config.ehr import ClientAuth, Grant, OAuthClient
-from harness.errors import NotConfigured, PrerequisiteFailed, ProtocolError
+from harness.errors import NotApplicable, NotConfigured, PrerequisiteFailed, ProtocolError
 from harness.http.exchange import Exchange
 from harness.smart import grants
 from harness.smart.assertion import ASSERTION_TYPE, Assertion
@@ -32,6 +34,11 @@ class BackendGrant:
     exchange: Exchange
     token: TokenResponse
     asked: ScopeSet
+
+    @property
+    def scopes(self) -> ScopeSet:
+        """The granted scopes; those asked for where the server does not say."""
+        return self.token.scope or self.asked
 
     @property
     def added_scopes(self) -> tuple[str, ...]:
@@ -85,6 +92,17 @@ async def backend_grant(run: Run, backend_token: Exchange) -> BackendGrant:
     except ProtocolError as error:
         raise PrerequisiteFailed(f"no access token: {error}") from None
     return BackendGrant(backend_token, token, ScopeSet.parse(backend_client(run).scopes))
+
+
+@act
+async def system_search(run: Run, backend_grant: BackendGrant, access: Access) -> Found:
+    """One patient's vital signs, with a token that may see every patient's."""
+    if not backend_grant.scopes.allows("system", "Observation", "s"):
+        raise NotApplicable("the backend client was granted no system/Observation.s")
+    bearer = backend_grant.token.access_token
+    system = Access(bearer, access.patient, fhir_client(run, bearer))
+    asked = ("patient", access.patient), ("category", f"{CATEGORY}|{VITAL_SIGNS}")
+    return await find(system, "Observation", *asked)
 
 
 @act

@@ -133,7 +133,7 @@ async def widened_refresh(run: Run, discovery: Discovery) -> Refreshed:
 
 
 @act
-async def unknown_refresh_token(run: Run, discovery: Discovery) -> Exchange:
-    """A refresh with a token that was never issued."""
+async def unknown_refresh_token(run: Run, discovery: Discovery, refresh_launch: Launch) -> Exchange:
+    """A refresh with a token that was never issued, by a client that holds another one."""
     negative(run)
-    return await send_refresh(run, discovery, plan(run), fresh(run.entropy))
+    return await send_refresh(run, discovery, refresh_launch.authorization.plan, fresh(run.entropy))

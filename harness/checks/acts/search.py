@@ -272,9 +272,9 @@ async def by_patient_reference(run: Run, access: Access, by_code: Found) -> Foun
 
 
 @act
-async def by_post(run: Run, access: Access, by_code: Found) -> Found:
-    """The same, by POST."""
-    return await find(access, "Observation", *by_code.parameters, post=True)
+async def by_post(run: Run, access: Access, vital_signs: Found) -> Found:
+    """Every vital sign of the patient, by POST."""
+    return await find(access, "Observation", *vital_signs.parameters, post=True)
 
 
 @act

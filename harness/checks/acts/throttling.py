@@ -68,6 +68,8 @@ async def batch_pull(run: Run, access: Access) -> BatchPull:
         for _ in range(requests):
             answer = await http.get(url, accept=FHIR_JSON, bearer=access.bearer)
             answers.append(answer)
+            if answer.status in REFUSED:
+                return  # Refused even after waiting as told: knocking on would not be gentle.
 
     with anyio.move_on_after(LONGEST):
         async with anyio.create_task_group() as tasks:

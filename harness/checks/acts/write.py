@@ -22,7 +22,6 @@ from harness.fhir import observations
 from harness.fhir.fidelity import same
 from harness.fhir.observations import Measured
 from harness.http.exchange import Exchange
-from harness.smart.entropy import fresh
 
 Resource = dict[str, Any]
 OFFSET = timezone(timedelta(hours=-5))
@@ -178,7 +177,7 @@ async def created(run: Run, written: dict[str, Written]) -> Exchange:
 @act(after=SEARCHES)
 async def client_chosen_id(run: Run, access: Access) -> Written:
     """An Observation that brings an id of its own."""
-    sent = new(run, access, "heart-rate") | {"id": f"client-chosen-{fresh(run.entropy, 6)}"}
+    sent = new(run, access, "heart-rate") | {"id": f"client-chosen-{new_identifier(run)}"}
     exchange = await run.scratch.create(access.client, sent)
     return Written(sent, exchange, created_id(exchange, "Observation"))
 

@@ -6,6 +6,7 @@ SMART App Launch 2.0, "Conformance"; OpenID Connect Discovery 1.0 section 3; RFC
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -51,7 +52,7 @@ def smart_configuration(instance: Instance) -> dict[str, Any]:
         body["code_challenge_methods_supported"] = []
     if instance.has("configuration-relative-endpoint"):
         endpoint = body["authorization_endpoint"]
-        body["authorization_endpoint"] = endpoint.removeprefix(instance.issuer)
+        body["authorization_endpoint"] = urlsplit(endpoint).path
     for member, omitted in (
         ("grant_types_supported", instance.has("configuration-omits-grant-types")),
         ("token_endpoint", instance.has("configuration-omits-token-endpoint")),

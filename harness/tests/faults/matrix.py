@@ -18,8 +18,9 @@ from harness.checks.acting import REGISTRY
 from harness.checks.runner import Outcome
 from harness.checks.verdict import ERRORS, Check, Terms, Verdict, Word, judge
 from harness.config.load import load_ehr
+from harness.config.paths import suites_dir
 from harness.config.secrets import Secrets
-from harness.plugin.collection import CHECK
+from harness.plugin.collection import checks_of
 from harness.plugin.live import Live
 from harness.plugin.target import Target
 from harness.reference.process import Running
@@ -29,6 +30,8 @@ VERSIONS = Versions(us_core="6.1.0", smart="2.2.0", bulk="1.0.1")
 """SMART 2.2.0 has every requirement that 2.0.0 has, and more."""
 
 MISSED = frozenset({Word.FAILED, Word.ADVISED})
+COLLECT = ("--ehr=reference", "--collect-only", "--quiet", "--assert=plain")
+
 HEAVY = frozenset({"batch_pull"})
 """Acted again only where a fault names it."""
 
@@ -39,15 +42,15 @@ class _Grab:
     def __init__(self) -> None:
         self.checks: tuple[Check, ...] = ()
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.checks = tuple(item.stash[CHECK] for item in session.items)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.checks = tuple(checks_of(session.items))
 
 
 def collected() -> tuple[Check, ...]:
     """Every check of the bundled suites."""
     grab, words = _Grab(), StringIO()
     with redirect_stdout(words), redirect_stderr(words):
-        status = pytest.main(["--ehr=reference", "--collect-only", "-q"], plugins=[grab])
+        status = pytest.main([*COLLECT, str(suites_dir())], plugins=[grab])
     if status or not grab.checks:
         raise AssertionError(f"collection ended with {status}:\n{words.getvalue()}")
     return grab.checks
