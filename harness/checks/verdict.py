@@ -20,6 +20,8 @@ from enum import StrEnum
 from time import perf_counter
 from traceback import format_exception
 
+import pytest
+
 from harness.checks.expect import watching
 from harness.checks.runner import Outcome, one_line
 from harness.config.ehr import AuthKind, DataKind, EhrFile
@@ -245,6 +247,10 @@ def _call(verdict: Verdict, values: Mapping[str, object], terms: Terms) -> Verdi
     with watching(values=quotable) as watch:
         try:
             check.function(**arguments)
+        except (pytest.skip.Exception, pytest.fail.Exception) as bare:
+            # Those of pytest carry no word and no requirement, so they judge nothing.
+            words = "expected a word of harness.checks.words, got a bare pytest outcome"
+            verdict = _error(verdict, TypeError(f"{words}: {bare}"))
         except Exception as error:  # noqa: BLE001 - every exception of a check is a verdict
             verdict = _raised(verdict, error, terms)
     return replace(verdict, exchanges=tuple(watch.exchanges))

@@ -9,6 +9,7 @@ import json
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,13 @@ def summary(account: Account) -> dict[str, Any]:
         "left_behind": list(account.left_behind),
         "defects": list(account.defects),
     }
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `summary.json`."""
+    text = files("harness.reporting").joinpath("summary.schema.json").read_text("utf-8")
+    published: dict[str, Any] = json.loads(text)
+    return published
 
 
 def write(account: Account, path: Path) -> None:

@@ -14,6 +14,7 @@ from harness.errors import ExitStatus
 from harness.http.exchange import Exchange
 from harness.reporting.account import About, Account
 from harness.reporting.curl import curl
+from harness.reporting.evidence import printable
 
 STYLES = {
     Word.PASSED: "green",
@@ -56,15 +57,19 @@ class Terminal:
         return self._console.is_terminal
 
     def line(self, *parts: str | tuple[str, str]) -> None:
-        """One line of plain and styled parts."""
+        """One line of plain and styled parts; nothing in them moves the cursor."""
         self.wipe()
-        self._console.print(Text.assemble(*parts), soft_wrap=True)
+        clean = [
+            printable(each) if isinstance(each, str) else (printable(each[0]), each[1])
+            for each in parts
+        ]
+        self._console.print(Text.assemble(*clean), soft_wrap=True)
 
     def passing(self, text: str) -> None:
         """A line that the next one replaces; nothing where the stream is no terminal."""
         if not self.live:
             return
-        shown = text[: max(10, self._console.width - 1)]
+        shown = printable(text)[: max(10, self._console.width - 1)]
         self._console.file.write(f"\r{shown.ljust(self._passing)}")
         self._console.file.flush()
         self._passing = len(shown)
