@@ -51,11 +51,16 @@ class Redactor:
     Args:
         key: keys the pseudonyms of real data; random by default, and never written.
         real: with real data bodies are dropped, and ids and search values pseudonymised.
+        replaying: a recording is judged again, so that verdicts in place of signatures count; a
+            live server that sends one is not believed.
     """
 
-    def __init__(self, key: bytes | None = None, *, real: bool = False) -> None:
+    def __init__(
+        self, key: bytes | None = None, *, real: bool = False, replaying: bool = False
+    ) -> None:
         self._key = key or secrets.token_bytes(32)
         self._real = real
+        self._replaying = replaying
         self._lock = RLock()
         self._labels: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
@@ -88,6 +93,15 @@ class Redactor:
         """Let the signature of `jwt` be replaced by its verdict, so that a replay can judge it."""
         with self._lock:
             self._verdicts[jwt.rpartition(".")[2]] = "valid" if valid else "invalid"
+
+    def verdict(self, jwt: str) -> bool | None:
+        """In a replay, whether the signature of `jwt` was valid when it was recorded.
+
+        Returns:
+            None when nobody judged it, and always outside a replay.
+        """
+        said = signature_verdict(jwt) if self._replaying else None
+        return {"valid": True, "invalid": False}.get(said or "")
 
     def learn_from(self, exchange: Exchange) -> None:
         """Learn every secret that request and response carry at the usual places."""

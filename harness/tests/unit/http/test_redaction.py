@@ -155,6 +155,10 @@ def test_an_id_token_keeps_header_and_claims_and_loses_its_signature() -> None:
     redactor.judge(token, valid=True)
     assert signature_verdict(redactor.text(token)) == "valid"
     assert signature == "signature-1-redacted"
+    recorded = redactor.text(token)
+    assert Redactor(replaying=True).verdict(recorded) is True
+    assert Redactor().verdict(recorded) is None
+    assert Redactor(replaying=True).verdict(token) is None
     assert signature_verdict(token) is None
 
 
