@@ -65,37 +65,37 @@ def outcomes(value: object = ANSWER, error: Exception | None = None, **more: Any
 @pytest.mark.parametrize(
     ("level", "strict", "word"),
     [
-        ("SHALL", False, Word.FAILED),
-        ("SHOULD", False, Word.ADVISED),
-        ("SHOULD", True, Word.FAILED),
-        ("MAY", True, Word.ADVISED),
-        ("ADVICE", True, Word.ADVISED),
+        ("SHALL", 0, Word.FAILED),
+        ("SHOULD", 0, Word.ADVISED),
+        ("SHOULD", 1, Word.FAILED),
+        ("MAY", 1, Word.ADVISED),
+        ("ADVICE", 1, Word.ADVISED),
     ],
 )
-def test_the_level_decides_what_a_miss_is(level, strict, word):
-    verdict = judge(check(missed, level), outcomes(), replace(TERMS, strict_should=strict))
+def test_the_level_decides_what_a_miss_is(level: str, strict: int, word: Word) -> None:
+    verdict = judge(check(missed, level), outcomes(), replace(TERMS, strict_should=bool(strict)))
     assert (verdict.word, verdict.expected, verdict.actual) == (word, "status 200", "status 404")
     assert (verdict.where, verdict.exchanges) == ("GET /x", (ANSWER,))
 
 
-def test_judging_again_gives_the_same_verdict():
+def test_judging_again_gives_the_same_verdict() -> None:
     first, second = (judge(check(missed), outcomes(), TERMS, timer=lambda: 0.0) for _ in "ab")
     assert first == second
 
 
-def test_a_version_without_the_requirement_is_not_judged_at_all():
+def test_a_version_without_the_requirement_is_not_judged_at_all() -> None:
     verdict = judge(check(missed, version="2.2.0"), {}, TERMS)
     assert verdict.word is Word.NOT_APPLICABLE
     assert verdict.level is None
     assert verdict.reason == "smart 2.0.0 does not have this requirement"
 
 
-def test_smart_does_not_bind_a_server_without_it():
+def test_smart_does_not_bind_a_server_without_it() -> None:
     ehr = replace(EHR, auth=AuthSpec(AuthKind.BASIC))
     assert judge(check(missed), {}, replace(TERMS, ehr=ehr)).word is Word.NOT_APPLICABLE
 
 
-def test_values_and_parameters_reach_the_check():
+def test_values_and_parameters_reach_the_check() -> None:
     def asks(ehr: EhrFile, versions: Versions, asked: Exchange, name: str) -> None:
         """It SHALL."""
         assert (ehr, versions, asked, name) == (EHR, VERSIONS, ANSWER, "n")
@@ -115,7 +115,7 @@ def test_values_and_parameters_reach_the_check():
         (KeyError("x"), Word.ERROR),
     ],
 )
-def test_an_act_without_a_value_decides_the_word(error, word):
+def test_an_act_without_a_value_decides_the_word(error: Exception, word: Word) -> None:
     verdict = judge(check(found), outcomes(error=error, exchanges=(ANSWER,)), TERMS)
     assert (verdict.word, verdict.root) == (word, "asked")
     assert verdict.evidence == (ANSWER,)
@@ -133,7 +133,7 @@ def test_an_act_without_a_value_decides_the_word(error, word):
         (pytest.fail.Exception("bare"), Word.ERROR),
     ],
 )
-def test_what_a_check_raises_decides_the_word(error, word):
+def test_what_a_check_raises_decides_the_word(error: Exception, word: Word) -> None:
     def raises() -> None:
         """It SHALL."""
         raise error
@@ -141,7 +141,7 @@ def test_what_a_check_raises_decides_the_word(error, word):
     assert judge(check(raises), {}, TERMS).word is word
 
 
-def test_the_ehr_file_has_the_last_word():
+def test_the_ehr_file_has_the_last_word() -> None:
     deviation = Deviation("smart/test_x.py::test_it", "ticket 7")
     known = replace(TERMS, ehr=replace(EHR, deviations=(deviation,)))
     assert judge(check(missed), outcomes(), known).word is Word.KNOWN_DEVIATION
@@ -153,7 +153,7 @@ def test_the_ehr_file_has_the_last_word():
 
     def inapplicable() -> None:
         """It SHALL."""
-        applies_if(False, unless="not here")
+        applies_if(0, unless="not here")
 
     sworn = Attestation("smart/test_x.py::test_it", "A. Person", date(2026, 5, 1), "shot")
     by_file = replace(TERMS, ehr=replace(EHR, attestations=(sworn,)))
@@ -170,7 +170,7 @@ def run_acts(registry: Registry, *names: str, given: Any = None) -> dict[str, Ou
     return dict(runner.outcomes)
 
 
-def test_acts_are_done_once_after_what_they_need():
+def test_acts_are_done_once_after_what_they_need() -> None:
     done: list[str] = []
     registry = Registry()
 
@@ -196,7 +196,7 @@ def test_acts_are_done_once_after_what_they_need():
     assert done == ["left"]
 
 
-def test_independent_acts_run_at_the_same_time():
+def test_independent_acts_run_at_the_same_time() -> None:
     registry = Registry()
     event = anyio.Event()
 
@@ -220,7 +220,7 @@ def test_independent_acts_run_at_the_same_time():
         (EhrUnreachable("refused"), PrerequisiteFailed),
     ],
 )
-def test_what_stands_on_a_failed_act_is_not_acted(error, kind):
+def test_what_stands_on_a_failed_act_is_not_acted(error: Exception, kind: Any) -> None:
     registry = Registry()
 
     async def fails(run: Any) -> None:
@@ -237,7 +237,7 @@ def test_what_stands_on_a_failed_act_is_not_acted(error, kind):
     assert not outcome.failed_itself
 
 
-def test_a_registry_refuses_what_cannot_be_acted():
+def test_a_registry_refuses_what_cannot_be_acted() -> None:
     registry = Registry()
 
     def plain(run: Any) -> None: ...

@@ -80,7 +80,7 @@ def undo(scratch: Scratch, server: Server) -> list[str]:
 OBSERVATION = {"resourceType": "Observation"}
 
 
-def test_what_was_created_is_deleted_in_reverse_order(server):
+def test_what_was_created_is_deleted_in_reverse_order(server: Server) -> None:
     scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
     for _ in range(3):
         anyio.run(scratch.create, server, OBSERVATION)
@@ -92,7 +92,7 @@ def test_what_was_created_is_deleted_in_reverse_order(server):
     assert events == ["sent", "done"] * 3 + ["undone"] * 3
 
 
-def test_one_that_cannot_be_undone_does_not_stop_the_others(server):
+def test_one_that_cannot_be_undone_does_not_stop_the_others(server: Server) -> None:
     server.answers = {
         "DELETE 3": EhrUnreachable("gone"),
         "DELETE 2": answer(405),
@@ -109,7 +109,7 @@ def test_one_that_cannot_be_undone_does_not_stop_the_others(server):
     ]
 
 
-def test_a_create_without_an_answer_is_listed(server):
+def test_a_create_without_an_answer_is_listed(server: Server) -> None:
     server.answers = {"POST 1": EhrUnreachable("gone")}
     scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
     with pytest.raises(EhrUnreachable):
@@ -120,7 +120,7 @@ def test_a_create_without_an_answer_is_listed(server):
     assert (sent["event"], sent["identifier"]) == ("sent", [{"value": "i"}])
 
 
-def test_a_refused_create_leaves_nothing_to_undo(server):
+def test_a_refused_create_leaves_nothing_to_undo(server: Server) -> None:
     server.answers = {"POST 1": answer(422)}
     scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
     anyio.run(scratch.create, server, OBSERVATION)
@@ -128,14 +128,14 @@ def test_a_refused_create_leaves_nothing_to_undo(server):
     assert server.asked == []
 
 
-def test_an_update_of_what_was_there_is_put_back(server):
+def test_an_update_of_what_was_there_is_put_back(server: Server) -> None:
     scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
     anyio.run(scratch.update, server, {**OBSERVATION, "id": "old"})
     assert undo(scratch, server) == []
     assert server.asked == ["PUT old"]
 
 
-def test_only_what_this_run_created_is_deleted(server):
+def test_only_what_this_run_created_is_deleted(server: Server) -> None:
     scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
     anyio.run(scratch.create, server, OBSERVATION)
     anyio.run(scratch.delete, server, "Observation", "1")
@@ -146,7 +146,7 @@ def test_only_what_this_run_created_is_deleted(server):
 
 
 @pytest.mark.parametrize("file", [ehr(), ehr(Permit.WRITE, environment=Environment.PRODUCTION)])
-def test_nothing_is_sent_or_journalled_without_a_permit(server, file):
+def test_nothing_is_sent_or_journalled_without_a_permit(server: Server, file: EhrFile) -> None:
     with pytest.raises(NotPermitted):
         anyio.run(Scratch(file, Journal(server.journal)).create, server, OBSERVATION)
     assert (server.asked, server.journal.exists()) == ([], False)
@@ -163,5 +163,5 @@ def test_nothing_is_sent_or_journalled_without_a_permit(server, file):
         (answer(201), None),
     ],
 )
-def test_the_id_of_what_was_created_is_found(exchange, expected):
+def test_the_id_of_what_was_created_is_found(exchange: Exchange, expected: Any) -> None:
     assert created_id(exchange, "Observation") == expected

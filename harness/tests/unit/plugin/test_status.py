@@ -57,11 +57,11 @@ def registry() -> Registry:
         ([Word.FAILED, Word.UNREACHABLE, Word.ERROR], ExitStatus.HARNESS_DEFECT),
     ],
 )
-def test_words_ask_for_a_status(words, expected):
+def test_words_ask_for_a_status(words: list[Word], expected: Any) -> None:
     assert status.first_that_holds(status.of_verdicts(map(verdict, words))) is expected
 
 
-def test_precedence_is_that_of_the_contract():
+def test_precedence_is_that_of_the_contract() -> None:
     assert [each.value for each in PRECEDENCE] == [4, 2, 3, 6, 1, 5, 0]
     assert status.first_that_holds(set(ExitStatus) - {ExitStatus.INCOMPLETE}) is ExitStatus.USAGE
 
@@ -75,7 +75,7 @@ def test_precedence_is_that_of_the_contract():
         (PrerequisiteFailed("x"), set()),
     ],
 )
-def test_an_act_that_failed_itself_asks_for_a_status(error, expected):
+def test_an_act_that_failed_itself_asks_for_a_status(error: Exception, expected: Any) -> None:
     assert status.of_outcomes([Outcome("first", error=error, root="first")]) == expected
     assert status.of_outcomes([Outcome("second", error=error, root="first")]) == set()
 
@@ -91,12 +91,14 @@ def test_an_act_that_failed_itself_asks_for_a_status(error, expected):
         ([verdict(Word.PREREQUISITE_FAILED, on_second)], LoginFailed("x"), 0),
     ],
 )
-def test_a_failed_prerequisite_has_a_root_below_it(registry, verdicts, error, orphans):
+def test_a_failed_prerequisite_has_a_root_below_it(
+    registry: Registry, verdicts: list[Verdict], error: Exception, orphans: int
+) -> None:
     outcomes = {"first": Outcome("first", error=error, root="first" if error else None)}
     assert len(status.rootless(verdicts, outcomes, registry)) == orphans
 
 
-def test_the_plugin_imports_nothing_heavy_until_it_is_asked_for():
+def test_the_plugin_imports_nothing_heavy_until_it_is_asked_for() -> None:
     code = (
         "import sys, time, pytest\n"
         "before = set(sys.modules); start = time.perf_counter()\n"

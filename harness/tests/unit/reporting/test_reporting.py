@@ -64,7 +64,7 @@ def account(tmp_path: Path, *verdicts: Verdict, **more: Any) -> Account:
 EVERY = tuple(verdict(word, word.value.replace(" ", "_")) for word in Word)
 
 
-def test_completeness_counts_shalls_only():
+def test_completeness_counts_shalls_only() -> None:
     should = verdict(Word.NOT_CONFIGURED, level="SHOULD")
     assert str(completeness([verdict(Word.PASSED), should])) == "complete: yes"
     assert str(completeness(EVERY)) == (
@@ -73,7 +73,7 @@ def test_completeness_counts_shalls_only():
     )
 
 
-def test_summary_follows_its_published_schema(tmp_path):
+def test_summary_follows_its_published_schema(tmp_path: Path) -> None:
     whole = account(tmp_path, *EVERY, failed_acts=(FailedAct("a", "r"),), left_behind=("x",))
     summary.write(whole, tmp_path / "summary.json")
     data = json.loads((tmp_path / "summary.json").read_text())
@@ -84,7 +84,7 @@ def test_summary_follows_its_published_schema(tmp_path):
         jsonschema.validate({**data, "version": 2}, summary.schema())
 
 
-def test_junit_holds_every_verdict_and_only_legal_characters(tmp_path):
+def test_junit_holds_every_verdict_and_only_legal_characters(tmp_path: Path) -> None:
     nasty = verdict(Word.FAILED, reason="a\x00b\x1bc\ud800", expected="\x0b", actual="<&>")
     junit.write(account(tmp_path, nasty, *EVERY), tmp_path / "junit.xml")
     root = ET.parse(tmp_path / "junit.xml").getroot()
@@ -101,7 +101,7 @@ def filled(each: Verdict) -> tuple[model2.TestResult, dict[str, str]]:
     return result, files
 
 
-def test_an_allure_result_says_what_the_verdict_says():
+def test_an_allure_result_says_what_the_verdict_says() -> None:
     result, files = filled(verdict(Word.FAILED, exchanges=(exchange(),), link="https://l"))
     assert (result.status, result.fullName) == ("failed", "smart/test_x.py::test_it")
     assert result.statusDetails.message == "failed: because of it"
@@ -116,7 +116,7 @@ def test_an_allure_result_says_what_the_verdict_says():
 
 
 @pytest.mark.parametrize("each", EVERY, ids=lambda each: each.word.value)
-def test_every_word_but_passed_falls_into_one_category(each):
+def test_every_word_but_passed_falls_into_one_category(each: Verdict) -> None:
     result, _ = filled(each)
     message = result.statusDetails.message if result.statusDetails else ""
     fitting = [
@@ -127,7 +127,7 @@ def test_every_word_but_passed_falls_into_one_category(each):
     assert len(fitting) == (0 if each.word is Word.PASSED else 1)
 
 
-def test_an_exchange_is_attached_once_and_shown_often():
+def test_an_exchange_is_attached_once_and_shown_often() -> None:
     written_files: list[str] = []
     filler = allure.Filler(lambda _, name: written_files.append(name))
     for name in ("one", "two"):
@@ -147,14 +147,14 @@ def test_an_exchange_is_attached_once_and_shown_often():
         (b"x", ""),
     ],
 )
-def test_markup_and_binary_bodies_are_noted_and_not_kept(body, kind):
+def test_markup_and_binary_bodies_are_noted_and_not_kept(body: bytes, kind: str) -> None:
     text = evidence.as_text(exchange(body=body, kind=kind))
     assert "not kept, it is markup or binary" in text
     assert body.decode("latin-1").strip() not in text or body == b"x"
 
 
 @given(st.binary(), st.text())
-def test_no_control_character_leaves_the_evidence(body, path):
+def test_no_control_character_leaves_the_evidence(body: bytes, path: str) -> None:
     made = exchange(body=body)
     made = replace(made, request=replace(made.request, url=f"https://x/{path}"))
     text = evidence.as_text(made)
@@ -163,20 +163,20 @@ def test_no_control_character_leaves_the_evidence(body, path):
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
-def test_curl_lines_survive_a_shell(value):
+def test_curl_lines_survive_a_shell(value: str) -> None:
     request = Request("POST", f"https://x/?{value}", Headers((("X", value),)), value.encode())
     words = shlex.split(curl(request))
     assert words[-1] == f"https://x/?{value}"
     assert f"X: {value}" in words
 
 
-def test_a_curl_line_names_the_token_and_does_not_hold_it():
+def test_a_curl_line_names_the_token_and_does_not_hold_it() -> None:
     line = curl(exchange().request)
     assert '-H "Authorization: Bearer $TOKEN"' in line
     assert "Bearer t'" not in line
 
 
-def test_the_sweep_finds_a_secret_in_any_disguise(tmp_path):
+def test_the_sweep_finds_a_secret_in_any_disguise(tmp_path: Path) -> None:
     secret = "s3cr/t+va lue"
     clean = tmp_path / "clean.txt"
     clean.write_text("nothing to see")
@@ -193,12 +193,12 @@ def test_the_sweep_finds_a_secret_in_any_disguise(tmp_path):
     assert list(tmp_path.iterdir()) == [clean]
 
 
-def test_the_sweep_spares_what_is_public(tmp_path):
+def test_the_sweep_spares_what_is_public(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("the password grant")
     assert sweep(written(tmp_path), ["password"], public="password grant") == []
 
 
-def test_latest_is_a_relative_link_that_is_swapped(tmp_path):
+def test_latest_is_a_relative_link_that_is_swapped(tmp_path: Path) -> None:
     runs = [folders.create(tmp_path, "tiny", f"2026-{number}") for number in (1, 2)]
     for run in runs:
         (run / "summary.json").write_text("{}")
@@ -212,7 +212,7 @@ def test_latest_is_a_relative_link_that_is_swapped(tmp_path):
         folders.find("other", str(tmp_path))
 
 
-def test_latest_is_a_file_where_links_fail(tmp_path, monkeypatch):
+def test_latest_is_a_file_where_links_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError
 
@@ -224,7 +224,7 @@ def test_latest_is_a_file_where_links_fail(tmp_path, monkeypatch):
     assert folders.find("tiny", str(tmp_path)) == run
 
 
-def test_html_is_written_by_allure(tmp_path):
+def test_html_is_written_by_allure(tmp_path: Path) -> None:
     (tmp_path / "allure-results").mkdir()
     asked: list[Any] = []
 
@@ -245,7 +245,7 @@ def test_html_is_written_by_allure(tmp_path):
         html.generate(tmp_path / "allure-results")
 
 
-def test_the_log_has_one_line_for_each_thing(tmp_path):
+def test_the_log_has_one_line_for_each_thing(tmp_path: Path) -> None:
     whole = account(tmp_path, verdict(Word.FAILED, reason="two\nlines\x1b"))
     log.write(whole, [exchange()], tmp_path / "run.log")
     lines = (tmp_path / "run.log").read_text().splitlines()
@@ -255,7 +255,7 @@ def test_the_log_has_one_line_for_each_thing(tmp_path):
     assert "\x1b" not in "".join(lines)
 
 
-def test_no_control_character_of_an_ehr_file_reaches_the_terminal(tmp_path):
+def test_no_control_character_of_an_ehr_file_reaches_the_terminal(tmp_path: Path) -> None:
     out = io.StringIO()
     terminal = Terminal(out)
     whole = account(tmp_path, *EVERY)
