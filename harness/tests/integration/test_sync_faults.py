@@ -54,7 +54,8 @@ def test_paging_that_breaks_is_a_gap_and_never_a_watermark(
 
 def test_a_throttle_that_gives_no_hint_loses_nothing(site: Site) -> None:
     base = faulty(site, "throttle-without-retry-after", rate=20, burst=3)
-    tenant = site.backend("throttled", base)
+    ehr = site.ehr_file(requests_per_second=24, burst=3, concurrency=2)
+    tenant = site.backend("throttled", base, ehr=ehr)
     status, account = site.sync(tenant)
     assert (status, account["missing"]) == (0, [])
     assert site.stored(tenant) == site.truth("sync-throttle-without-retry-after")
