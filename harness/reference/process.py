@@ -135,6 +135,8 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         [sys.executable, "-m", "harness.reference", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        # Ctrl-C in a terminal is for whoever started it, who may still have writes to undo.
+        process_group=0,
         env=_environment(os.environ if environ is None else environ),
     )
     return Running(process, _ready(process))

@@ -197,6 +197,7 @@ def spawn(project: Project) -> Iterator[Spawn]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         )
         started.append(process)
         return process
