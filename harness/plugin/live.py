@@ -58,7 +58,9 @@ class Live:
     ) -> None:
         self.target = target
         self.evidence = Evidence()
-        self.redactor = Redactor(real=target.ehr.data is DataKind.REAL)
+        self.redactor = Redactor(
+            real=target.ehr.data is DataKind.REAL, replaying=target.recorded is not None
+        )
         wire = _wire(target)
         kept = target.recorded[0].about.get("readings", ()) if target.recorded else ()
         self.clock = ActClock(wire.clock, kept)
