@@ -49,11 +49,19 @@ class Collection:
     Args:
         requirements: the catalogue.
         registry: the acts.
+        only: ids of the checks to select, where a recording has no others; None selects all.
     """
 
-    def __init__(self, requirements: Mapping[str, Requirement], registry: Registry) -> None:
+    def __init__(
+        self,
+        requirements: Mapping[str, Requirement],
+        registry: Registry,
+        *,
+        only: frozenset[str] | None = None,
+    ) -> None:
         self._requirements = requirements
         self._registry = registry
+        self._only = only
         self.checks: list[Check] = []
         self.deselected = 0
 
@@ -78,7 +86,9 @@ class Collection:
         return SuiteModule.from_parent(parent, path=module_path, nodeid=_id_of(module_path))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
         """Turn each item into a check, before anything is selected.
 
         Raises:
@@ -92,6 +102,10 @@ class Collection:
                 wrong.append(str(error))
         if wrong:
             raise pytest.UsageError(*wrong[:_MOST])
+        left_out = [each for each in items if self._only and each.nodeid not in self._only]
+        if left_out:
+            items[:] = [each for each in items if each not in left_out]
+            config.hook.pytest_deselected(items=left_out)
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Count what `-m`, `-k` and others left out."""

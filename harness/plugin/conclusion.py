@@ -97,14 +97,15 @@ def status_of(cut_off: HarnessError) -> ExitStatus:
     return ExitStatus.UNREACHABLE if unreachable else ExitStatus.HARNESS_DEFECT
 
 
-def record(target: Target, live: Live, about: About, folder: Path) -> None:
-    """Write what a replay needs."""
+def record(target: Target, live: Live, about: About, checks: Sequence[str], folder: Path) -> None:
+    """Write what a replay needs; `checks` are the ids of those that were selected."""
     said = {
         "name": target.ehr.name,
         "ehr": dict(target.table),
         "versions": asdict(target.versions),
         "texts": texts(target.ehr, target.secrets),
         "readings": live.clock.noted,
+        "checks": list(checks),
         "options": dict(about.options),
         "packages": dict(about.packages),
     }

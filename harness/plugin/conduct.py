@@ -165,7 +165,8 @@ class Conduct:
             ending,
         )
         if self._options.record:
-            conclusion.record(self._target, live, self._about(), self._folder)
+            ids = [each.id for each in self._collection.checks]
+            conclusion.record(self._target, live, self._about(), ids, self._folder)
         account = self._reports.write(account, self._publisher)
         self._screen.end(account)
         return account.status
@@ -176,7 +177,7 @@ class Conduct:
         return self._config.args != [str(paths.suites_dir())]
 
     def _terms(self) -> Terms:
-        strict = self._options.strict_should
+        strict = self._options.strict_should or self._target.recorded_option("strict_should")
         return Terms(self._target.ehr, self._target.versions, strict_should=strict)
 
     def _about(self) -> About:

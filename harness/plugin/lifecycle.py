@@ -32,7 +32,7 @@ def start(config: pytest.Config) -> None:
     for module in iter_modules(acts.__path__):
         import_module(f"{acts.__name__}.{module.name}")
     _select(config)
-    collection = Collection(catalogue(), REGISTRY)
+    collection = Collection(catalogue(), REGISTRY, only=pointed.recorded_checks)
     config.pluginmanager.register(collection, "harness-collection")
     if config.option.collectonly:
         config.pluginmanager.register(Listing(pointed.versions), "harness-listing")

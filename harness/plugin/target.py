@@ -52,6 +52,18 @@ class Target:
         )
 
     @property
+    def recorded_checks(self) -> frozenset[str] | None:
+        """The ids of the checks of the recording; None where there is none."""
+        if self.recorded is None:
+            return None
+        checks = self.recorded[0].about.get("checks")
+        return frozenset(checks) if isinstance(checks, list) else None
+
+    def recorded_option(self, name: str) -> bool:
+        """Whether a command line option was given when the run was recorded."""
+        return bool(self.recorded and self.recorded[0].about.get("options", {}).get(name))
+
+    @property
     def endpoints(self) -> str:
         """Who gets secrets, in one line."""
         if self.recorded:

@@ -10,7 +10,13 @@ import signal
 import pytest
 
 from harness.tests.integration.plugin.conftest import Project, Spawn
-from harness.tests.integration.plugin.test_verdicts import MEDIA_TYPE, PASSING, WORDS
+from harness.tests.integration.plugin.test_verdicts import (
+    ADVICE,
+    MEDIA_TYPE,
+    PASSING,
+    SHOULD,
+    WORDS,
+)
 
 SIGNED_IN = (
     "@act\nasync def grant(run):\n"
@@ -167,6 +173,25 @@ def test_a_replay_gives_the_same_verdicts_without_a_request(project: Project, to
     assert again.words == live.words
     assert len(project.ehr.requests) == asked
     assert token not in (live.folder / "recording.jsonl").read_text()
+
+
+def test_a_replay_selects_what_was_recorded_and_judges_as_strictly(project: Project) -> None:
+    project.suite(PASSING + ADVICE + SHOULD)
+    project.suite(PASSING.replace("test_good", "test_other"), "bulk/test_other.py")
+    live = project.check("--record", "--strict-should", "-m", "smart")
+    assert (live.status, live.words) == (1, {"good": "passed", "should": "failed"})
+    again = project.run(f"--replay={live.folder}", "--reports=reports", "suites")
+    assert (again.status, again.words) == (live.status, live.words), again.out + again.err
+
+
+def test_a_base_on_the_command_line_replaces_that_of_the_file(project: Project) -> None:
+    project.suite(PASSING)
+    name = project.ehr_file(fhir_base="https://ehr.example/r4")
+    ran = project.run(
+        f"--ehr={name}", f"--ehr-url={project.ehr.base}", "--reports=reports", "suites"
+    )
+    assert (ran.status, ran.summary["ehr"]["fhir_base"]) == (0, project.ehr.base)
+    assert ran.made.parent.name == "tiny" if ran.made else False
 
 
 def test_4_recording_is_refused_with_real_data(project: Project) -> None:
