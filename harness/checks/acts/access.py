@@ -27,6 +27,7 @@ from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices
 from harness.smart.entropy import fresh
 from harness.smart.scopes import Scope, Syntax
+from harness.smart.tokens import TokenResponse
 
 IDENTIFIERS = "https://fhir-harness.example.org/measurements"
 """The system of the identifiers of everything that a run writes."""
@@ -101,11 +102,14 @@ def _matches(exchange: Exchange, type_: str) -> int:
 
 
 @act
-async def access(run: Run, launch: Launch | None = None) -> Access:
-    """The token of the launch, or none where the endpoint wants none."""
-    if launch is not None:
-        token = launch.token.access_token
-        return Access(token, launch.token.patient or _patient(run), fhir_client(run, token))
+async def access(
+    run: Run, launch: Launch | None = None, stored_grant: TokenResponse | None = None
+) -> Access:
+    """The token of the launch, or of a stored grant, or none where the endpoint wants none."""
+    token = launch.token if launch else stored_grant
+    if token is not None:
+        bearer = token.access_token
+        return Access(bearer, token.patient or _patient(run), fhir_client(run, bearer))
     if run.ehr.auth.kind is AuthKind.SMART:
         raise NotConfigured("no launch: see `harness ehrs check`")
     return Access(None, _patient(run), fhir_client(run, None))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from harness.checks.acting import Run, act
-from harness.config.ehr import LaunchKind, LaunchSpec, Login, OAuthClient, Permit
+from harness.config.ehr import DriverKind, LaunchKind, LaunchSpec, Login, OAuthClient, Permit
 from harness.errors import (
     LoginFailed,
     NotConfigured,
@@ -195,8 +195,16 @@ async def authorized(
     choices: Choices | None = None,
     audience: str | None = None,
     redirect_uri: str | None = None,
+    again: bool = True,
 ) -> Authorization:
-    """Carry an authorization request through; a refusal is a value."""
+    """Carry an authorization request through; a refusal is a value.
+
+    Raises:
+        NotConfigured: a person signs in by hand, and this would ask them `again`.
+        PrerequisiteFailed: there is no authorization endpoint.
+    """
+    if again and what.login.driver is DriverKind.MANUAL:
+        raise NotConfigured("the login is manual, and this takes a sign-in of its own")
     endpoint = discovery.configuration.authorization_endpoint
     if endpoint is None:
         raise PrerequisiteFailed("no authorization_endpoint was found")
@@ -272,7 +280,7 @@ def negative(run: Run) -> None:
 @act
 async def authorization(run: Run, discovery: Discovery) -> Authorization:
     """The first standalone launch of the EHR file, up to the redirect."""
-    return await authorized(run, discovery, plan(run))
+    return await authorized(run, discovery, plan(run), again=False)
 
 
 @act

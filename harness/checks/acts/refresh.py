@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.launch import Launch, Plan, negative, plan, whole_launch
+from harness.config.ehr import DriverKind
 from harness.errors import NotApplicable, OAuthError, PrerequisiteFailed, ProtocolError
 from harness.http.exchange import Exchange
 from harness.smart import grants
@@ -78,8 +79,11 @@ def refreshed_from(run: Run, exchange: Exchange, original: Launch) -> Refreshed:
 
 
 @act
-async def refresh_launch(run: Run, discovery: Discovery) -> Launch:
-    """The launch whose refresh token is used."""
+async def refresh_launch(run: Run, discovery: Discovery, launch: Launch | None = None) -> Launch:
+    """The launch whose refresh token is used; the only one there is, where a person signs in."""
+    by_hand = launch is not None and plan(run).login.driver is DriverKind.MANUAL
+    if by_hand and launch is not None and launch.token.refresh_token:
+        return launch
     return (await offline_launch(run, discovery))[0]
 
 

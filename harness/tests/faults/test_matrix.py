@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ def checks() -> tuple[Check, ...]:
 @pytest.fixture(scope="module")
 def matrix(
     reference: Running, checks: tuple[Check, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Matrix]:
+) -> Matrix:
     made = Matrix(reference, checks, Path(tmp_path_factory.mktemp("matrix")))
     made.begin()
     return made
