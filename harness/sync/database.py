@@ -66,11 +66,15 @@ def _make_private(path: Path) -> None:
             f"{folder}: expected a folder that only its owner can enter, for it will hold PHI",
             hint=f"chmod 700 {folder}",
         )
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    # An existing file is never opened here: closing any descriptor of it would drop the POSIX locks
+    # that SQLite holds for other connections of this process, and with them its write-ahead log.
+    # https://www.sqlite.org/howtocorrupt.html section 2.2
     try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.is_symlink() or not path.is_file():
+            raise ConfigError(f"{path}: expected a file, as the store of a tenant") from None
+        path.chmod(0o600)
 
 
 def _migrations() -> list[tuple[int, str]]:

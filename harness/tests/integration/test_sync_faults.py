@@ -105,7 +105,7 @@ def await_first_page(site: Site, tenant: Path, process: subprocess.Popen[bytes])
 
 def slow(site: Site, name: str) -> Path:
     base = str(site.running.instance(f"sync-{name}")["fhir_base"])
-    ehr = site.ehr_file(page_size=1, requests_per_second=5, burst=1, concurrency=1)
+    ehr = site.ehr_file(page_size=20, requests_per_second=5, burst=1, concurrency=1)
     return site.backend(name, base, ehr=ehr)
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -216,3 +218,20 @@ def test_an_error_in_a_transaction_rolls_back(store: Store) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         twice()
     assert store.connection.execute("SELECT count(*) FROM leases").fetchone()[0] == 0
+
+
+def test_a_second_connection_of_the_process_keeps_the_first_ones_locks(
+    store: Store, lease: Lease, folder: Path
+) -> None:
+    """Another process that comes and goes must not take the log of a store in use with it."""
+    run = store.begin(lease, "r1", T0)
+    with Store(folder / "store.sqlite"):
+        pass
+    look = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+    look += "print(db.execute('SELECT total(pages) FROM counts').fetchone()[0]); db.close()"
+    words = [sys.executable, "-c", look, str(folder / "store.sqlite")]
+    seen = []
+    for number in range(3):
+        store.commit(lease, run, page(observation(str(number))))
+        seen.append(subprocess.run(words, capture_output=True, check=True).stdout.strip())
+    assert seen == [b"1.0", b"2.0", b"3.0"]
