@@ -449,7 +449,7 @@ def test_concurrent_workers_bring_the_same(bench: Bench, concurrency: int) -> No
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
 def test_whatever_goes_wrong_the_last_run_has_everything(
