@@ -31,8 +31,12 @@ class Search:
         return Search(self.type, (*self.parameters, (name, value)))
 
     def url(self, base: str) -> str:
-        """The URL of the search by GET; `+` and `|` are encoded, `,` `:` `/` stay readable."""
-        query = urlencode(self.parameters, quote_via=quote, safe=":/,")
+        """The URL of the search by GET; only `,` stays as it is, besides letters and digits.
+
+        `/` and `:` are encoded although RFC 3986 section 3.4 would let them pass: some proxies fold
+        `//` wherever they see it, and the system of a token has one.
+        """
+        query = urlencode(self.parameters, quote_via=quote, safe=",")
         return f"{base.rstrip('/')}/{quote(self.type, safe='')}" + (f"?{query}" if query else "")
 
     def __str__(self) -> str:

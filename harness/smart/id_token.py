@@ -6,6 +6,7 @@ whether it matters is for a check to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,7 @@ LONGEST_SUBJECT = 255
 LATEST = 1e12
 """Seconds since 1970 beyond which a number is no moment."""
 
+_BASE64URL = re.compile("[A-Za-z0-9_-]+")
 _PUBLIC_MEMBERS = ("kty", "n", "e", "crv", "x", "y")
 _TYPES: dict[str, type[RSAKey | ECKey]] = {"RSA": RSAKey, "EC": ECKey}
 
@@ -141,9 +143,11 @@ def _signature(token: IdToken, jwks: object) -> Iterator[Finding]:
 
 def _check(text: str, alg: str, jwk: Mapping[str, Any]) -> Finding | None:
     """None when `jwk` verifies the token, else why not."""
-    public = {
-        name: value for name, value in jwk.items() if name in ("kty", "n", "e", "crv", "x", "y")
-    }
+    public = {name: value for name, value in jwk.items() if name in _PUBLIC_MEMBERS}
+    for name in ("n", "e", "x", "y"):
+        if name in public and not _BASE64URL.fullmatch(str(public[name])):
+            told = f"{name} of a key of the JWK Set is not base64url without padding"
+            return Finding(Part.KEY, f"{told} (RFC 7515 section 2)")
     try:
         key = _TYPES[public["kty"]].import_key(public)
     except (JoseError, ValueError, TypeError, KeyError, Warning) as error:

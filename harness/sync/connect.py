@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -44,20 +44,25 @@ class Connection:
 
     async def first(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Exchange:
         """The first page of a search by GET; some EHRs refuse a search by POST (Epic)."""
-        return await self.next(Search(type_, tuple(parameters)).url(self.fhir.base))
+        search = Search(type_, tuple(parameters))
+        return await self._with_token(lambda: self.fhir.search(search))
 
     async def next(self, url: str) -> Exchange:
-        """GET `url` with the current token; after a 401 once more with a new one.
+        """GET the URL of a further page."""
+        return await self._with_token(lambda: self.fhir.page(url))
+
+    async def _with_token(self, ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
+        """Ask with the current token; after a 401 once more with a new one.
 
         Raises:
             HarnessError: no token, no answer, or a URL that must not be asked.
         """
-        exchange = await self.fhir.page(url)
+        exchange = await ask()
         if exchange.status != UNAUTHORIZED or self.session is None:
             return exchange
         sent = exchange.request.headers.get("Authorization", "") or ""
         await self.session.renew(sent.removeprefix("Bearer "))
-        return await self.fhir.page(url)
+        return await ask()
 
 
 @asynccontextmanager

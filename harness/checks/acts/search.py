@@ -288,8 +288,8 @@ async def paged(run: Run, access: Access, by_code: Found) -> Found:
 @act
 async def by_foreign_system(run: Run, access: Access, by_code: Found) -> Exchange:
     """The same code, in a code system that it does not belong to."""
-    query = f"patient={access.patient}&code={FOREIGN_SYSTEM}%7C{by_code.code}"
-    exchange = await fhir_get(run, f"Observation?{query}", access.bearer)
+    asked = ("patient", access.patient), ("code", f"{FOREIGN_SYSTEM}|{by_code.code}")
+    exchange = await access.client.search(Search("Observation", asked))
     if exchange.status != 200:
         raise NotSupported(f"the search was refused with status {exchange.status}")
     return exchange

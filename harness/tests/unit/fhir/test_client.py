@@ -42,10 +42,18 @@ def test_an_id_that_would_leave_its_segment_is_refused(identity: str) -> None:
 
 def test_a_search_by_get_keeps_order_and_encodes_what_has_meaning() -> None:
     search = Search.on("Observation", patient="85", _count="2").and_("code", "http://loinc.org|1+1")
-    url = f"{BASE}/Observation?patient=85&_count=2&code=http://loinc.org%7C1%2B1"
+    url = f"{BASE}/Observation?patient=85&_count=2&code=http%3A%2F%2Floinc.org%7C1%2B1"
     assert search.url(BASE) == url
     assert asked(url, lambda client: client.search(search)).method == "GET"
     assert str(search) == url.removeprefix(f"{BASE}/")
+
+
+def test_a_search_is_made_anew_and_its_pages_and_reads_may_come_from_a_cache() -> None:
+    search = Search.on("Observation", patient="85")
+    request = asked(search.url(BASE), lambda client: client.search(search))
+    assert request.headers.get("Cache-Control") == "no-cache"
+    page = f"{BASE}?_getpages=1"
+    assert asked(page, lambda client: client.page(page)).headers.get("Cache-Control") is None
 
 
 def test_a_search_by_post_has_its_parameters_in_the_body_only() -> None:
@@ -53,6 +61,7 @@ def test_a_search_by_post_has_its_parameters_in_the_body_only() -> None:
     url = f"{BASE}/Observation/_search"
     request = asked(url, lambda client: client.search(search, post=True))
     assert request.body == b"patient=85&patient=86"
+    assert request.headers.get("Cache-Control") == "no-cache"
     assert request.headers.get("Content-Type") == "application/x-www-form-urlencoded"
     assert request.headers.get_all("Accept") == ("application/fhir+json",)
 

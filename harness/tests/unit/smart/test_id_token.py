@@ -113,6 +113,15 @@ def test_any_key_set_leads_to_a_finding(jwks: object) -> None:
     assert parts(token(header={"kid": None}), jwks)
 
 
+def test_a_key_set_with_padding_is_named_as_such() -> None:
+    padded = public_jwks([RS256])
+    padded["keys"][0]["n"] += "="
+    (finding,) = verify(
+        IdToken.parse(token()), padded, issuer=ISSUER, client_id="app", now=NOW, nonce="n-1"
+    )
+    assert str(finding).startswith("key: n of a key of the JWK Set is not base64url")
+
+
 def test_a_weak_key_is_a_finding() -> None:
     weak = {"keys": [{"kty": "RSA", "n": "w" * 100, "e": "AQAB", "kid": "a"}]}
     assert parts(token(), weak) == [Part.KEY]
