@@ -23,5 +23,5 @@ def test_unknown_token_is_not_active(introspection_of_unknown: Exchange) -> None
 
 @verifies("oauth/introspection/authenticated")
 def test_introspection_requires_authentication(anonymous_introspection: Exchange) -> None:
-    """The introspection endpoint SHALL refuse callers that do not authenticate."""
+    """The introspection endpoint needs to refuse callers that do not authenticate."""
     expect(anonymous_introspection).status(400, 401, 403)

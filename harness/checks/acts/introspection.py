@@ -1,24 +1,46 @@
-"""Acts of token introspection (RFC 7662)."""
+"""Acts of token introspection (RFC 7662).
+
+Who may ask: https://hl7.org/fhir/smart-app-launch/STU2.2/token-introspection.html#authorization-to-perform-token-introspection
+"""
 
 from __future__ import annotations
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.launch import Launch, negative
-from harness.errors import NotSupported
+from harness.config.ehr import ClientAuth
+from harness.errors import NotConfigured, NotSupported
 from harness.http.exchange import Exchange
 from harness.smart import grants
 from harness.smart.client_auth import ClientProof, authenticate
 from harness.smart.discovery import Discovery
 from harness.smart.entropy import fresh
 
+REFUSALS = (401, 403)
+
 
 async def introspected(run: Run, discovery: Discovery, launch: Launch, token: str) -> Exchange:
-    """Ask as the client of the launch."""
+    """Ask as the client of the launch, and if it cannot prove itself, or in vain, with its token.
+
+    SMART has every server that controls access accept a bearer token of a client that may ask.
+
+    Raises:
+        NotConfigured: neither may introspect, which is for the server to decide.
+    """
     endpoint = introspection_endpoint(discovery)
     client = launch.authorization.plan.client
-    audience = str(discovery.configuration.token_endpoint)
-    proof = authenticate(client, run.secrets, audience, run.clock.now(), run.entropy)
-    return await grants.introspect(run.http, endpoint, proof, token=token)
+    answer = None
+    if client.auth is not ClientAuth.NONE:
+        audience = str(discovery.configuration.token_endpoint)
+        proof = authenticate(client, run.secrets, audience, run.clock.now(), run.entropy)
+        answer = await grants.introspect(run.http, endpoint, proof, token=token)
+    if answer is None or answer.status in REFUSALS:
+        bearer = launch.token.access_token
+        answer = await grants.introspect(
+            run.http, endpoint, ClientProof(), token=token, bearer=bearer
+        )
+    if answer.status in REFUSALS:
+        raise NotConfigured(f"client {client.name!r} may not introspect: status {answer.status}")
+    return answer
 
 
 def introspection_endpoint(discovery: Discovery) -> str:
