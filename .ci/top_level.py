@@ -1,4 +1,4 @@
-"""The top level is exactly what the design says; hidden files, docs/ and LICENSE may stand beside it."""
+"""The top level is exactly what the design says, beside hidden files, docs/ and LICENSE."""
 
 import subprocess
 import sys

@@ -36,8 +36,8 @@ def conformance(scripts: Path, folder: Path) -> None:
     call(scripts / "pytest", "--ehr=reference", "--require-complete", cwd=folder)
     call(scripts / "harness", "run", "--ehr=reference", cwd=folder)
     summary = json.loads((folder / "reports/reference/latest/summary.json").read_text())
-    if summary["exit_status"] != 0:
-        sys.exit(f"the wheel's own run ended with {summary['exit_status']}")
+    if summary["status"]["code"] != 0:
+        sys.exit(f"the wheel's own run ended with {summary['status']}")
 
 
 def main() -> None:
