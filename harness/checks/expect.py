@@ -204,12 +204,7 @@ class Expectation:
             one_of: the acceptable values.
             items: the kind of every element of an array.
         """
-        value = self._find(path)
-        if value is _MISSING:
-            wanted = f"member {path}{f' of type {_KINDS.get(kind, kind)}' if kind else ''}"
-            raise NotConformant(wanted, "absent", self.exchange.where)
-        if kind is not None:
-            self._member(path, value, _is(value, kind), f"to be {_KINDS.get(kind, kind)}")
+        value = self._present(path, kind)
         if equals is not _MISSING:
             same = value == equals and isinstance(value, bool) == isinstance(equals, bool)
             self._member(path, value, same, f"to be {equals!r}")
@@ -239,6 +234,15 @@ class Expectation:
 
     def _member(self, path: str, value: object, condition: object, wanted: str) -> None:
         self.that(condition, expected=f"member {path} {wanted}", actual=_listed(value))
+
+    def _present(self, path: str, kind: type | None) -> Any:
+        value = self._find(path)
+        if value is _MISSING:
+            wanted = f"member {path}{f' of type {_KINDS.get(kind, kind)}' if kind else ''}"
+            raise NotConformant(wanted, "absent", self.exchange.where)
+        if kind is not None:
+            self._member(path, value, _is(value, kind), f"to be {_KINDS.get(kind, kind)}")
+        return value
 
     def _parsed(self) -> Any:
         try:

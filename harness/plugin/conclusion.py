@@ -41,6 +41,11 @@ class Ending:
     left_behind: tuple[str, ...]
     deselected: int
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether a person ended it."""
+        return self.exitstatus == ExitStatus.INTERRUPTED
+
 
 def conclude(
     about: About,
@@ -52,29 +57,13 @@ def conclude(
     ending: Ending,
 ) -> Account:
     """The account of a run; redacted."""
-    interrupted = ending.exitstatus == ExitStatus.INTERRUPTED
-    reason = "the run was interrupted" if interrupted else "the run was stopped"
-    if ending.cut_off:
-        unreachable = isinstance(ending.cut_off, EhrUnreachable)
-        about_it = "the EHR could not be reached: " if unreachable else ""
-        reason = f"{about_it}{ending.cut_off}"
-    missing = publisher.text(reason)
+    missing = publisher.text(_why_not_run(ending))
     verdicts = tuple(judged.get(each.id) or not_run(each, terms, missing) for each in checks)
     outcomes = live.outcomes
     orphans = status.rootless(verdicts, outcomes, REGISTRY)
     whole = completeness(verdicts)
     holding = status.of_verdicts(verdicts) | status.of_outcomes(outcomes.values())
-    if interrupted:
-        holding.add(ExitStatus.INTERRUPTED)
-    if ending.exitstatus == ExitStatus.HARNESS_DEFECT:
-        holding.add(ExitStatus.HARNESS_DEFECT)
-    if ending.cut_off:
-        holding.add(status_of(ending.cut_off))
-    if ending.require_complete and not whole.complete:
-        holding.add(ExitStatus.NOT_CONFORMANT)
-    if orphans:
-        partial = ending.partial
-        holding.add(ExitStatus.NOT_CONFORMANT if partial else ExitStatus.HARNESS_DEFECT)
+    holding |= of_ending(ending, complete=whole.complete, orphans=bool(orphans))
     return Account(
         about=about,
         verdicts=verdicts,
@@ -87,8 +76,29 @@ def conclude(
         defects=() if ending.partial else tuple(_orphan(each) for each in orphans),
         left_behind=tuple(publisher.text(each) for each in ending.left_behind),
         deselected=ending.deselected,
-        cut_off=missing if ending.cut_off or interrupted else None,
+        cut_off=missing if ending.cut_off or ending.interrupted else None,
     )
+
+
+def _why_not_run(ending: Ending) -> str:
+    if ending.cut_off is None:
+        return f"the run was {'interrupted' if ending.interrupted else 'stopped'}"
+    unreachable = isinstance(ending.cut_off, EhrUnreachable)
+    return f"{'the EHR could not be reached: ' if unreachable else ''}{ending.cut_off}"
+
+
+def of_ending(ending: Ending, *, complete: bool, orphans: bool) -> set[ExitStatus]:
+    """Every status that the ending of a run asks for, whatever its verdicts are."""
+    root_elsewhere = ExitStatus.NOT_CONFORMANT if ending.partial else ExitStatus.HARNESS_DEFECT
+    asked = {
+        ExitStatus.INTERRUPTED: ending.interrupted,
+        ExitStatus.HARNESS_DEFECT: ending.exitstatus == ExitStatus.HARNESS_DEFECT,
+        ExitStatus.NOT_CONFORMANT: ending.require_complete and not complete,
+    }
+    holding = {each for each, holds in asked.items() if holds}
+    if ending.cut_off:
+        holding.add(status_of(ending.cut_off))
+    return holding | ({root_elsewhere} if orphans else set())
 
 
 def status_of(cut_off: HarnessError) -> ExitStatus:

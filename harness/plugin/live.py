@@ -65,17 +65,7 @@ class Live:
         kept = target.recorded[0].about.get("readings", ()) if target.recorded else ()
         self.clock = ActClock(wire.clock, kept)
         self.entropy = wire.entropy
-        limits = target.ehr.limits if target.recorded is None else UNPACED
-        self.http = HttpClient(
-            base=target.ehr.fhir_base,
-            evidence=self.evidence,
-            limiter=HostLimiters(limits, wire.clock),
-            clock=wire.clock,
-            tls=target.ehr.tls,
-            headers=_headers(target),
-            extra_origins=frozenset(target.ehr.auth.extra_origins),
-            transport=wire.transport,
-        )
+        self.http = _client(target, self.evidence, wire)
         journal = Journal(None if target.recorded else folder / "journal.jsonl")
         self.scratch = Scratch(target.ehr, journal)
         run = Run(
@@ -163,6 +153,20 @@ def _wire(target: Target) -> _Wire:
     kept, _ = target.recorded
     clock = ManualClock(kept.clock)
     return _Wire(clock, Entropy(kept.drawn), ReplayTransport(kept, clock))
+
+
+def _client(target: Target, evidence: Evidence, wire: _Wire) -> HttpClient:
+    limits = target.ehr.limits if target.recorded is None else UNPACED
+    return HttpClient(
+        base=target.ehr.fhir_base,
+        evidence=evidence,
+        limiter=HostLimiters(limits, wire.clock),
+        clock=wire.clock,
+        tls=target.ehr.tls,
+        headers=_headers(target),
+        extra_origins=frozenset(target.ehr.auth.extra_origins),
+        transport=wire.transport,
+    )
 
 
 def _headers(target: Target) -> dict[str, str]:

@@ -13,6 +13,7 @@ from harness.checks.runner import Outcome
 from harness.checks.verdict import Check, Verdict, Word
 from harness.errors import PRECEDENCE, EhrUnreachable, ExitStatus, LoginFailed, PrerequisiteFailed
 from harness.plugin import status
+from harness.plugin.conclusion import Ending, of_ending
 from harness.spec.requirements import Requirement
 
 REQUIREMENT = Requirement("fhir/x", "fhir", "Text.", {"*": "SHALL"}, "https://hl7.org")
@@ -114,3 +115,37 @@ def test_the_plugin_imports_nothing_heavy_until_it_is_asked_for() -> None:
         0,
         "[] ['harness', 'harness.plugin', 'harness.plugin.options']",
     )
+
+
+def ending(**more: Any) -> Ending:
+    usual: dict[str, Any] = {
+        "exitstatus": 0,
+        "cut_off": None,
+        "require_complete": False,
+        "partial": False,
+        "left_behind": (),
+        "deselected": 0,
+    }
+    return Ending(**{**usual, **more})
+
+
+@pytest.mark.parametrize(
+    ("how", "complete", "orphans", "expected"),
+    [
+        ({}, 0, 0, set()),
+        ({}, 1, 1, {ExitStatus.HARNESS_DEFECT}),
+        # With checks left out, the root may be among those.
+        ({"partial": True}, 1, 1, {ExitStatus.NOT_CONFORMANT}),
+        ({"require_complete": True}, 0, 0, {ExitStatus.NOT_CONFORMANT}),
+        ({"require_complete": True}, 1, 0, set()),
+        ({"exitstatus": 2}, 1, 0, {ExitStatus.INTERRUPTED}),
+        ({"exitstatus": 3}, 1, 0, {ExitStatus.HARNESS_DEFECT}),
+        ({"cut_off": EhrUnreachable("x")}, 1, 0, {ExitStatus.UNREACHABLE}),
+        ({"cut_off": LoginFailed("x")}, 1, 0, {ExitStatus.HARNESS_DEFECT}),
+    ],
+)
+def test_the_ending_of_a_run_asks_for_a_status(
+    how: dict[str, Any], complete: int, orphans: int, expected: set[ExitStatus]
+) -> None:
+    asked = of_ending(ending(**how), complete=bool(complete), orphans=bool(orphans))
+    assert asked == expected
