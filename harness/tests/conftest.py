@@ -6,9 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from harness.reference.process import Running, start
 from harness.tests.reference_process import clean_environment
+
+# How long an example takes says nothing on a machine that does other things as well.
+settings.register_profile("shared machine", deadline=None, print_blob=True)
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

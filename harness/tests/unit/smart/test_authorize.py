@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import OAuthError, ProtocolError
@@ -141,7 +141,6 @@ def test_custom_schemes_and_own_query_parameters_are_recognised() -> None:
     assert dict(response.parameters) == {"code": "1", "state": sent.state}
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.text(max_size=80))
 def test_no_redirect_breaks_the_parser(tail: str) -> None:
     sent = request()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.smart.drivers.cookies import CookieJar
@@ -74,7 +74,6 @@ def test_a_server_cannot_fill_the_jar() -> None:
     assert len(jar_with(*(f"c{n}=1" for n in range(1000)))) == 100
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.lists(st.text(max_size=200), max_size=5))
 def test_no_field_breaks_the_jar(lines: list[str]) -> None:
     header = jar_with(*lines).header(HOME, NOW)

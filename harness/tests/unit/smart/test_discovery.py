@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request as Asked
 from starlette.responses import JSONResponse
@@ -183,13 +183,11 @@ documents = st.recursive(
 )
 
 
-@settings(deadline=None)  # machines are shared
 @given(documents, documents)
 def test_no_document_breaks_discovery(well_known: Any, capability: Any) -> None:
     from_exchanges(ehr(), exchange(well_known), exchange(well_known), exchange(capability))
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.text(alphabet="htps:/[]@.?#%a1\\\t ", max_size=24))
 def test_no_address_breaks_discovery(url: str) -> None:
     found = from_exchanges(ehr(), exchange(GOOD | {"token_endpoint": url}))

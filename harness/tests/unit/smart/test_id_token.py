@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.util import urlsafe_b64encode
@@ -133,14 +133,12 @@ def test_what_is_no_token_is_named(text: str) -> None:
         IdToken.parse(text)
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_parser(text: str) -> None:
     with pytest.raises(ProtocolError):
         IdToken.parse(f"{text}.{text}")
 
 
-@settings(deadline=None)  # machines are shared
 @given(
     st.dictionaries(
         st.sampled_from([*CLAIMS, "nbf", "azp"]),

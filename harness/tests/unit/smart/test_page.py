@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.secrets import Secret
@@ -110,7 +110,6 @@ elements = st.builds(
 )
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.lists(elements, max_size=12).map("".join))
 def test_any_page_leads_on_or_is_given_up_in_words(html: str) -> None:
     request = authorization_request()
@@ -120,7 +119,6 @@ def test_any_page_leads_on_or_is_given_up_in_words(html: str) -> None:
         assert isinstance(step, (Follow, Submit, AuthorizationResponse))
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_reader(html: str) -> None:
     Page.parse(html, URL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.smart.scopes import PERMISSIONS, Scope, ScopeSet, Syntax
@@ -145,14 +145,12 @@ words = st.sampled_from(["openid", "fhirUser", "launch", "launch/patient", "offl
 scope_sets = st.lists(st.one_of(resource_scopes, words), max_size=8).map(ScopeSet.parse)
 
 
-@settings(deadline=None)  # machines are shared
 @given(scope_sets)
 def test_every_set_covers_itself(scopes: ScopeSet) -> None:
     assert scopes.missing(scopes) == ()
     assert scopes.widened(scopes) == ()
 
 
-@settings(deadline=None)  # machines are shared
 @given(scope_sets, scope_sets)
 def test_nothing_lacks_exactly_when_everything_is_covered(
     granted: ScopeSet, asked: ScopeSet
@@ -160,14 +158,12 @@ def test_nothing_lacks_exactly_when_everything_is_covered(
     assert (granted.missing(asked) == ()) == all(granted.covers(scope) for scope in asked)
 
 
-@settings(deadline=None)  # machines are shared
 @given(scope_sets, scope_sets)
 def test_granting_what_lacks_closes_the_gap(granted: ScopeSet, asked: ScopeSet) -> None:
     more = ScopeSet((*granted.scopes, *granted.missing(asked)))
     assert more.missing(asked) == ()
 
 
-@settings(deadline=None)  # machines are shared
 @given(resource_scopes)
 def test_the_canonical_form_permits_the_same(text: str) -> None:
     scope = Scope.parse(text)
@@ -180,7 +176,6 @@ def test_the_canonical_form_permits_the_same(text: str) -> None:
     )
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_parser(text: str) -> None:
     ScopeSet.parse(text)

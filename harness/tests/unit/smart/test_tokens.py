@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import OAuthError, ProtocolError
@@ -143,7 +143,6 @@ members = st.sampled_from(
 )
 
 
-@settings(deadline=None)  # machines are shared
 @given(st.dictionaries(members, json_values), st.sampled_from([200, 400]))
 def test_no_object_breaks_the_reader(body: dict[str, Any], status: int) -> None:
     try:
