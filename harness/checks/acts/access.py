@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import Launch, Plan, plan, planned, whole_launch
+from harness.checks.acts.launch import Launch, Plan, planned, whole_launch
 from harness.config.ehr import AuthKind, Permit
 from harness.errors import (
     NotApplicable,
     NotConfigured,
     NotPermitted,
-    PrerequisiteFailed,
     ProtocolError,
 )
 from harness.fhir.bundle import Bundle
@@ -152,13 +151,12 @@ async def unknown_token_read(run: Run, access: Access | None = None) -> Exchange
     return await fhir_get(run, protected(run, access), fresh(run.entropy))
 
 
-def narrowed(run: Run, keep: str, permissions: str) -> Plan:
-    """The first launch with the scopes of one resource type only, and no identity.
+def narrowed(what: Plan, keep: str, permissions: str) -> Plan:
+    """A launch with the scopes of one resource type only, and no identity.
 
     Raises:
         NotApplicable: the launch has no such scope, or none besides.
     """
-    what = plan(run)
     scopes = [Scope.parse(each) for each in what.spec.scopes]
     kept = [each for each in scopes if each.type == keep and each.permissions & set(permissions)]
     if not kept or len([each for each in scopes if each.is_resource]) == len(kept) == 1:
@@ -189,22 +187,23 @@ async def launch_narrowed(run: Run, discovery: Discovery, what: Plan) -> Launch:
 
 
 @act
-async def limited_launch(run: Run, discovery: Discovery) -> Launch:
+async def limited_launch(run: Run, discovery: Discovery, launch: Launch) -> Launch:
     """A launch whose only resource scope is the patient's own record."""
-    return await launch_narrowed(run, discovery, narrowed(run, "Patient", "rs"))
+    what = narrowed(launch.authorization.plan, "Patient", "rs")
+    return await launch_narrowed(run, discovery, what)
 
 
 @act
-async def read_only_launch(run: Run, discovery: Discovery) -> Launch:
+async def read_only_launch(run: Run, discovery: Discovery, launch: Launch) -> Launch:
     """A launch whose only resource scope is reading Observations."""
-    return await launch_narrowed(run, discovery, narrowed(run, "Observation", "rs"))
+    what = narrowed(launch.authorization.plan, "Observation", "rs")
+    return await launch_narrowed(run, discovery, what)
 
 
 @act
-async def limited_search(run: Run, limited_launch: Launch) -> Probe:
+async def limited_search(run: Run, access: Access, limited_launch: Launch) -> Probe:
     """Observations, with a token that does not cover them."""
-    token = limited_launch.token.access_token
-    return await probe(run, "Observation", limited_launch.patient, token)
+    return await probe(run, "Observation", access.patient, limited_launch.token.access_token)
 
 
 @act
@@ -220,12 +219,11 @@ async def limited_read(run: Run, access: Access, limited_launch: Launch) -> Exch
 
 
 @act
-async def limited_create(run: Run, read_only_launch: Launch) -> Exchange:
+async def limited_create(run: Run, access: Access, read_only_launch: Launch) -> Exchange:
     """An Observation, written with a token that may only read."""
     if not run.permits(Permit.WRITE):
         raise NotPermitted("permit has no write")
-    patient, now = read_only_launch.patient, run.clock.now()
-    measured = Measured(patient, now, (IDENTIFIERS, new_identifier(run)))
+    measured = Measured(access.patient, run.clock.now(), (IDENTIFIERS, new_identifier(run)))
     reader = fhir_client(run, read_only_launch.token.access_token)
     return await run.scratch.create(reader, heart_rate(measured, 72))
 
@@ -240,9 +238,9 @@ async def other_patient(run: Run, discovery: Discovery, launch: Launch) -> str:
         return run.ehr.other_patient
     if run.ehr.other is None:
         raise NotConfigured("no second patient: fill in [other]")
-    other = (await whole_launch(run, discovery, planned(run, run.ehr.other))).patient
-    if other == launch.patient:
-        raise PrerequisiteFailed("[other] leads to the same patient as the first launch")
+    other = (await whole_launch(run, discovery, planned(run, run.ehr.other))).token.patient
+    if other is None or other == launch.patient:
+        raise NotConfigured("[other] leads to no other patient than the first launch")
     return other
 
 

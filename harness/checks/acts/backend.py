@@ -12,7 +12,13 @@ from harness.checks.acts.access import Access, fhir_client
 from harness.checks.acts.launch import negative
 from harness.checks.acts.search import CATEGORY, VITAL_SIGNS, Found, find
 from harness.config.ehr import ClientAuth, Grant, OAuthClient
-from harness.errors import NotApplicable, NotConfigured, PrerequisiteFailed, ProtocolError
+from harness.errors import (
+    NotApplicable,
+    NotConfigured,
+    NotSupported,
+    PrerequisiteFailed,
+    ProtocolError,
+)
 from harness.http.exchange import Exchange
 from harness.smart import grants
 from harness.smart.assertion import ASSERTION_TYPE, Assertion
@@ -156,5 +162,5 @@ async def replayed_assertion(
     client, key, right = right_assertion(run, discovery)
     first = await send_assertion(run, discovery, client, right, key)
     if first.status >= 400:
-        raise PrerequisiteFailed(f"the first use of the assertion was refused: {first.status}")
+        raise NotSupported(f"a further assertion is refused: status {first.status}")
     return await send_assertion(run, discovery, client, right, key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.checks.acting import Run, act
 from harness.config.ehr import AuthKind
-from harness.errors import NotApplicable, PrerequisiteFailed, ProtocolError
+from harness.errors import NotApplicable, NotConfigured, PrerequisiteFailed, ProtocolError
 from harness.fhir.capability import Capability
 from harness.http.client import SMALL
 from harness.http.exchange import Exchange
@@ -72,5 +72,5 @@ async def discovery(run: Run, well_known: Exchange, metadata: Exchange) -> Disco
         root = await run.http.get(at_root, max_bytes=SMALL) if at_root else None
     found = from_exchanges(run.ehr, well_known, root, metadata)
     if found.configuration.token_endpoint is None:
-        raise PrerequisiteFailed("no token_endpoint was found, in no place where it may stand")
+        raise NotConfigured("no token_endpoint was found, where it may stand: name it in [auth]")
     return found

@@ -1,4 +1,4 @@
-"""Acts of the standalone launch: authorization, code for token, and what must not be granted.
+"""Acts of the standalone launch: authorization, and code for token.
 
 SMART App Launch, "Obtain authorization code" and "Obtain access token":
 https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
@@ -26,9 +26,6 @@ from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
 from harness.smart.scopes import Scope, ScopeSet
 from harness.smart.tokens import TokenResponse
-
-UNREGISTERED = "https://unregistered.example.org/callback"
-OTHER_AUDIENCE = "https://other-server.example.org/fhir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +90,6 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A launch that must not succeed: how far it got."""
-
-    authorization: Authorization
-    exchange: Exchange | None
-
-    @property
-    def granted(self) -> bool:
-        """Whether an access token was issued."""
-        return self.exchange is not None and holds_token(self.exchange)
-
-    @property
-    def outcome(self) -> str:
-        """How it ended, in one line without secrets."""
-        return "an access token" if self.granted else self.authorization.outcome
-
-
-@dataclass(frozen=True, slots=True)
 class Launch:
     """A launch that yielded a token."""
 
@@ -145,11 +124,14 @@ class Launch:
         """The patient in context.
 
         Raises:
-            PrerequisiteFailed: none is.
+            PrerequisiteFailed: none is, although one was to be.
+            NotConfigured: none was to be.
         """
-        if not self.token.patient:
+        if self.token.patient:
+            return self.token.patient
+        if self.was_granted("launch/patient"):
             raise PrerequisiteFailed("the token response names no patient")
-        return self.token.patient
+        raise NotConfigured("no patient is in context: ask for launch/patient")
 
 
 def holds_token(exchange: Exchange) -> bool:
@@ -200,14 +182,14 @@ async def authorized(
     """Carry an authorization request through; a refusal is a value.
 
     Raises:
-        NotConfigured: a person signs in by hand, and this would ask them `again`.
-        PrerequisiteFailed: there is no authorization endpoint.
+        NotConfigured: a person signs in by hand, and this would ask them `again`; or no
+            authorization endpoint is known.
     """
     if again and what.login.driver is DriverKind.MANUAL:
         raise NotConfigured("the login is manual, and this takes a sign-in of its own")
     endpoint = discovery.configuration.authorization_endpoint
     if endpoint is None:
-        raise PrerequisiteFailed("no authorization_endpoint was found")
+        raise NotConfigured("no authorization_endpoint was found: name it in [auth]")
     request = AuthorizationRequest.build(
         endpoint,
         client_id=client_id(what.client, run.secrets),
@@ -263,12 +245,32 @@ def launched(run: Run, authorization: Authorization, exchange: Exchange) -> Laun
     return Launch(authorization, exchange, token)
 
 
+async def with_code(
+    run: Run, discovery: Discovery, what: Plan, choices: Choices | None = None
+) -> Authorization:
+    """A further authorization, for acts that need a code of their own.
+
+    They stand on the first launch, so that what fails there is judged there.
+
+    Raises:
+        NotSupported: the first launch was granted, and this one is not.
+    """
+    done = await authorized(run, discovery, what, choices=choices)
+    if done.code is None:
+        raise NotSupported(f"a further launch is not granted: {done.outcome}")
+    return done
+
+
 async def whole_launch(
     run: Run, discovery: Discovery, what: Plan, choices: Choices | None = None
 ) -> Launch:
-    """Authorization and token exchange in one, for acts that stand on a launch of their own."""
-    authorization = await authorized(run, discovery, what, choices=choices)
-    return launched(run, authorization, await exchanged(run, discovery, authorization))
+    """A further launch, for acts that need a token of their own; raises as `with_code` does."""
+    authorization = await with_code(run, discovery, what, choices)
+    exchange = await exchanged(run, discovery, authorization)
+    try:
+        return launched(run, authorization, exchange)
+    except PrerequisiteFailed as failed:
+        raise NotSupported(f"a further launch yields {failed}") from None
 
 
 def negative(run: Run) -> None:
@@ -302,67 +304,15 @@ async def launch(run: Run, authorization: Authorization, token_exchange: Exchang
 
 
 @act
-async def declined_launch(run: Run, discovery: Discovery) -> Launch:
+async def declined_launch(run: Run, discovery: Discovery, launch: Launch) -> Launch:
     """A launch whose user declines the scopes of one resource type."""
-    what = plan(run)
+    what = launch.authorization.plan
     resources = [Scope.parse(each) for each in what.spec.scopes]
     declined = tuple(str(each) for each in resources if each.is_resource)[-1:]
     if len([each for each in resources if each.is_resource]) < 2:
         raise NotConfigured("the launch asks for fewer than two resource scopes: none to decline")
     choices = Choices(patient=what.login.patient, decline=frozenset(declined))
-    authorization = await authorized(run, discovery, what, choices=choices)
-    if authorization.redirected and not authorization.offered_choice:
+    done = await whole_launch(run, discovery, what, choices)
+    if not done.authorization.offered_choice:
         raise NotSupported("no page lets the user decline single scopes")
-    done = launched(run, authorization, await exchanged(run, discovery, authorization))
     return replace(done, declined=declined)
-
-
-@act
-async def wrong_audience(run: Run, discovery: Discovery) -> Attempt:
-    """A launch made out to another FHIR server."""
-    negative(run)
-    tried = await authorized(run, discovery, plan(run), audience=OTHER_AUDIENCE)
-    got = await exchanged(run, discovery, tried) if tried.code else None
-    return Attempt(tried, got)
-
-
-@act
-async def unregistered_redirect(run: Run, discovery: Discovery) -> Authorization:
-    """A launch that asks for the code at a URI that was never registered."""
-    negative(run)
-    return await authorized(run, discovery, plan(run), redirect_uri=UNREGISTERED)
-
-
-@act
-async def wrong_verifier(run: Run, discovery: Discovery) -> Exchange:
-    """A code exchanged with a code_verifier that does not match its challenge."""
-    negative(run)
-    done = await authorized(run, discovery, plan(run))
-    return await exchanged(run, discovery, done, verifier="0" * 43)
-
-
-@act
-async def missing_verifier(run: Run, discovery: Discovery) -> Exchange:
-    """A code exchanged without a code_verifier."""
-    negative(run)
-    done = await authorized(run, discovery, plan(run))
-    return await exchanged(run, discovery, done, verifier=None)
-
-
-@act
-async def other_redirect_uri(run: Run, discovery: Discovery) -> Exchange:
-    """A code exchanged with another redirect_uri than it was issued for."""
-    negative(run)
-    done = await authorized(run, discovery, plan(run))
-    return await exchanged(run, discovery, done, redirect_uri=UNREGISTERED)
-
-
-@act
-async def code_replay(run: Run, discovery: Discovery) -> Exchange:
-    """A code exchanged a second time."""
-    negative(run)
-    done = await authorized(run, discovery, plan(run))
-    first = await exchanged(run, discovery, done)
-    if not holds_token(first):
-        raise PrerequisiteFailed("the first exchange of the code yielded no token")
-    return await exchanged(run, discovery, done)

@@ -65,7 +65,9 @@ async def offline_launch(run: Run, discovery: Discovery) -> tuple[Launch, str]:
         raise NotApplicable(f"launch {what.spec.name!r} asks for no refresh token")
     launch = await whole_launch(run, discovery, what)
     if launch.token.refresh_token is None:
-        raise PrerequisiteFailed("the launch yielded no refresh token")
+        if launch.was_granted("offline_access"):
+            raise PrerequisiteFailed("the launch yielded no refresh token")
+        raise NotApplicable("offline_access is not granted, and no refresh token came")
     return launch, launch.token.refresh_token
 
 
@@ -125,15 +127,15 @@ async def rotated_refresh_token(
 
 
 @act
-async def widened_refresh(run: Run, discovery: Discovery) -> Refreshed:
+async def widened_refresh(run: Run, discovery: Discovery, launch: Launch) -> Refreshed:
     """A refresh that asks for more than was approved."""
     negative(run)
-    launch, token = await offline_launch(run, discovery)
-    wanted = f"{launch.granted} {WIDER}"
-    exchange = await send_refresh(run, discovery, launch.authorization.plan, token, wanted)
     if ScopeSet.parse(WIDER).missing(launch.granted) == ():
         raise NotApplicable(f"the launch was granted {WIDER} already")
-    return refreshed_from(run, exchange, launch)
+    original, token = await offline_launch(run, discovery)
+    wanted = f"{original.granted} {WIDER}"
+    exchange = await send_refresh(run, discovery, original.authorization.plan, token, wanted)
+    return refreshed_from(run, exchange, original)
 
 
 @act

@@ -18,7 +18,6 @@ from harness.errors import (
     NotConfigured,
     NotConformant,
     NotSupported,
-    PrerequisiteFailed,
     ProtocolError,
 )
 from harness.fhir.bundle import Bundle, Entry
@@ -253,7 +252,7 @@ def commonest(found: Found) -> str:
         if coding.get("code")
     )
     if not tokens:
-        raise PrerequisiteFailed("no vital sign carries a code")
+        raise NotConfigured("no vital sign of the patient carries a code")
     return tokens.most_common(1)[0][0]
 
 

@@ -1,9 +1,12 @@
-"""Acts that the token endpoint has to refuse (RFC 6749 section 5.2)."""
+"""Acts that the token endpoint has to refuse (RFC 6749 section 5.2).
+
+They stand on a launch that succeeded: a client that is refused for itself proves nothing.
+"""
 
 from __future__ import annotations
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import authorized, exchanged, negative, plan, planned
+from harness.checks.acts.launch import Launch, exchanged, negative, planned, with_code
 from harness.config.ehr import ClientAuth, LaunchKind
 from harness.errors import NotConfigured
 from harness.http.exchange import Exchange
@@ -17,10 +20,11 @@ SECRETS = (ClientAuth.SECRET_BASIC, ClientAuth.SECRET_POST)
 
 
 @act
-async def unknown_code(run: Run, discovery: Discovery) -> Exchange:
+async def unknown_code(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
     """A code that was never issued."""
     negative(run)
-    client, endpoint = plan(run).client, str(discovery.configuration.token_endpoint)
+    client = launch.authorization.plan.client
+    endpoint = str(discovery.configuration.token_endpoint)
     return await grants.exchange_code(
         run.http,
         endpoint,
@@ -32,23 +36,24 @@ async def unknown_code(run: Run, discovery: Discovery) -> Exchange:
 
 
 @act
-async def unknown_client(run: Run, discovery: Discovery) -> Exchange:
+async def unknown_client(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
     """A good code, brought by a client that was never registered."""
     negative(run)
-    done = await authorized(run, discovery, plan(run))
+    done = await with_code(run, discovery, launch.authorization.plan)
     nobody = ClientProof(fields=(("client_id", fresh(run.entropy)),))
     return await exchanged(run, discovery, done, proof=nobody)
 
 
 @act
-async def wrong_secret(run: Run, discovery: Discovery) -> Exchange:
+async def wrong_secret(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
     """A good code, brought by its client with a wrong secret."""
+    del launch
     negative(run)
     secret = fresh(run.entropy)
     for each in run.ehr.launches:
         client = run.ehr.client(each.client)
         if each.kind is LaunchKind.STANDALONE and client and client.auth in SECRETS:
-            done = await authorized(run, discovery, planned(run, each))
+            done = await with_code(run, discovery, planned(run, each))
             name = client_id(client, run.secrets)
             post = ClientProof(fields=(("client_id", name), ("client_secret", secret)))
             proof = post if client.auth is ClientAuth.SECRET_POST else basic(name, secret)
@@ -57,10 +62,11 @@ async def wrong_secret(run: Run, discovery: Discovery) -> Exchange:
 
 
 @act
-async def unknown_grant_type(run: Run, discovery: Discovery) -> Exchange:
+async def unknown_grant_type(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
     """A grant type that no specification knows."""
     negative(run)
-    client, endpoint = plan(run).client, str(discovery.configuration.token_endpoint)
+    client = launch.authorization.plan.client
+    endpoint = str(discovery.configuration.token_endpoint)
     proof = authenticate(client, run.secrets, endpoint, run.clock.now(), run.entropy)
     request = token_request(endpoint, [("grant_type", "not_a_grant_type")], proof)
     return await run.http.send(request, retry=False)

@@ -1,0 +1,96 @@
+"""Acts of launches that must not succeed: to another server, elsewhere, without proof, or twice.
+
+They stand on a launch that did succeed: where nothing is granted, a refusal proves nothing.
+https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.launch import (
+    Authorization,
+    Launch,
+    authorized,
+    exchanged,
+    holds_token,
+    negative,
+    with_code,
+)
+from harness.errors import NotSupported
+from harness.http.exchange import Exchange
+from harness.smart.discovery import Discovery
+
+UNREGISTERED = "https://unregistered.example.org/callback"
+OTHER_AUDIENCE = "https://other-server.example.org/fhir"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A launch that must not succeed: how far it got."""
+
+    authorization: Authorization
+    exchange: Exchange | None
+
+    @property
+    def granted(self) -> bool:
+        """Whether an access token was issued."""
+        return self.exchange is not None and holds_token(self.exchange)
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in one line without secrets."""
+        return "an access token" if self.granted else self.authorization.outcome
+
+
+@act
+async def wrong_audience(run: Run, discovery: Discovery, launch: Launch) -> Attempt:
+    """A launch made out to another FHIR server."""
+    negative(run)
+    tried = await authorized(run, discovery, launch.authorization.plan, audience=OTHER_AUDIENCE)
+    got = await exchanged(run, discovery, tried) if tried.code else None
+    return Attempt(tried, got)
+
+
+@act
+async def unregistered_redirect(run: Run, discovery: Discovery, launch: Launch) -> Authorization:
+    """A launch that asks for the code at a URI that was never registered."""
+    negative(run)
+    what = launch.authorization.plan
+    return await authorized(run, discovery, what, redirect_uri=UNREGISTERED)
+
+
+@act
+async def wrong_verifier(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """A code exchanged with a code_verifier that does not match its challenge."""
+    negative(run)
+    done = await with_code(run, discovery, launch.authorization.plan)
+    return await exchanged(run, discovery, done, verifier="0" * 43)
+
+
+@act
+async def missing_verifier(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """A code exchanged without a code_verifier."""
+    negative(run)
+    done = await with_code(run, discovery, launch.authorization.plan)
+    return await exchanged(run, discovery, done, verifier=None)
+
+
+@act
+async def other_redirect_uri(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """A code exchanged with another redirect_uri than it was issued for."""
+    negative(run)
+    done = await with_code(run, discovery, launch.authorization.plan)
+    return await exchanged(run, discovery, done, redirect_uri=UNREGISTERED)
+
+
+@act
+async def code_replay(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """A code exchanged a second time."""
+    negative(run)
+    done = await with_code(run, discovery, launch.authorization.plan)
+    first = await exchanged(run, discovery, done)
+    if not holds_token(first):
+        raise NotSupported("the first exchange of a further code yields no token")
+    return await exchanged(run, discovery, done)
