@@ -61,7 +61,7 @@ class Evidence:
             exchange = Exchange(
                 self._answered, act, request, response, started_at, seconds, attempt
             )
-            self._steps.append(exchange)
+            self._keep(exchange)
         return exchange
 
     def add_unanswered(
@@ -79,8 +79,12 @@ class Evidence:
         act = act or current_act.get()
         unanswered = Unanswered(act, request, kind, reason, started_at, seconds, attempt)
         with self._lock:
-            self._steps.append(unanswered)
+            self._keep(unanswered)
         return unanswered
+
+    def _keep(self, step: Exchange | Unanswered) -> None:
+        """What becomes of an attempt; called under the lock."""
+        self._steps.append(step)
 
     def of(self, act: str) -> tuple[Exchange, ...]:
         """The exchanges that `act` caused, in order of their answers."""

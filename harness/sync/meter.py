@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from harness.http.evidence import Evidence, Unanswered
-from harness.http.exchange import Exchange, Request, Response
+from harness.http.exchange import Exchange
 from harness.http.retry import is_refusal
 
 
@@ -24,37 +22,7 @@ class Meter(Evidence):
         self.refusals = 0
         self.on_wire = 0.0
 
-    def add(
-        self,
-        request: Request,
-        response: Response,
-        *,
-        started_at: datetime,
-        seconds: float,
-        attempt: int = 1,
-        act: str | None = None,
-    ) -> Exchange:
-        """Count an exchange."""
+    def _keep(self, step: Exchange | Unanswered) -> None:
         self.requests += 1
-        self.on_wire += seconds
-        exchange = Exchange(
-            self.requests, act or "sync", request, response, started_at, seconds, attempt
-        )
-        self.refusals += is_refusal(exchange)
-        return exchange
-
-    def add_unanswered(
-        self,
-        request: Request,
-        kind: str,
-        reason: str,
-        *,
-        started_at: datetime,
-        seconds: float,
-        attempt: int = 1,
-        act: str | None = None,
-    ) -> Unanswered:
-        """Count an attempt without an answer."""
-        self.requests += 1
-        self.on_wire += seconds
-        return Unanswered(act or "sync", request, kind, reason, started_at, seconds, attempt)
+        self.on_wire += step.seconds
+        self.refusals += isinstance(step, Exchange) and is_refusal(step)
