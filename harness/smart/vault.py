@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -214,7 +214,10 @@ class Vault:
     def _create(self) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            # Opening a file that SQLite has open drops its locks when it is closed again.
+            # https://www.sqlite.org/howtocorrupt.html section 2.2
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             if stat.S_IMODE(self._path.stat().st_mode) & 0o077:
                 self._path.chmod(0o600)
         except OSError as error:
