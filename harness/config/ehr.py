@@ -262,6 +262,8 @@ class EhrFile:
     fhir_base: str
     auth: AuthSpec
     path: Path | None = None
+    moved_from: str | None = None
+    """The base that the file names, where a run replaced it by another."""
     environment: Environment = Environment.SANDBOX
     data: DataKind = DataKind.REAL
     permit: frozenset[Permit] = frozenset()

@@ -70,7 +70,8 @@ def with_base(ehr: EhrFile, fhir_base: str) -> EhrFile:
     Raises:
         ConfigError: not an absolute URL, http off loopback, or not R4.
     """
-    moved = replace(ehr, fhir_base=fhir_base.rstrip("/"))
+    before = ehr.moved_from or ehr.fhir_base
+    moved = replace(ehr, fhir_base=fhir_base.rstrip("/"), moved_from=before)
     table = {"title": ehr.title, "fhir_base": moved.fhir_base, "auth": {"kind": "none"}}
     wrong = [each for each in violations("ehr", table) if each.path == "fhir_base"]
     wrong = wrong or [each for each in ehr_violations(moved) if each.path == "fhir_base"]

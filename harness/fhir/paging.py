@@ -107,6 +107,7 @@ class Pages:
 
     def _follow(self, exchange: Exchange, bundle: Bundle, link: str) -> str | None:
         url = link if _ABSOLUTE.match(link) else urljoin(exchange.request.url, link)
+        url = self._client.http.relocated(url)
         try:
             foreign = origin(url) != origin(self._client.base)
         except HostileInput as error:

@@ -20,7 +20,7 @@ from harness.http.clock import Clock
 from harness.http.evidence import Evidence, current_act
 from harness.http.exchange import Exchange, Headers, Request
 from harness.http.limiter import HostLimiters
-from harness.http.origin import check_url, host_of, origin
+from harness.http.origin import check_url, host_of, origin, relocated
 from harness.http.retry import (
     SAFE_METHODS,
     Policy,
@@ -44,6 +44,7 @@ class HttpClient:
         tls: further trust, client certificate, proxy.
         headers: sent with each request to the base's origin (`Epic-Client-ID`).
         extra_origins: may be asked though they look private or are plain http.
+        moved_from: a base that `base` replaces; what the EHR names below it is asked below `base`.
         bounds: time-outs, and the cap of bodies.
         policy: how often and how long to retry; by default as the limiter's limits allow.
         transport: what to send through; the wire by default.
@@ -59,6 +60,7 @@ class HttpClient:
         tls: Tls = Tls(),  # noqa: B008 - frozen
         headers: Mapping[str, str] | None = None,
         extra_origins: frozenset[str] = frozenset(),
+        moved_from: str | None = None,
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
         policy: Policy | None = None,
         transport: Transport | None = None,
@@ -70,6 +72,7 @@ class HttpClient:
         self.clock = clock
         self._own_headers = dict(headers or {})
         self._extra_origins = frozenset(origin(each) for each in extra_origins)
+        self._moved_from = moved_from
         self._bounds = bounds
         self._policy = policy or Policy(max_retry_after=limiter.limits.max_retry_after)
         self._transport = transport or WireTransport(tls, bounds, clock)
@@ -88,6 +91,10 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close connections."""
         await self._transport.aclose()
+
+    def relocated(self, url: str) -> str:
+        """Where `url` is asked: below `base`, if it lies below the base that was replaced."""
+        return relocated(url, self._moved_from, self.base)
 
     def with_limiter(self, limiter: HostLimiters) -> HttpClient:
         """A client that shares everything with this one but its pace."""
@@ -220,7 +227,8 @@ class HttpClient:
 
     def _prepare(self, request: Request, bearer: str | None) -> Request:
         """The request as it goes out: checked, with the headers that its origin may see."""
-        target = check_url(request.url, self.base, self._extra_origins)
+        asked = self.relocated(request.url)
+        target = check_url(asked, self.base, self._extra_origins)
         headers = request.headers
         if bearer is not None:
             if target != self.token_origin:
@@ -236,7 +244,7 @@ class HttpClient:
         for name, value in headers:
             if any(char in name + value for char in "\r\n\0"):
                 raise HostileInput(f"{target}: a line break in the value of header {name!r}")
-        url = request.url.partition("#")[0]
+        url = asked.partition("#")[0]
         return Request(request.method.upper(), url, headers, request.body)
 
 

@@ -87,6 +87,19 @@ def check_url(url: str, base: str, allowed: frozenset[str] = frozenset()) -> str
     return target
 
 
+def relocated(url: str, moved_from: str | None, base: str) -> str:
+    """`url` below `base`, where it lies below the base that an EHR file names and a run replaced.
+
+    Args:
+        url: as the EHR named it.
+        moved_from: the replaced base, without a slash at the end; None where none was.
+        base: the base in its place.
+    """
+    if moved_from and url.startswith(moved_from) and url[len(moved_from) :][:1] in ("", "/", "?"):
+        return base.rstrip("/") + url[len(moved_from) :]
+    return url
+
+
 def _host(an_origin: str) -> str:
     return urlsplit(an_origin).hostname or ""
 

@@ -91,6 +91,7 @@ def sender(tenant: Tenant, world: World, meter: Meter) -> HttpClient:
         tls=ehr.tls,
         headers=_headers(tenant, world.secrets),
         extra_origins=frozenset(ehr.auth.extra_origins),
+        moved_from=ehr.moved_from,
         policy=Policy(max_retry_after=ehr.limits.max_retry_after),
     )
 

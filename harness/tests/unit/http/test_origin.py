@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HostileInput
-from harness.http.origin import check_url, host_of, is_private, origin
+from harness.http.origin import check_url, host_of, is_private, origin, relocated
 
 PUBLIC = "https://ehr.example/r4"
 
@@ -103,3 +103,22 @@ def test_any_text_is_an_origin_or_refused(text: str) -> None:
     for url in (text, f"https://{text}/", f"https://ehr.example/{text}"):
         with suppress(HostileInput):
             assert origin(url).startswith(("http://", "https://"))
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        (f"{PUBLIC}/Patient/1", "http://127.0.0.1:9/fhir/Patient/1"),
+        (f"{PUBLIC}?_getpages=1", "http://127.0.0.1:9/fhir?_getpages=1"),
+        (PUBLIC, "http://127.0.0.1:9/fhir"),
+        (f"{PUBLIC}-other/Patient/1", f"{PUBLIC}-other/Patient/1"),
+        ("https://ehr.example/oauth/token", "https://ehr.example/oauth/token"),
+        ("http://127.0.0.1:9/fhir/Patient/1", "http://127.0.0.1:9/fhir/Patient/1"),
+    ],
+)
+def test_what_lies_below_a_replaced_base_is_asked_below_the_new_one(url: str, asked: str) -> None:
+    assert relocated(url, PUBLIC, "http://127.0.0.1:9/fhir/") == asked
+
+
+def test_nothing_moves_where_no_base_was_replaced() -> None:
+    assert relocated(f"{PUBLIC}/Patient/1", None, "http://127.0.0.1:9") == f"{PUBLIC}/Patient/1"
