@@ -24,13 +24,8 @@ Json = dict[str, Any]
 FHIR_VERSION: Final = "4.0.1"
 OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 SECURITY_SERVICE: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-ENDPOINTS: Final = {
-    "authorize": "authorize",
-    "token": "token",
-    "introspect": "introspect",
-    "revoke": "revoke",
-}
-"""Name in the oauth-uris extension, and endpoint of the instance."""
+ENDPOINTS: Final = ("authorize", "token")
+"""What the oauth-uris extension may hold; register and manage are not offered here."""
 
 
 async def metadata(context: Context, request: Request) -> Response:
@@ -79,9 +74,7 @@ def capability_statement(instance: Served, date: datetime) -> Json:
 
 
 def _security(instance: Served) -> Json:
-    uris = [
-        {"url": name, "valueUri": instance.oauth(endpoint)} for name, endpoint in ENDPOINTS.items()
-    ]
+    uris = [{"url": name, "valueUri": instance.oauth(name)} for name in ENDPOINTS]
     return {
         "extension": [{"url": OAUTH_URIS, "extension": uris}],
         "cors": True,
@@ -102,12 +95,11 @@ def _security(instance: Served) -> Json:
 
 def _resource(name: str, kind: ResourceKind) -> Json:
     writes = "create" in kind.interactions
-    updates = "update" in kind.interactions
     element: Json = {
         "type": name,
         "supportedProfile": list(kind.profiles),
         "interaction": [{"code": code} for code in kind.interactions],
-        "versioning": "versioned-update" if updates else "versioned",
+        "versioning": "versioned",
         "readHistory": True,
         "updateCreate": False,
         "conditionalCreate": writes,
@@ -123,7 +115,7 @@ def _resource(name: str, kind: ResourceKind) -> Json:
     }
     if writes:
         element["documentation"] = (
-            "A PUT creates nothing (405 for an unknown id) and needs If-Match (428 without); "
+            "A PUT creates nothing (405 for an unknown id); a stale If-Match is refused with 412; "
             "a subject must be a Patient of this server."
         )
     return {member: value for member, value in element.items() if value != []}

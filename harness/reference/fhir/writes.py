@@ -37,7 +37,7 @@ async def create(context: Context, request: Request, resource_type: str) -> Resp
 
 
 async def update(context: Context, request: Request, resource_type: str) -> Response:
-    """Answers `PUT [base]/[type]/[id]` with If-Match; a resource is never made by it."""
+    """Answers `PUT [base]/[type]/[id]`; a resource is never made by it."""
     reach = _reach(context, request, resource_type, "u")
     resource = await read_resource(request, resource_type)
     current = _current(context, request, resource_type, reach)
@@ -57,7 +57,7 @@ async def update(context: Context, request: Request, resource_type: str) -> Resp
             f"the id in the body is {resource.get('id')!r:.80}, the URL says {current.id}",
             expression=f"{resource_type}.id",
         )
-    _require_version(context, request, current, needed=True)
+    _require_version(context, request, current)
     resource = _accepted(context, resource, reach)
     stored = faulty.update(context.instance.has, context.store, resource, current, context.now)
     return _written(request, stored, 200, version_headers(stored))
@@ -70,7 +70,7 @@ async def delete(context: Context, request: Request, resource_type: str) -> Resp
     if current is None:
         raise refused(404, "not-found", f"there is no such {resource_type}")
     if not current.deleted:
-        _require_version(context, request, current, needed=False)
+        _require_version(context, request, current)
         current = context.store.delete(resource_type, current.id, context.now)
     return respond(request, None, 204, {"ETag": f'W/"{current.version_id}"'})
 
@@ -134,16 +134,10 @@ def _current(context: Context, request: Request, resource_type: str, reach: Reac
     return current
 
 
-def _require_version(context: Context, request: Request, current: Stored, *, needed: bool) -> None:
-    """Checks If-Match (http://hl7.org/fhir/R4/http.html#concurrency)."""
+def _require_version(context: Context, request: Request, current: Stored) -> None:
+    """Checks If-Match, where there is one (http://hl7.org/fhir/R4/http.html#concurrency)."""
     given = request.headers.get("if-match")
     if given is None:
-        if needed:
-            raise refused(
-                428,
-                "required",
-                f'this server updates by version: send If-Match: W/"{current.version_id}"',
-            )
         return
     tags = {tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")}
     if not tags & {current.version_id, "*"} and not faulty.takes_stale(context.instance.has):

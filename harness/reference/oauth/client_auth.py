@@ -58,6 +58,8 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
         AmbiguousClient: more than one method at once.
     """
     presented = _presented(form, authorization)
+    if presented == _Presented("none", ""):
+        presented = _Presented("none", _owner(instance, form.get("refresh_token")))
     client = instance.clients.get(presented.client_id)
     if client is None:
         if presented.client_id and instance.has("invalid-client-accepted"):
@@ -75,6 +77,16 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
         if not expected or not secrets.compare_digest(expected, presented.secret.encode()):
             raise ClientRefused("the client secret is wrong")
     return client
+
+
+def _owner(instance: Instance, refresh_token: str | None) -> str:
+    """Whose refresh token it is; empty if nobody's.
+
+    RFC 6749 section 6 asks no client_id of a public client that refreshes, and some send none.
+    """
+    ledger, value = instance.ledger, refresh_token or ""
+    token = ledger.refresh_tokens.get(value) or ledger.spent.get(value)
+    return token.grant.client_id if token else ""
 
 
 def _presented(form: Form, authorization: str | None) -> _Presented:

@@ -49,8 +49,7 @@ def test_it_names_the_oauth_endpoints_and_smart(statement: Json, endpoint: Endpo
     security = statement["rest"][0]["security"]
     assert security["service"][0]["coding"][0]["code"] == "SMART-on-FHIR"
     uris = {one["url"]: one["valueUri"] for one in security["extension"][0]["extension"]}
-    assert uris["authorize"] == endpoint.ehr.oauth("authorize")
-    assert uris["token"] == endpoint.ehr.oauth("token")
+    assert uris == {name: endpoint.ehr.oauth(name) for name in ("authorize", "token")}
 
 
 def test_every_declared_search_parameter_is_understood(

@@ -144,6 +144,25 @@ def test_a_refresh_gives_the_same_context_and_a_new_refresh_token(app: App) -> N
     assert works(app, second)
 
 
+def nameless_refresh(app: App, token: str) -> httpx.Response:
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    return app.machine.post(f"{app.issuer}/oauth/token", data=form)
+
+
+def test_a_public_client_may_refresh_without_its_client_id(app: App) -> None:
+    first = app.launch("patient", SCOPE)
+    assert nameless_refresh(app, first["refresh_token"]).json()["patient"] == first["patient"]
+    assert error(nameless_refresh(app, first["refresh_token"])) == (400, "invalid_grant")
+    assert error(nameless_refresh(app, "x")) == (401, "invalid_client")
+
+
+def test_a_confidential_client_refreshes_with_its_proof_only(new_app: NewApp) -> None:
+    app = new_app("harness-symmetric")
+    token = app.launch("patient", SCOPE)["refresh_token"]
+    assert error(nameless_refresh(app, token)) == (401, "invalid_client")
+    assert app.refresh(token).status_code == 200
+
+
 def test_reuse_of_a_rotated_refresh_token_ends_the_family(app: App) -> None:
     first = app.launch("patient", SCOPE)
     second = app.refresh(first["refresh_token"]).json()
