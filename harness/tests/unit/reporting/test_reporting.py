@@ -198,6 +198,14 @@ def test_the_sweep_spares_what_is_public(tmp_path: Path) -> None:
     assert sweep(written(tmp_path), ["password"], public="password grant") == []
 
 
+def test_the_sweep_spares_a_secret_in_the_url_of_the_base_and_there_alone(tmp_path: Path) -> None:
+    base = "https://ehr.example/sim/WyJhcHAiLCJzM2NyM3Qtc2VjcmV0Il0/fhir"
+    (tmp_path / "a").write_text(f"GET {base}/Patient")
+    assert sweep(written(tmp_path), ["s3cr3t-secret"], public=base) == []
+    (tmp_path / "b").write_text("client_secret=s3cr3t-secret")
+    assert [each.name for each in sweep(written(tmp_path), ["s3cr3t-secret"], base)] == ["b"]
+
+
 def test_latest_is_a_relative_link_that_is_swapped(tmp_path: Path) -> None:
     runs = [folders.create(tmp_path, "tiny", f"2026-{number}") for number in (1, 2)]
     for run in runs:
