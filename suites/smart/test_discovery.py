@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness import Exchange, applies_if, expect, verifies
+from harness.smart.discovery import Discovery
 
 
 @verifies("smart/discovery/well-known")
@@ -89,10 +90,12 @@ SINGLE_SIGN_ON = [
 
 
 @pytest.mark.parametrize("name", SINGLE_SIGN_ON)
-def test_single_sign_on_has_member(configuration: Exchange, name: str) -> None:
+def test_single_sign_on_has_member(
+    configuration: Exchange, discovery: Discovery, name: str
+) -> None:
     """A server that declares sso-openid-connect SHALL name its issuer and its jwks_uri."""
-    capabilities = configuration.json_object().get("capabilities") or []
-    applies_if("sso-openid-connect" in capabilities, unless="sso-openid-connect is not declared")
+    declared = discovery.claims("sso-openid-connect")
+    applies_if(declared, unless="sso-openid-connect is not declared")
     expect(configuration).member(name, str)
 
 

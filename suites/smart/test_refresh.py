@@ -5,7 +5,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#refresh-access-toke
 
 from __future__ import annotations
 
-from harness import Exchange, applies_if, expect, verifies
+from harness import Exchange, applies_if, expect, prerequisite, verifies
 from harness.checks.acts.refresh import Refreshed
 
 
@@ -34,8 +34,11 @@ def test_refreshed_scopes_are_no_more_than_the_original(refreshed: Refreshed) ->
 
 
 @verifies("smart/refresh/offline")
-def test_refreshed_token_reads_the_patient(refreshed_read: Exchange) -> None:
+def test_refreshed_token_reads_the_patient(
+    patient_read: Exchange, refreshed_read: Exchange
+) -> None:
     """The refreshed token SHALL read what the original one could read."""
+    prerequisite(patient_read.status == 200, unless="the first token could not read it either")
     expect(refreshed_read).status(200)
 
 

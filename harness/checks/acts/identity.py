@@ -31,15 +31,30 @@ _PERSON = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An id_token with everything that is wrong about it."""
+    """An id_token with everything that is wrong about it.
+
+    Attributes:
+        token: as parsed.
+        findings: what is wrong.
+        fhir_user_granted: whether it has to carry fhirUser.
+        issuer_named: whether it is known which issuer it has to carry.
+    """
 
     token: IdToken
     findings: tuple[Finding, ...]
     fhir_user_granted: bool
+    issuer_named: bool = True
 
     def problems(self, aspect: str) -> list[str]:
-        """What is wrong about signature, issuer, audience, times or nonce."""
-        return [str(each) for each in self.findings if each.part in ASPECTS[aspect]]
+        """What is wrong about signature, issuer, audience, times or nonce.
+
+        Raises:
+            PrerequisiteFailed: the issuer is not known, and nothing else is wrong about it.
+        """
+        wrong = [str(each) for each in self.findings if each.part in ASPECTS[aspect]]
+        if aspect == "issuer" and not wrong and not self.issuer_named:
+            raise PrerequisiteFailed("the configuration names no issuer to compare with")
+        return wrong
 
     @property
     def fhir_user_type(self) -> str | None:
@@ -73,15 +88,19 @@ async def identity(run: Run, launch: Launch, discovery: Discovery, jwks: Exchang
         keys = jwks.json()
     except ProtocolError as error:
         raise PrerequisiteFailed(str(error)) from None
+    issuer = discovery.configuration.issuer
     findings = verify(
         token,
         keys,
-        issuer=discovery.configuration.issuer or "",
+        issuer=issuer or "",
         client_id=client_id(launch.authorization.plan.client, run.secrets),
         now=launch.exchange.started_at,
         nonce=launch.authorization.request.nonce,
     )
-    return Identity(token, judged_signature(run, token, findings), launch.was_granted("fhirUser"))
+    if issuer is None:
+        findings = tuple(each for each in findings if each.part is not Part.ISS)
+    findings = judged_signature(run, token, findings)
+    return Identity(token, findings, launch.was_granted("fhirUser"), issuer is not None)
 
 
 def judged_signature(

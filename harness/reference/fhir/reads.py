@@ -19,13 +19,15 @@ from harness.reference.fhir.stored import Stored, Versions
 
 async def read(context: Context, request: Request, resource_type: str) -> Response:
     """Answers `GET [base]/[type]/[id]`; 304 if the client has it, 410 if it was deleted."""
+    faulty.require_user_scope(context.instance.has, access_of(request), resource_type)
     current = _reachable(context, request, resource_type)[-1]
     if current.deleted:
         raise refused(410, "deleted", f"{current.reference} was deleted")
     if _unchanged(request, current):
         return respond(request, None, 304, version_headers(current))
     shown = faulty.read(context.instance.has, current)
-    return respond(request, shown.body, headers=version_headers(shown))
+    headers = version_headers(shown) | faulty.read_headers(context.instance.has)
+    return respond(request, shown.body, headers=headers)
 
 
 async def vread(context: Context, request: Request, resource_type: str) -> Response:

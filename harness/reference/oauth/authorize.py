@@ -144,6 +144,9 @@ class Authorize:
     def _approved(self, pending: Pending, person: Person, granted: tuple[str, ...]) -> Response:
         now = self.instance.clock.now()
         wanted = pending.request
+        if self.instance.has("approval-answers-error"):
+            refusal = wanted.refuse("server_error", "the approval could not be stored")
+            return self._refused(refusal, status=303)
         grant = Grant(
             grant_id=secrets.token_urlsafe(16),
             client_id=wanted.client.client_id,

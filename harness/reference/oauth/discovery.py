@@ -58,6 +58,9 @@ def smart_configuration(instance: Instance) -> dict[str, Any]:
         ("token_endpoint", instance.has("configuration-omits-token-endpoint")),
         ("capabilities", instance.has("configuration-omits-capabilities")),
         ("jwks_uri", instance.has("configuration-omits-jwks-uri")),
+        ("issuer", instance.has("configuration-omits-issuer")),
+        ("authorization_endpoint", instance.has("configuration-omits-authorization-endpoint")),
+        ("introspection_endpoint", instance.has("configuration-omits-introspection-endpoint")),
     ):
         if omitted:
             del body[member]
@@ -88,8 +91,10 @@ class Discovery:
         self.instance = instance
 
     async def smart(self, request: Request) -> Response:
-        """GET {base}/.well-known/smart-configuration."""
-        del request
+        """GET {base}/.well-known/smart-configuration, whatever Accept asks for."""
+        wants_json = "json" in request.headers.get("accept", "json")
+        if not wants_json and self.instance.has("configuration-honours-accept"):
+            return Response(status_code=406)
         if self.instance.has("configuration-not-json"):
             return HTMLResponse("<!doctype html><title>Portal</title><div id=root></div>")
         response = JSONResponse(smart_configuration(self.instance))

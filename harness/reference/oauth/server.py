@@ -116,6 +116,9 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
             response.headers["www-authenticate"] = f'Basic realm="reference", error="{error.error}"'
         if error.error == "invalid_grant" and self.instance.has("invalid-code-answers-200-error"):
             response.status_code = 200
+        unknown = error.error == "unsupported_grant_type"
+        if unknown and self.instance.has("unknown-grant-type-answers-500"):
+            return JSONResponse({"error": "server_error"}, status_code=500)
         return response
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:

@@ -23,6 +23,7 @@ from harness.config.paths import suites_dir
 from harness.config.secrets import Secrets
 from harness.plugin.collection import checks_of
 from harness.plugin.live import Live
+from harness.plugin.status import rootless
 from harness.plugin.target import Target
 from harness.reference.process import Running
 from harness.spec.regulatory import Versions
@@ -95,14 +96,16 @@ class Matrix:
             alters: the acts that it can alter; none named means all.
 
         Raises:
-            AssertionError: a verdict is an error: the fault breaks the harness.
+            AssertionError: a verdict is an error, or a failed prerequisite that nothing explains:
+                the fault breaks the harness.
         """
-        again = self._closure(set(alters) or set(self.baseline) - HEAVY)
+        again = self._closure(frozenset(alters))
         given = {act: outcome for act, outcome in self.baseline.items() if act not in again}
-        verdicts = self._judge(self._act(name, instance, again, given))
-        errors = [
-            f"{each.check.id}: {each.reason}" for each in verdicts.values() if each.word in ERRORS
-        ]
+        outcomes = self._act(name, instance, again, given)
+        verdicts = self._judge(outcomes)
+        defects = [each for each in verdicts.values() if each.word in ERRORS]
+        defects += rootless(verdicts.values(), outcomes, REGISTRY)
+        errors = [f"{each.check.id}: {each.word}: {each.reason}" for each in defects]
         if errors:
             raise AssertionError("\n".join(errors))
         return {
@@ -111,10 +114,11 @@ class Matrix:
             if verdict.word in MISSED and self.passed[check] not in MISSED
         }
 
-    def _closure(self, altered: set[str]) -> set[str]:
-        """The altered acts, all that stand on them, and all that these need."""
-        planned = REGISTRY.plan(self.baseline)
-        affected = {each.name for each in planned if REGISTRY.below(each.name) & altered}
+    def _closure(self, altered: frozenset[str]) -> set[str]:
+        """The altered acts (all, if none is), all that stand on them, and all that these need."""
+        below = {name: REGISTRY.below(name) for name in self.baseline}
+        affected = {name for name, needs in below.items() if needs & altered or not altered}
+        affected -= HEAVY - altered
         return {need for each in affected for need in REGISTRY.below(each)}
 
     def _act(

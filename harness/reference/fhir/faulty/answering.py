@@ -8,7 +8,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from harness.reference.access import Access
 from harness.reference.fhir.outcome import Refused, refused
+from harness.reference.fhir.reach import forbidden
 from harness.reference.fhir.stored import Stored
 
 Json = dict[str, Any]
@@ -23,6 +25,23 @@ def read(has: Has, stored: Stored) -> Stored:
         wrong = {**stored.resource, "id": f"{stored.id}-internal"[-64:]}
         return replace(stored, resource=wrong)
     return stored
+
+
+def read_headers(has: Has) -> dict[str, str]:
+    """Returns headers that replace those of the response to a read."""
+    return {"Content-Type": "text/plain; charset=utf-8"} if has("read-as-plain-text") else {}
+
+
+def require_user_scope(has: Has, access: Access, resource_type: str) -> None:
+    """Refuses a Patient to a token that is bound to one.
+
+    Raises:
+        Refused: 403.
+    """
+    if resource_type != "Patient" or not has("patient-read-refused"):
+        return
+    if access.compartment_patient(resource_type, "r") is not None:
+        raise forbidden("a scope of the level user is needed for Patient")
 
 
 def refusal(has: Has, why: Refused) -> Refused | None:
@@ -62,6 +81,8 @@ def statement(has: Has, capability: Json) -> Json:
         del rest["security"]
     if has("metadata-omits-observation"):
         rest["resource"] = [one for one in rest["resource"] if one["type"] != "Observation"]
+    if has("metadata-omits-patient"):
+        rest["resource"] = [one for one in rest["resource"] if one["type"] != "Patient"]
     if has("metadata-claims-patch"):
         rest["resource"] = [
             {**one, "interaction": [*one["interaction"], {"code": "patch"}]}

@@ -12,6 +12,7 @@ from harness.reference.fhir.dates import DateCriterion
 from harness.reference.fhir.matching import Criterion, Token
 from harness.reference.fhir.outcome import refused
 from harness.reference.fhir.paging import Page
+from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.query import Query
 from harness.reference.fhir.stored import Stored
 
@@ -37,6 +38,12 @@ def query(has: Has, asked: Query, method: str, compartment: str | None) -> Query
     if has("post-search-differs") and method == "POST":
         ignored.add("category")
     criteria = [one for one in asked.criteria if one.parameter.name not in ignored]
+    if has("patient-id-not-searched") and asked.resource_type == "Patient":
+        criteria = [_by_identifier(one) for one in criteria]
+    if has("patient-reference-not-understood") and _typed_patient(asked):
+        criteria = [
+            _unfindable(one) if one.parameter.name == "patient" else one for one in criteria
+        ]
     if has("search-ignores-code-system"):
         criteria = [_without_system(one) for one in criteria]
     if has("search-date-prefix-inverted-edge"):
@@ -90,6 +97,21 @@ def bundle(has: Has, answer: Searchset, base: str, offset: int) -> None:
 def search_headers(has: Has) -> dict[str, str]:
     """Returns headers that replace those of a search response."""
     return {"Content-Type": "text/plain; charset=utf-8"} if has("search-as-plain-json") else {}
+
+
+def _by_identifier(one: Criterion) -> Criterion:
+    if one.parameter.name != "_id":
+        return one
+    return replace(one, parameter=PARAMETERS["Patient"]["identifier"])
+
+
+def _typed_patient(asked: Query) -> bool:
+    """Whether the value of `patient` is a reference and no bare id."""
+    return any(name == "patient" and "/" in value for name, value in asked.used)
+
+
+def _unfindable(one: Criterion) -> Criterion:
+    return replace(one, wanted=())
 
 
 def _without_system(one: Criterion) -> Criterion:

@@ -126,6 +126,11 @@ def _wrong_id(probe: Probe) -> bool:
     return bool(probe.get(f"Patient/{probe.patient}").json()["id"] != probe.patient)
 
 
+def _own_record_refused(probe: Probe) -> bool:
+    client = probe.endpoint.client("patient/Patient.rs", patient=probe.patient)
+    return client.get(f"Patient/{probe.patient}").status_code == 403
+
+
 def _not_stored(probe: Probe) -> bool:
     answer = probe.post()
     assert answer.status_code == 201
@@ -192,8 +197,13 @@ def _needs_token(probe: Probe) -> bool:
     return probe.get("metadata", Authorization="").status_code == 401
 
 
-def _serves_observation(probe: Probe) -> bool:
-    return any(one["type"] == "Observation" for one in probe.metadata()["rest"][0]["resource"])
+def _serves(probe: Probe, type_: str) -> bool:
+    return any(one["type"] == type_ for one in probe.metadata()["rest"][0]["resource"])
+
+
+def _patients(probe: Probe, query: str) -> int:
+    found = probe.get(f"Patient?{query.format(probe.patient)}&_summary=count")
+    return int(found.json()["total"])
 
 
 SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
@@ -211,6 +221,8 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "search-total-wrong": _total_wrong,
     "search-as-plain-json": lambda p: "text/plain" in p.get("Patient").headers["content-type"],
     "post-search-differs": _post_differs,
+    "patient-id-not-searched": lambda p: _patients(p, "_id={}") == 0,
+    "patient-reference-not-understood": lambda p: p.total(f"patient=Patient/{p.patient}") == 0,
     "page-two-answers-500": lambda p: p.page_two().status_code == 500,
     "page-two-repeats-page-one": lambda p: names(p.page_two().json()) == names(p.search()),
     "page-two-drops-entry": _second_page_starts_late,
@@ -219,6 +231,10 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
         not next_link(p.search()).startswith(p.endpoint.ehr.fhir_base)
     ),
     "read-wrong-id": _wrong_id,
+    "read-as-plain-text": lambda p: (
+        "text/plain" in p.get(f"Patient/{p.patient}").headers["content-type"]
+    ),
+    "patient-read-refused": _own_record_refused,
     "read-missing-answers-200": lambda p: p.get("Observation/none").status_code == 200,
     "not-found-without-outcome": lambda p: (
         "html" in p.get("Observation/none").headers["content-type"]
@@ -246,7 +262,8 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "metadata-needs-token": _needs_token,
     "metadata-as-html": lambda p: "html" in p.get("metadata").headers["content-type"],
     "metadata-omits-security": lambda p: "security" not in p.metadata()["rest"][0],
-    "metadata-omits-observation": lambda p: not _serves_observation(p),
+    "metadata-omits-observation": lambda p: not _serves(p, "Observation"),
+    "metadata-omits-patient": lambda p: not _serves(p, "Patient"),
     "metadata-claims-patch": _claims_patch,
     "capability-format-xml-only": lambda p: "json" not in p.metadata()["format"],
 }

@@ -128,6 +128,11 @@ def garbage_refresh(app: App) -> bool:
     return app.refresh("garbage").status_code == 200
 
 
+def refresh_beyond_the_grant(app: App) -> bool:
+    token = app.launch("patient", SCOPE)["refresh_token"]
+    return app.refresh(token, scope="user/Patient.rs").status_code == 200
+
+
 def widened_backend(app: App) -> bool:
     app.client_id = "harness-backend"
     return bool(app.backend("system/Patient.rs").json()["scope"] != "system/Patient.rs")
@@ -195,6 +200,21 @@ PROBES: dict[str, Probe] = {
     "configuration-omits-token-endpoint": lacks("token_endpoint"),
     "configuration-omits-capabilities": lacks("capabilities"),
     "configuration-omits-jwks-uri": lacks("jwks_uri"),
+    "configuration-omits-issuer": lacks("issuer"),
+    "configuration-omits-authorization-endpoint": lacks("authorization_endpoint"),
+    "configuration-omits-introspection-endpoint": lacks("introspection_endpoint"),
+    "configuration-honours-accept": lambda app: (
+        app.machine.get(
+            f"{app.fhir_base}/.well-known/smart-configuration",
+            headers={"accept": "application/xml"},
+        ).status_code
+        == 406
+    ),
+    "approval-answers-error": lambda app: "error" in app.authorize("patient", SCOPE),
+    "unknown-grant-type-answers-500": lambda app: (
+        app.machine.post(f"{app.issuer}/oauth/token", data={"grant_type": "none"}).status_code
+        == 500
+    ),
     "configuration-relative-endpoint": lambda app: configuration(app)[
         "authorization_endpoint"
     ].startswith("/"),
@@ -232,6 +252,7 @@ PROBES: dict[str, Probe] = {
     "scope-widened-at-consent": widened_consent,
     "refresh-token-missing": launched(lambda _, answer: "refresh_token" not in answer),
     "refresh-widens-scope": refreshed(lambda _, first, second: first["scope"] != second["scope"]),
+    "refresh-grants-any-scope": refresh_beyond_the_grant,
     "refresh-omits-expires-in": refreshed(lambda _, __, second: "expires_in" not in second),
     "refresh-token-any-accepted": garbage_refresh,
     "refresh-reuse-accepted": reused_refresh,
