@@ -39,18 +39,9 @@ COMMANDS = {
     "ehrs": Command("ehrs", "list, check and write EHR files"),
     "reference": Command("reference", "run the reference EHR as a server"),
     "login": Command("login", "launch in your browser and keep the refresh token"),
-    "jwks": Command("jwks", "make client keys; print or serve the public key set"),
-    "sync": Command("sync", "pull a tenant's changes now; show and verify its state"),
-    "write": Command("write", "queue Observations and deliver them"),
+    "sync": Command("sync", "pull a tenant's changes now; show its state"),
     "scheduler": Command("scheduler", "sync all tenants on their schedules"),
-    "worker": Command("scheduler", "run one of many sync workers"),
-    "validate": Command("validate", "validate resources, Bundles and NDJSON"),
-    "profiles": Command("validate", "derive or install profile definitions"),
     "report": Command("report", "turn the results of a run into HTML"),
-    "matrix": Command("report", "show all EHRs side by side"),
-    "coverage": Command("report", "show which check judges which requirement"),
-    "deviations": Command("report", "accept known failures into the EHR file"),
-    "cleanup": Command("report", "remove what a killed run left on the server"),
 }
 
 
