@@ -24,6 +24,7 @@ ASPECTS = {
     "times": {Part.EXP, Part.IAT, Part.NBF},
     "nonce": {Part.NONCE},
 }
+OK = 200
 _PERSON = re.compile(
     r"(?:^|/)(Patient|Practitioner|PractitionerRole|RelatedPerson|Person)/[A-Za-z0-9.\-]+$"
 )
@@ -83,15 +84,11 @@ async def identity(run: Run, launch: Launch, discovery: Discovery, jwks: Exchang
         raise NotApplicable("openid is not granted")
     if launch.token.id_token is None:
         raise PrerequisiteFailed("the token response holds no id_token")
-    try:
-        token = IdToken.parse(launch.token.id_token)
-        keys = jwks.json()
-    except ProtocolError as error:
-        raise PrerequisiteFailed(str(error)) from None
+    token, unreadable = parsed(launch.token.id_token)
     issuer = discovery.configuration.issuer
     findings = verify(
         token,
-        keys,
+        key_set(jwks),
         issuer=issuer or "",
         client_id=client_id(launch.authorization.plan.client, run.secrets),
         now=launch.exchange.started_at,
@@ -99,8 +96,24 @@ async def identity(run: Run, launch: Launch, discovery: Discovery, jwks: Exchang
     )
     if issuer is None:
         findings = tuple(each for each in findings if each.part is not Part.ISS)
-    findings = judged_signature(run, token, findings)
+    findings = judged_signature(run, token, (*unreadable, *findings))
     return Identity(token, findings, launch.was_granted("fhirUser"), issuer is not None)
+
+
+def parsed(text: str) -> tuple[IdToken, tuple[Finding, ...]]:
+    """An id_token; one that is no JWT carries nothing, and that is a finding."""
+    try:
+        return IdToken.parse(text), ()
+    except ProtocolError as error:
+        return IdToken(text, {}, {}), (Finding(Part.SIGNATURE, str(error)),)
+
+
+def key_set(jwks: Exchange) -> object:
+    """The published JWK Set; None where it is none, so that no key is found in it."""
+    try:
+        return jwks.json() if jwks.status == OK else None
+    except ProtocolError:
+        return None
 
 
 def judged_signature(

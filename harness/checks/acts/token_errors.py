@@ -29,10 +29,15 @@ async def unknown_code(run: Run, discovery: Discovery, launch: Launch) -> Exchan
         run.http,
         endpoint,
         authenticate(client, run.secrets, endpoint, run.clock.now(), run.entropy),
-        code=fresh(run.entropy),
+        code=no_code(run),
         redirect_uri=str(client.redirect_uri),
         verifier=fresh(run.entropy),
     )
+
+
+def no_code(run: Run) -> str:
+    """A code that was never issued, in letters and digits: what any decoder takes for its own."""
+    return fresh(run.entropy).replace("-", "0").replace("_", "1")
 
 
 @act
