@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.cli.arguments import seconds
 from harness.config import paths
 from harness.config.tenant import Tenant
 from harness.errors import ExitStatus, UsageError
@@ -50,7 +51,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--reports", metavar="DIR", help="the folder of all reports")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=BOUND,
         metavar="SECONDS",
         help="how long one tenant's sync may take (default: %(default).0f)",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.cli.arguments import seconds
 from harness.config import paths
 from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, HarnessError, UsageError
@@ -46,7 +47,7 @@ def register(subparsers: Any) -> None:
     )
     one.add_argument("--tenant", required=True, metavar="T", help="a tenant file by NAME or path")
     one.add_argument("--reports", metavar="DIR", help="the folder of all reports")
-    one.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="stop after so long")
+    one.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop after so long")
     one.add_argument("--json", action="store_true", help="print the account as JSON")
     one.set_defaults(run=run)
     status = under.add_parser(
@@ -141,13 +142,6 @@ def _status(file: str) -> Status:
         return status_of(tenant, store_path(tenant))
     except HarnessError as error:
         return Status(Path(file).stem, error=str(error))
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError("expected a positive number of seconds")
-    return value
 
 
 def _print(text: str) -> None:

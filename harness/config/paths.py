@@ -62,7 +62,7 @@ def find(kind: str, name_or_path: str) -> Path:
     if is_path(name_or_path):
         path = Path(name_or_path)
         if "\0" in name_or_path or not path.is_file():
-            raise ConfigError(f"no file {shown(name_or_path)}")
+            raise ConfigError(f"no file {shown(name_or_path)}", hint=_no_path(kind, name_or_path))
         return path
     if not NAME.fullmatch(name_or_path):
         raise ConfigError(
@@ -92,6 +92,12 @@ def names(kind: str) -> dict[str, Path]:
 def is_path(name_or_path: str) -> bool:
     """Whether a file is meant by its path rather than by its NAME."""
     return name_or_path.endswith(".toml") or "/" in name_or_path or os.sep in name_or_path
+
+
+def _no_path(kind: str, name_or_path: str) -> str:
+    if kind == "ehrs" and "://" in name_or_path:
+        return "a URL goes to --ehr-url"
+    return "a path was looked for, because of its slash or its .toml; a NAME has neither"
 
 
 def _folders(kind: str) -> Iterator[Path]:

@@ -61,6 +61,8 @@ def is_loopback(host: str | None) -> bool:
 
 def url_violation(path: str, url: str) -> Violation | None:
     """What is wrong with an absolute URL, if anything: no host, a bad port, http off loopback."""
+    if not url.isprintable() or " " in url:
+        return meaning(path, f"expected a URL without control characters, got {shown(url)}")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -51,8 +51,13 @@ class Body:
             self._keep(chunk)
             return
         try:
-            # One byte beyond the room is enough to know, and nothing more is ever inflated.
-            self._keep(self._inflate.decompress(chunk, self._max_bytes - self._size + 1))
+            while chunk:
+                # One byte beyond the room is enough to know, and nothing more is ever inflated.
+                self._keep(self._inflate.decompress(chunk, self._max_bytes - self._size + 1))
+                chunk = self._inflate.unused_data
+                if chunk:
+                    # A gzip file may have several members (RFC 1952 section 2.2).
+                    self._inflate = zlib.decompressobj(_ANY_ZLIB_HEADER)
         except zlib.error as error:
             raise UndecodableError(f"a body that does not decompress: {error}") from None
 

@@ -218,7 +218,10 @@ def _explain_cause(error: BaseException) -> NoAnswerError | None:
                 "if it is right, name its issuer under tls.ca_file of the EHR file",
             )
         if isinstance(cause, ssl.SSLError):
-            return NoAnswerError("tls", f"TLS failed: {cause.reason or cause}")
+            # OpenSSL's words for bytes that are no TLS record, such as an answer in plain http.
+            plain = cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+            hint = "does it speak plain http there?" if plain else None
+            return NoAnswerError("tls", f"TLS failed: {cause.reason or cause}", hint)
     return None
 
 

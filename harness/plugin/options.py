@@ -25,6 +25,10 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
+_POINTS = ("--ehr", "--ehr-url", "--replay")
+"""What names an endpoint, or a recording of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What was asked for on the command line."""
@@ -56,7 +60,7 @@ _conflicts: list[str] = []
 
 def active(config: pytest.Config) -> bool:
     """Whether an endpoint, or a recording of one, was named."""
-    return any(config.getoption(_dest(name), None) for name in ("--ehr", "--ehr-url", "--replay"))
+    return any(config.getoption(_dest(name), None) is not None for name in _POINTS)
 
 
 def parse(config: pytest.Config) -> Options:
@@ -73,6 +77,9 @@ def parse(config: pytest.Config) -> Options:
             hint="switch that plugin off with -p no:NAME",
         )
     given = Options(**{_dest(name)[8:]: config.getoption(_dest(name)) for name, _ in _OPTIONS})
+    for name in (each for each in _POINTS if config.getoption(_dest(each)) == ""):
+        # An empty variable of a script must not turn a conformance run into another one.
+        raise UsageError(f"{name}= is empty", hint="is the variable set that it comes from?")
     if given.replay and (given.ehr or given.ehr_url or given.record):
         raise UsageError("--replay brings its own EHR file, and records nothing: give it alone")
     if _distributed(config):

@@ -145,7 +145,7 @@ class Found:
         if resource.get("resourceType") != "Observation":
             return False
         patient, category = self.parameter("patient"), self.parameter("category")
-        subject = str((resource.get("subject") or {}).get("reference", "")).rpartition("/")[2]
+        subject = str(_object(resource.get("subject")).get("reference", "")).rpartition("/")[2]
         if patient and subject != patient.rpartition("/")[2]:
             return False
         if category and category.rpartition("|")[2] not in categories(resource):
@@ -172,7 +172,7 @@ def categories(resource: Resource) -> set[str]:
 
 def codes(resource: Resource) -> set[str]:
     """The codes of an Observation, without systems."""
-    return set(_codes(resource.get("code") or {}))
+    return set(_codes(_object(resource.get("code"))))
 
 
 def named(resource: Resource) -> str:
@@ -182,6 +182,10 @@ def named(resource: Resource) -> str:
 
 def _objects(value: object) -> list[Resource]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _object(value: object) -> Resource:
+    return value if isinstance(value, dict) else {}
 
 
 def _codes(concept: Resource) -> list[str]:
@@ -248,7 +252,7 @@ def commonest(found: Found) -> str:
     tokens = Counter(
         f"{coding.get('system', '')}|{coding['code']}"
         for each in found.matches
-        for coding in _objects((each.get("code") or {}).get("coding"))[:1]
+        for coding in _objects(_object(each.get("code")).get("coding"))[:1]
         if coding.get("code")
     )
     if not tokens:
@@ -322,7 +326,7 @@ async def by_last_updated(
     times = {
         str(each.get("id")): interval
         for each in vital_signs.matches
-        if (interval := parse((each.get("meta") or {}).get("lastUpdated"))) is not None
+        if (interval := parse(_object(each.get("meta")).get("lastUpdated"))) is not None
     }
     if not times:
         raise NotConfigured("no vital sign of the patient has meta.lastUpdated")

@@ -24,6 +24,11 @@ def test_every_coding_gives_back_the_bytes(data: bytes, step: int) -> None:
     assert decode(zlib.compress(data), "deflate", step=step) == data
 
 
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 90))
+def test_every_member_of_a_gzip_body_is_read(parts: list[bytes], step: int) -> None:
+    assert decode(b"".join(map(gzip.compress, parts)), "gzip", step=step) == b"".join(parts)
+
+
 def test_an_empty_body_with_a_coding_is_empty() -> None:
     assert decode(b"", "gzip") == b""
 
@@ -42,6 +47,7 @@ def test_a_bomb_is_refused_before_it_fills_memory() -> None:
     [
         (b"plain", "gzip"),
         (gzip.compress(b"cut" * 99)[:-9], "gzip"),
+        (gzip.compress(b"whole") + b"and more", "gzip"),
         (b"x", "br"),
         (b"x", "gzip, gzip"),
     ],
