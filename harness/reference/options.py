@@ -122,5 +122,6 @@ def _faults(*, as_json: bool) -> str:
         if fault.part != part:
             part = fault.part
             lines += ["", part] if lines else [part]
-        lines.append(f"  {fault.name:{width}}  {fault.cause}")
+        untripped = "" if fault.trips else " (tripping nothing yet)"
+        lines.append(f"  {fault.name:{width}}  {fault.cause}{untripped}")
     return "\n".join(lines) + "\n"

@@ -35,7 +35,7 @@ def test_create_answers_with_the_version(created: Exchange) -> None:
 @verifies("fhir/create/client-id")
 def test_client_chosen_id_is_ignored(client_chosen_id: Written) -> None:
     """A create SHALL ignore an id that the client sent."""
-    prerequisite(client_chosen_id.create.status < 300, unless="the Observation was not created")
+    applies_if(client_chosen_id.create.status < 300, unless="a create with an id is refused")
     conforms(
         client_chosen_id.id != client_chosen_id.sent["id"],
         expected="an id of the server's own",
@@ -69,6 +69,19 @@ def test_observation_is_read_back_as_written(written: dict[str, Written], kind: 
         expected="the content that was written",
         actual="; ".join(changes),
         where=written[kind].require_read().where,
+    )
+
+
+@verifies("fhir/write/content")
+def test_device_is_read_back_as_written(written_by_device: Written) -> None:
+    """The device that measured SHOULD be read back with the Observation."""
+    applies_if(written_by_device.create.status < 300, unless="a create with a device is refused")
+    changes = written_by_device.changes_of("device")
+    conforms(
+        not changes,
+        expected="the device that was written",
+        actual="; ".join(changes),
+        where=written_by_device.require_read().where,
     )
 
 

@@ -25,6 +25,7 @@ from harness.http.exchange import Exchange
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices
 from harness.smart.entropy import fresh
+from harness.smart.id_token import IdToken
 from harness.smart.scopes import Scope, Syntax
 from harness.smart.tokens import TokenResponse
 
@@ -241,7 +242,17 @@ async def other_patient(run: Run, discovery: Discovery, launch: Launch) -> str:
     other = (await whole_launch(run, discovery, planned(run, run.ehr.other))).token.patient
     if other is None or other == launch.patient:
         raise NotConfigured("[other] leads to no other patient than the first launch")
+    if f"/{own_record(launch)}".endswith(f"/Patient/{other}"):
+        raise NotConfigured("[other] leads to the person who signs in, whose record fhirUser opens")
     return other
+
+
+def own_record(launch: Launch) -> str | None:
+    """The `fhirUser` of the launch: the person who signed in, whatever patient is in context."""
+    try:
+        return IdToken.parse(launch.token.id_token or "").fhir_user
+    except ProtocolError:
+        return None
 
 
 @act

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
 from typing import Any
 
@@ -86,6 +86,14 @@ class Written:
         """
         return differences(self.sent, self.require_read())
 
+    def changes_of(self, element: str) -> list[str]:
+        """What is different in one element of what was read back.
+
+        Raises:
+            PrerequisiteFailed: nothing was read back.
+        """
+        return [each for each in self.changes() if each.startswith(element)]
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -143,12 +151,17 @@ def new(run: Run, access: Access, kind: str) -> Resource:
 
 async def write(run: Run, access: Access, sent: Resource) -> Written:
     """Create, read back, search."""
+    done = await stored(run, access, sent)
+    return done if done.id is None else replace(done, search=await same_code(run, access, sent))
+
+
+async def stored(run: Run, access: Access, sent: Resource) -> Written:
+    """Create, read back."""
     exchange = await run.scratch.create(access.client, sent)
     id_ = created_id(exchange, "Observation") if exchange.status < 300 else None
     if id_ is None:
         return Written(sent, exchange)
-    read = await fhir_get(run, f"Observation/{id_}", access.bearer)
-    return Written(sent, exchange, id_, read, await same_code(run, access, sent))
+    return Written(sent, exchange, id_, await fhir_get(run, f"Observation/{id_}", access.bearer))
 
 
 async def same_code(run: Run, access: Access, sent: Resource) -> Found:
@@ -175,8 +188,24 @@ async def created(run: Run, written: dict[str, Written]) -> Exchange:
 
 
 @act(after=SEARCHES)
-async def client_chosen_id(run: Run, access: Access) -> Written:
-    """An Observation that brings an id of its own."""
+async def written_by_device(
+    run: Run, access: Access, vital_signs: Found, created: Exchange
+) -> Written:
+    """A body weight from a device that the server knows from earlier Observations."""
+    del created
+    sent = new(run, access, "body-weight")
+    devices = (each.get("device") for each in vital_signs.matches)
+    known = (each.get("reference") for each in devices if isinstance(each, dict))
+    reference = next((each for each in known if isinstance(each, str)), None)
+    if reference is None:
+        raise NotApplicable("no vital sign of the patient names a device")
+    return await stored(run, access, sent | {"device": {"reference": reference}})
+
+
+@act(after=SEARCHES)
+async def client_chosen_id(run: Run, access: Access, created: Exchange) -> Written:
+    """An Observation that brings an id of its own, where one without is accepted."""
+    del created
     sent = new(run, access, "heart-rate") | {"id": f"client-chosen-{new_identifier(run)}"}
     exchange = await run.scratch.create(access.client, sent)
     return Written(sent, exchange, created_id(exchange, "Observation"))

@@ -60,7 +60,8 @@ async def update(context: Context, request: Request, resource_type: str) -> Resp
     _require_version(context, request, current)
     resource = _accepted(context, resource, reach)
     stored = faulty.update(context.instance.has, context.store, resource, current, context.now)
-    return _written(request, stored, 200, version_headers(stored))
+    status = faulty.updated(context.instance.has)
+    return _written(request, stored, status, version_headers(stored))
 
 
 async def delete(context: Context, request: Request, resource_type: str) -> Response:

@@ -17,7 +17,6 @@ import pytest
 from harness.checks.acting import REGISTRY
 from harness.checks.runner import Outcome
 from harness.checks.verdict import ERRORS, Check, Terms, Verdict, Word, judge
-from harness.config.ehr import EhrFile
 from harness.config.load import load_ehr
 from harness.config.paths import suites_dir
 from harness.config.secrets import Secrets
@@ -33,9 +32,6 @@ VERSIONS = Versions(us_core="6.1.0", smart="2.2.0", bulk="1.0.1")
 
 MISSED = frozenset({Word.FAILED, Word.ADVISED})
 COLLECT = ("--ehr=reference", "--collect-only", "--quiet", "--assert=plain")
-
-LAST_PATIENT = "p6-b86181"
-"""The record of the login `other`, in a reference EHR of six patients."""
 
 HEAVY = frozenset({"batch_pull"})
 """Acted again only where a fault names it."""
@@ -129,8 +125,9 @@ class Matrix:
         given: Mapping[str, Outcome],
     ) -> dict[str, Outcome]:
         base = str(self.reference.instance(name, **instance)["fhir_base"])
-        ehr = _other_way_round(load_ehr("reference"))
-        target = Target(ehr, VERSIONS, Secrets({}), {}).at(base, self.reference.credentials)
+        target = Target(load_ehr("reference"), VERSIONS, Secrets({}), {}).at(
+            base, self.reference.credentials
+        )
         unpaced = replace(target.ehr.limits, requests_per_second=10_000.0)
         target = replace(target, ehr=replace(target.ehr, limits=unpaced))
         live = Live(target, REGISTRY, self.folder, given=given)
@@ -144,19 +141,5 @@ class Matrix:
             self.reference.control("DELETE", f"/instances/{name}")
 
     def _judge(self, outcomes: Mapping[str, Outcome]) -> dict[str, Verdict]:
-        terms = Terms(_other_way_round(load_ehr("reference")), VERSIONS)
+        terms = Terms(load_ehr("reference"), VERSIONS)
         return {check.id: judge(check, outcomes, terms) for check in self.checks}
-
-
-def _other_way_round(ehr: EhrFile) -> EhrFile:
-    """The patient with the smaller record launches, so that the matrix is done in half the time."""
-    assert ehr.other is not None
-    return replace(
-        ehr,
-        launches=tuple(replace(each, login=ehr.other.login) for each in ehr.launches),
-        other=replace(ehr.other, login=ehr.launches[0].login),
-        logins=tuple(
-            replace(each, patient=LAST_PATIENT) if each.name == ehr.other.login else each
-            for each in ehr.logins
-        ),
-    )

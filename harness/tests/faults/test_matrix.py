@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.checks.acting import REGISTRY
 from harness.checks.verdict import Check, Word
 from harness.reference.faults import Fault, catalogue
 from harness.reference.process import Running
@@ -44,6 +45,11 @@ def test_every_check_is_tripped_by_a_declared_fault(checks: tuple[Check, ...]) -
 def test_faults_name_checks_that_exist(checks: tuple[Check, ...]) -> None:
     known = {check.id for check in checks}
     assert {each for fault in DECLARED for each in fault.trips} - known == set()
+
+
+def test_faults_name_acts_that_exist(checks: tuple[Check, ...]) -> None:
+    needed = {each.name for each in REGISTRY.plan(name for check in checks for name in check.acts)}
+    assert {each for fault in catalogue().values() for each in fault.alters} - needed == set()
 
 
 @pytest.mark.parametrize("fault", DECLARED, ids=lambda fault: fault.name)

@@ -104,6 +104,11 @@ def update(has: Has, store: Store, resource: Json, current: Stored, now: datetim
     return altered
 
 
+def updated(has: Has) -> int:
+    """Returns the status of the response to an update."""
+    return 201 if has("update-answers-201") else 200
+
+
 def takes_stale(has: Has) -> bool:
     """Whether an update with the wrong If-Match is taken."""
     return has("stale-if-match-accepted")

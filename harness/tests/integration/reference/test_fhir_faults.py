@@ -253,6 +253,7 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "device-dropped": lambda p: "device" not in p.created(),
     "visible-after-delay": _delayed,
     "update-lost": _update_lost,
+    "update-answers-201": lambda p: p.put(p.created()).status_code == 201,
     "update-keeps-version": _version_kept,
     "stale-if-match-accepted": _stale,
     "last-updated-frozen": _frozen,

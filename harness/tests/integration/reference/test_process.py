@@ -168,6 +168,8 @@ def test_the_faults_are_listed_for_people_and_for_programs() -> None:
     assert listed[0].keys() == {"name", "part", "cause", "alters", "trips"}
     text = run("--list-faults").stdout
     assert all(each["name"] in text and each["cause"] in text for each in listed)
+    untripped = {line.split()[0] for line in text.splitlines() if "(tripping nothing yet)" in line}
+    assert untripped == {each["name"] for each in listed if not each["trips"]}
 
 
 def test_a_start_that_fails_says_so() -> None:
