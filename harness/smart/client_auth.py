@@ -44,7 +44,7 @@ def signing_key(client: OAuthClient, secrets: Secrets) -> SigningKey:
     # `alg` has a default in the EHR file, so an EC key has to be allowed to overrule it.
     key = load_key(text, kid=client.kid)
     same_kind = key.alg[:2] == client.alg[:2]
-    return load_key(text, alg=client.alg, kid=client.kid) if same_kind else key
+    return key.signing_with(client.alg) if same_kind else key
 
 
 def authenticate(

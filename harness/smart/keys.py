@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from joserfc.errors import JoseError
@@ -34,6 +34,18 @@ class SigningKey:
         """The public half, as the registration and a hosted JWK Set carry it."""
         bare = self.key.as_dict(private=False)
         return bare | {"kid": self.kid, "alg": self.alg, "use": "sig", "key_ops": ["verify"]}
+
+    def signing_with(self, alg: str) -> SigningKey:
+        """The same key with another algorithm.
+
+        Raises:
+            ConfigError: the key cannot sign with it.
+        """
+        usable = _algorithms(self.key)
+        if alg not in usable:
+            hint = f"it can with {', '.join(usable)}"
+            raise ConfigError(f"the client's key cannot sign with {alg}", hint=hint)
+        return replace(self, alg=alg)
 
 
 def generate(alg: str = "RS384", kid: str | None = None) -> SigningKey:
@@ -66,13 +78,9 @@ def load_key(text: str, *, alg: str | None = None, kid: str | None = None) -> Si
     found, named = _from_json(text, kid) if text.lstrip().startswith("{") else (_pem(text), {})
     if not found.is_private:
         raise ConfigError("the client's key is a public one", hint="signing needs the private key")
-    usable = _algorithms(found)
-    chosen = alg or str(named.get("alg") or usable[0])
-    if chosen not in usable:
-        raise ConfigError(
-            f"the client's key cannot sign with {chosen}", hint=f"it can with {', '.join(usable)}"
-        )
-    return SigningKey(found, chosen, kid or str(named.get("kid") or found.thumbprint()))
+    name = kid or str(named.get("kid") or found.thumbprint())
+    key = SigningKey(found, _algorithms(found)[0], name)
+    return key.signing_with(alg or str(named.get("alg") or key.alg))
 
 
 def public_jwks(keys: Iterable[SigningKey]) -> dict[str, Any]:
