@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from harness.errors import UsageError
+from harness.errors import HostileInput
 from harness.fhir.search import Search
 from harness.http.client import FHIR_JSON, HttpClient
 from harness.http.exchange import Exchange
@@ -42,12 +42,12 @@ class FhirClient:
         """The URL of a type, or of one resource; an id that an EHR made up stays one segment.
 
         Raises:
-            UsageError: the id would leave its segment.
+            HostileInput: the id would leave its segment.
         """
         if identity is None:
             return f"{self.base}/{quote(kind, safe='')}"
         if identity in ("", ".", ".."):
-            raise UsageError(f"{kind}: expected an id, got {identity!r}")
+            raise HostileInput(f"{kind}: expected an id, got {identity!r}")
         return f"{self.base}/{quote(kind, safe='')}/{quote(identity, safe='')}"
 
     async def read(self, kind: str, identity: str) -> Exchange:

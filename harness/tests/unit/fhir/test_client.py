@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HostileInput, UsageError
+from harness.errors import HostileInput
 from harness.fhir.client import FhirClient
 from harness.fhir.search import Search
 from harness.http.exchange import Request
@@ -36,7 +36,7 @@ def test_an_id_stays_one_segment(identity: str, segment: str) -> None:
 
 @pytest.mark.parametrize("identity", ["", ".", ".."])
 def test_an_id_that_would_leave_its_segment_is_refused(identity: str) -> None:
-    with pytest.raises(UsageError, match="expected an id"):
+    with pytest.raises(HostileInput, match="expected an id"):
         talk(FakeServer({}), lambda client: client.read("Patient", identity))
 
 
