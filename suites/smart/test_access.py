@@ -5,9 +5,14 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#access-fhir-api
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from harness import Exchange, expect, prerequisite, verifies
 from harness.checks.acts.access import Probe, reveals
 from harness.checks.acts.launch import Launch
+from harness.checks.acts.leaks import CORNERS
 
 
 @verifies("oauth/bearer/no-token")
@@ -84,4 +89,24 @@ def test_other_patient_is_not_searchable(other_patient_search: Probe) -> None:
         not other_patient_search.leaked,
         expected="a refusal, or a searchset without matches",
         actual=other_patient_search.outcome,
+    )
+
+
+@verifies("smart/access/other-patient-corners")
+@pytest.mark.parametrize("corner", CORNERS)
+def test_other_patient_is_not_found_in_any_corner(
+    other_patient_corners: Mapping[str, Probe], corner: str
+) -> None:
+    """With patient-level scopes no request SHALL bring another patient's data."""
+    probe = other_patient_corners[corner]
+    expect(probe.exchange).that(
+        not probe.leaked, expected="nothing of another patient", actual=probe.outcome
+    )
+
+
+@verifies("oauth/bearer/query")
+def test_token_in_the_url_opens_nothing(token_in_query: Exchange) -> None:
+    """A token in the URL ends up in logs; a server that accepts it invites that."""
+    expect(token_in_query).that(
+        not reveals(token_in_query), expected="401 or 403", actual="the resource"
     )

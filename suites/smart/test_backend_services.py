@@ -5,7 +5,12 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from harness import Exchange, expect, verifies
+from harness.checks.acts.assertions import WRONG
 from harness.checks.acts.backend import BackendGrant
 from harness.checks.acts.search import Found
 
@@ -57,3 +62,22 @@ def test_assertion_for_another_audience_is_refused(foreign_assertion: Exchange) 
 def test_replayed_assertion_is_refused(replayed_assertion: Exchange) -> None:
     """An assertion whose jti was used before SHALL be refused."""
     expect(replayed_assertion).refused_by_oauth(400, 401)
+
+
+@verifies("smart/backend/assertion-invalid")
+@pytest.mark.parametrize("wrong", WRONG)
+def test_invalid_assertion_is_refused(wrong_assertions: Mapping[str, Exchange], wrong: str) -> None:
+    """An assertion that is wrong in any way that RFC 7523 names SHALL be refused."""
+    expect(wrong_assertions[wrong]).refused_by_oauth(400, 401)
+
+
+@verifies("smart/backend/assertion-symmetric")
+def test_symmetric_assertion_is_refused(symmetric_assertion: Exchange) -> None:
+    """An assertion SHALL be verified with the registered keys and their algorithms."""
+    expect(symmetric_assertion).refused_by_oauth(400, 401)
+
+
+@verifies("smart/backend/assertion-long")
+def test_long_lived_assertion_is_refused(far_assertion: Exchange) -> None:
+    """An assertion that lives longer than five minutes may have been stolen."""
+    expect(far_assertion).refused_by_oauth(400, 401)

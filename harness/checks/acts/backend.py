@@ -22,7 +22,7 @@ from harness.errors import (
 from harness.http.exchange import Exchange
 from harness.smart import grants
 from harness.smart.assertion import ASSERTION_TYPE, Assertion
-from harness.smart.client_auth import ClientProof, asserted, authenticate, client_id, signing_key
+from harness.smart.client_auth import ClientProof, authenticate, client_id, signing_key
 from harness.smart.discovery import Discovery
 from harness.smart.entropy import fresh
 from harness.smart.keys import SigningKey
@@ -77,8 +77,14 @@ async def send_assertion(
     run: Run, discovery: Discovery, client: OAuthClient, assertion: Assertion, key: SigningKey
 ) -> Exchange:
     """A token request with exactly this assertion."""
+    return await send_jwt(run, discovery, client, assertion.sign(key))
+
+
+async def send_jwt(run: Run, discovery: Discovery, client: OAuthClient, jwt: str) -> Exchange:
+    """A token request with a finished JWT as its assertion."""
     endpoint = str(discovery.configuration.token_endpoint)
-    proof = asserted(assertion, key)
+    fields = (("client_assertion_type", ASSERTION_TYPE), ("client_assertion", jwt))
+    proof = ClientProof(fields=fields)
     return await grants.client_credentials(run.http, endpoint, proof, scopes=client.scopes)
 
 
@@ -119,14 +125,7 @@ async def forged_assertion(run: Run, discovery: Discovery, backend_grant: Backen
     client, key, right = right_assertion(run, discovery)
     claims, _, _ = right.sign(key).rpartition(".")
     _, _, signature = replace(right, jti=fresh(run.entropy)).sign(key).rpartition(".")
-    fields = (
-        ("client_assertion_type", ASSERTION_TYPE),
-        ("client_assertion", f"{claims}.{signature}"),
-    )
-    endpoint = str(discovery.configuration.token_endpoint)
-    return await grants.client_credentials(
-        run.http, endpoint, ClientProof(fields=fields), scopes=client.scopes
-    )
+    return await send_jwt(run, discovery, client, f"{claims}.{signature}")
 
 
 @act

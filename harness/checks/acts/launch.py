@@ -6,6 +6,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.checks.acting import Run, act
@@ -24,6 +25,7 @@ from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
 from harness.smart.client_auth import ClientProof, authenticate, client_id
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
+from harness.smart.pkce import PkceMethod
 from harness.smart.scopes import Scope, ScopeSet
 from harness.smart.tokens import TokenResponse
 
@@ -35,6 +37,21 @@ class Plan:
     spec: LaunchSpec
     client: OAuthClient
     login: Login
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """In what an authorization request departs from a right one.
+
+    Attributes:
+        redirect_uri: another than the client's.
+        pkce: None sends no challenge.
+        parameters: they win over the right ones, and None leaves one out.
+    """
+
+    redirect_uri: str | None = None
+    pkce: PkceMethod | None = PkceMethod.S256
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +192,7 @@ async def authorized(
     what: Plan,
     *,
     choices: Choices | None = None,
-    audience: str | None = None,
-    redirect_uri: str | None = None,
+    variation: Variation | None = None,
     again: bool = True,
 ) -> Authorization:
     """Carry an authorization request through; a refusal is a value.
@@ -190,13 +206,16 @@ async def authorized(
     endpoint = discovery.configuration.authorization_endpoint
     if endpoint is None:
         raise NotConfigured("no authorization_endpoint was found: name it in [auth]")
+    varied = variation or Variation()
     request = AuthorizationRequest.build(
         endpoint,
         client_id=client_id(what.client, run.secrets),
-        redirect_uri=redirect_uri or str(what.client.redirect_uri),
+        redirect_uri=varied.redirect_uri or str(what.client.redirect_uri),
         scopes=what.spec.scopes,
-        aud=audience or run.ehr.fhir_base,
+        aud=run.ehr.fhir_base,
         entropy=run.entropy,
+        pkce=varied.pkce,
+        extra=varied.parameters,
     )
     wanted = choices or Choices(patient=what.login.patient)
     try:

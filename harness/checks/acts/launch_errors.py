@@ -6,12 +6,15 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.launch import (
     Authorization,
     Launch,
+    Variation,
     authorized,
     exchanged,
     holds_token,
@@ -21,8 +24,15 @@ from harness.checks.acts.launch import (
 from harness.errors import NotSupported
 from harness.http.exchange import Exchange
 from harness.smart.discovery import Discovery
+from harness.smart.pkce import PkceMethod
 
 UNREGISTERED = "https://unregistered.example.org/callback"
+SIMILAR: Mapping[str, Mapping[str, str]] = {
+    "longer-path": {"path": "{path}/extra"},
+    "added-query": {"query": "next=https://example.org"},
+}
+"""Parts of the registered URI that are changed, by the name of the change."""
+
 OTHER_AUDIENCE = "https://other-server.example.org/fhir"
 
 
@@ -44,13 +54,19 @@ class Attempt:
         return "an access token" if self.granted else self.authorization.outcome
 
 
+async def attempted(
+    run: Run, discovery: Discovery, launch: Launch, variation: Variation
+) -> Attempt:
+    """An authorization that must not yield a token, and the exchange of a code that it yields."""
+    tried = await authorized(run, discovery, launch.authorization.plan, variation=variation)
+    return Attempt(tried, await exchanged(run, discovery, tried) if tried.code else None)
+
+
 @act
 async def wrong_audience(run: Run, discovery: Discovery, launch: Launch) -> Attempt:
     """A launch made out to another FHIR server."""
     negative(run)
-    tried = await authorized(run, discovery, launch.authorization.plan, audience=OTHER_AUDIENCE)
-    got = await exchanged(run, discovery, tried) if tried.code else None
-    return Attempt(tried, got)
+    return await attempted(run, discovery, launch, Variation(parameters={"aud": OTHER_AUDIENCE}))
 
 
 @act
@@ -58,7 +74,7 @@ async def unregistered_redirect(run: Run, discovery: Discovery, launch: Launch) 
     """A launch that asks for the code at a URI that was never registered."""
     negative(run)
     what = launch.authorization.plan
-    return await authorized(run, discovery, what, redirect_uri=UNREGISTERED)
+    return await authorized(run, discovery, what, variation=Variation(redirect_uri=UNREGISTERED))
 
 
 @act
@@ -94,3 +110,42 @@ async def code_replay(run: Run, discovery: Discovery, launch: Launch) -> Exchang
     if not holds_token(first):
         raise NotSupported("the first exchange of a further code yields no token")
     return await exchanged(run, discovery, done)
+
+
+@act
+async def plain_pkce(run: Run, discovery: Discovery, launch: Launch) -> Attempt:
+    """A launch whose challenge is its verifier."""
+    negative(run)
+    return await attempted(run, discovery, launch, Variation(pkce=PkceMethod.PLAIN))
+
+
+@act
+async def no_pkce(run: Run, discovery: Discovery, launch: Launch) -> Attempt:
+    """A launch without challenge and without verifier."""
+    negative(run)
+    return await attempted(run, discovery, launch, Variation(pkce=None))
+
+
+@act
+async def missing_audience(run: Run, discovery: Discovery, launch: Launch) -> Attempt:
+    """A launch that does not say which FHIR server it is for."""
+    negative(run)
+    return await attempted(run, discovery, launch, Variation(parameters={"aud": None}))
+
+
+@act
+async def similar_redirects(
+    run: Run, discovery: Discovery, launch: Launch
+) -> Mapping[str, Authorization]:
+    """Launches that ask for the code at URIs which only resemble the registered one."""
+    negative(run)
+    what = launch.authorization.plan
+    parts = urlsplit(str(what.client.redirect_uri))
+    answers = {}
+    for name, change in SIMILAR.items():
+        uri = urlunsplit(
+            parts._replace(**{k: v.format(path=parts.path) for k, v in change.items()})
+        )
+        varied = Variation(redirect_uri=uri)
+        answers[name] = await authorized(run, discovery, what, variation=varied)
+    return answers

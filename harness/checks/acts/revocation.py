@@ -1,0 +1,70 @@
+"""Acts of token revocation (RFC 7009), on a launch of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.access import fhir_get
+from harness.checks.acts.launch import Launch
+from harness.checks.acts.other_clients import proof_of
+from harness.checks.acts.refresh import offline_launch, send_refresh
+from harness.config.ehr import Permit
+from harness.errors import NotPermitted, NotSupported, PrerequisiteFailed
+from harness.http.exchange import Exchange
+from harness.smart import grants
+from harness.smart.discovery import Discovery
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A token that was given back: the answer, and what it is still good for."""
+
+    answer: Exchange
+    use: Exchange
+
+    def accepted(self) -> Exchange:
+        """The use, where the revocation was answered with 200.
+
+        Raises:
+            PrerequisiteFailed: it was not.
+        """
+        if self.answer.status != 200:
+            raise PrerequisiteFailed(f"the revocation was answered with {self.answer.status}")
+        return self.use
+
+
+def revocation_endpoint(run: Run, discovery: Discovery) -> str:
+    """The endpoint.
+
+    Raises:
+        NotSupported: the server names none.
+        NotPermitted: the EHR file does not permit revoking.
+    """
+    if discovery.configuration.revocation_endpoint is None:
+        raise NotSupported("no revocation_endpoint is named")
+    if not run.permits(Permit.REVOKE):
+        raise NotPermitted("permit has no revoke")
+    return discovery.configuration.revocation_endpoint
+
+
+@act
+async def revoked_access_token(run: Run, discovery: Discovery, refresh_launch: Launch) -> Revoked:
+    """An access token, revoked and then used."""
+    endpoint = revocation_endpoint(run, discovery)
+    launch, _ = await offline_launch(run, discovery)
+    token, client = launch.token.access_token, refresh_launch.authorization.plan.client
+    proof = proof_of(run, discovery, client)
+    answer = await grants.revoke(run.http, endpoint, proof, token=token, hint="access_token")
+    return Revoked(answer, await fhir_get(run, f"Patient/{launch.patient}", token))
+
+
+@act
+async def revoked_refresh_token(run: Run, discovery: Discovery, refresh_launch: Launch) -> Revoked:
+    """A refresh token, revoked and then used."""
+    endpoint = revocation_endpoint(run, discovery)
+    launch, token = await offline_launch(run, discovery)
+    what = refresh_launch.authorization.plan
+    proof = proof_of(run, discovery, what.client)
+    answer = await grants.revoke(run.http, endpoint, proof, token=token, hint="refresh_token")
+    return Revoked(answer, await send_refresh(run, discovery, launch.authorization.plan, token))

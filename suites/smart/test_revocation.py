@@ -1,0 +1,29 @@
+"""RFC 7009: OAuth 2.0 Token Revocation.
+
+https://www.rfc-editor.org/rfc/rfc7009#section-2
+"""
+
+from __future__ import annotations
+
+from harness import expect, verifies
+from harness.checks.acts.access import reveals
+from harness.checks.acts.revocation import Revoked
+
+
+@verifies("oauth/revocation/status")
+def test_revocation_is_answered_with_200(revoked_access_token: Revoked) -> None:
+    """The authorization server responds with 200 when the token has been revoked."""
+    expect(revoked_access_token.answer).status(200)
+
+
+@verifies("oauth/revocation/dead")
+def test_revoked_access_token_reads_nothing(revoked_access_token: Revoked) -> None:
+    """A revoked access token SHALL NOT be usable again."""
+    use = revoked_access_token.accepted()
+    expect(use).that(not reveals(use), expected="401", actual="the resource")
+
+
+@verifies("oauth/revocation/dead")
+def test_revoked_refresh_token_is_refused(revoked_refresh_token: Revoked) -> None:
+    """A revoked refresh token SHALL NOT be usable again."""
+    expect(revoked_refresh_token.accepted()).refused_by_oauth(400, 401)
