@@ -23,7 +23,7 @@ class Fault:
         name: what it is called on the command line.
         part: `oauth`, `fhir` or `throttle`.
         cause: one sentence: what the implementer did wrong.
-        alters: names of the acts whose exchanges it changes.
+        alters: names of the acts that it can alter; none means all.
         trips: ids of the checks that must fail because of it.
     """
 

@@ -32,6 +32,18 @@ from harness.smart.tokens import TokenResponse
 IDENTIFIERS = "https://fhir-harness.example.org/measurements"
 """The system of the identifiers of everything that a run writes."""
 
+SEARCHES = (
+    "vital_signs",
+    "by_code",
+    "by_date",
+    "by_last_updated",
+    "by_patient_reference",
+    "by_post",
+    "paged",
+    "limited_read",
+)
+"""Acts that compare searches with each other: nothing is written before they have ended."""
+
 OFFLINE = frozenset({"offline_access", "online_access"})
 IDENTITY = frozenset({"openid", "fhirUser", "profile"})
 
@@ -219,7 +231,7 @@ async def limited_read(run: Run, access: Access, limited_launch: Launch) -> Exch
     )
 
 
-@act
+@act(after=SEARCHES)
 async def limited_create(run: Run, access: Access, read_only_launch: Launch) -> Exchange:
     """An Observation, written with a token that may only read."""
     if not run.permits(Permit.WRITE):

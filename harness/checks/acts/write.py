@@ -13,7 +13,7 @@ from datetime import timedelta, timezone
 from typing import Any
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import IDENTIFIERS, Access, fhir_get, new_identifier
+from harness.checks.acts.access import IDENTIFIERS, SEARCHES, Access, fhir_get, new_identifier
 from harness.checks.acts.search import Found, find
 from harness.checks.scratch import created_id
 from harness.config.ehr import Permit
@@ -26,18 +26,6 @@ from harness.http.exchange import Exchange
 Resource = dict[str, Any]
 OFFSET = timezone(timedelta(hours=-5))
 """A zone that is not UTC, so that a server which drops it is found out."""
-
-SEARCHES = (
-    "vital_signs",
-    "by_code",
-    "by_date",
-    "by_last_updated",
-    "by_patient_reference",
-    "by_post",
-    "paged",
-    "limited_read",
-)
-"""Acts that compare searches with each other: nothing is written before they have ended."""
 
 BUILDERS: dict[str, Callable[[Measured], Resource]] = {
     "blood-pressure": lambda measured: observations.blood_pressure(measured, 128, 83),
