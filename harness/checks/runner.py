@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import anyio
 
 from harness.checks.acting import Act, Registry, Run
-from harness.errors import ConfigError, NotApplicable, NotConfigured, PrerequisiteFailed, Skip
+from harness.errors import (
+    ConfigError,
+    HarnessError,
+    NotApplicable,
+    NotConfigured,
+    PrerequisiteFailed,
+    Skip,
+)
 from harness.http.evidence import current_act
 from harness.http.exchange import Exchange
 
@@ -129,7 +136,7 @@ class ActRunner:
         except ConfigError as missing:
             error = NotConfigured(str(missing))
         except Exception as failure:  # noqa: BLE001 - stored, and classified by `judge`
-            error = failure
+            error = _root_of(failure)
         return Outcome(
             act.name,
             value,
@@ -138,6 +145,14 @@ class ActRunner:
             exchanges=tuple(self._exchanges_of(act.name)),
             seconds=clock.monotonic() - started,
         )
+
+
+def _root_of(failure: Exception) -> Exception:
+    """What went wrong, where an act asks for several things at once: the worst of them."""
+    if not isinstance(failure, ExceptionGroup):
+        return failure
+    inner = [_root_of(each) for each in failure.exceptions]
+    return next((each for each in inner if not isinstance(each, HarnessError)), inner[0])
 
 
 def _finished(future: Future[Outcome]) -> bool:

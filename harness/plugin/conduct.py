@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -96,6 +99,7 @@ class Conduct:
         session.exitstatus = self._status
 
     def _begin(self) -> bool | None:
+        self._stack.enter_context(_ended_as_by_ctrl_c())
         if self._target.starts_reference:
             self._start_reference()
         live = self._live = Live(self._target, REGISTRY, self._folder)
@@ -140,6 +144,9 @@ class Conduct:
         if self._cut_off:
             self._screen.say(str(self._cut_off))
             return conclusion.status_of(self._cut_off)
+        if exitstatus == ExitStatus.NOTHING_PASSED:
+            left_out = self._collection.deselected
+            self._screen.say(f"no check was selected, of {left_out}: nothing was asked of the EHR")
         known = {each.value for each in ExitStatus}
         return ExitStatus(exitstatus) if exitstatus in known - {0} else ExitStatus.NOTHING_PASSED
 
@@ -195,3 +202,16 @@ class Conduct:
             packages=installed(),
             replayed=str(self._target.recorded[1]) if self._target.recorded else None,
         )
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Undo writes and write the reports on SIGTERM, too: a build server's way to cancel."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
