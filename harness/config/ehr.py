@@ -50,6 +50,13 @@ class LaunchKind(StrEnum):
     EHR = "ehr"
 
 
+class AuthorizeMethod(StrEnum):
+    """How the authorization request is sent; POST is SMART's `authorize-post`."""
+
+    GET = "get"
+    POST = "post"
+
+
 class DriverKind(StrEnum):
     """How a login is driven: see `harness.smart.drivers`."""
 
@@ -130,6 +137,8 @@ class OAuthClient:
     auth: ClientAuth = ClientAuth.NONE
     grants: tuple[Grant, ...] = (Grant.AUTHORIZATION_CODE, Grant.REFRESH_TOKEN)
     redirect_uri: str | None = None
+    launch_uri: str | None = None
+    """Where an EHR starts the application; None means `launch` beside the redirect URI."""
     secret: SecretRef | None = None
     key: SecretRef | None = None
     """A private JWK (JSON) or PEM."""
@@ -165,6 +174,7 @@ class LaunchSpec:
     scopes: tuple[str, ...]
     source: LaunchSource | None = None
     launch_url: str | None = None
+    method: AuthorizeMethod = AuthorizeMethod.GET
 
 
 @dataclass(frozen=True, slots=True)

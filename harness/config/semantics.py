@@ -110,6 +110,7 @@ def _urls(ehr: EhrFile) -> Iterator[Violation]:
         urls[f"auth.extra_origins[{number}]"] = origin
     for number, client in enumerate(ehr.clients):
         urls[f"clients[{number}].redirect_uri"] = client.redirect_uri or ""
+        urls[f"clients[{number}].launch_uri"] = client.launch_uri or ""
     for number, launch in enumerate(ehr.launches):
         urls[f"launches[{number}].launch_url"] = launch.launch_url or ""
     if ehr.other is not None:

@@ -99,16 +99,7 @@ class AuthorizationRequest:
 
     def answered_by(self, url: str) -> bool:
         """Whether `url` is the redirect URI of this request, whatever its query and fragment."""
-        mine, theirs = urlsplit(self.redirect_uri), urlsplit(url)
-        if (mine.scheme.lower(), mine.netloc.lower()) != (
-            theirs.scheme.lower(),
-            theirs.netloc.lower(),
-        ):
-            return False
-        if (mine.path or "/") != (theirs.path or "/"):
-            return False
-        registered, came = parse_qsl(mine.query), parse_qsl(theirs.query)
-        return all(pair in came for pair in registered)
+        return same_place(self.redirect_uri, url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,3 +193,21 @@ class AuthorizationResponse:
                 hint="start the login again; if it repeats, the server loses the state",
             )
         return self.code
+
+
+def same_place(registered: str, url: str) -> bool:
+    """Whether `url` is a registered URI of the application, whatever its query and fragment.
+
+    Scheme and host compare without case, the path to the letter; query parameters of the
+    registered URI have to be there. A URI of any scheme will do (RFC 8252 section 7).
+    """
+    try:
+        mine, theirs = urlsplit(registered), urlsplit(url)
+    except ValueError:
+        return False
+    if (mine.scheme.lower(), mine.netloc.lower()) != (theirs.scheme.lower(), theirs.netloc.lower()):
+        return False
+    if (mine.path or "/") != (theirs.path or "/"):
+        return False
+    came = parse_qsl(theirs.query, keep_blank_values=True)
+    return all(pair in came for pair in parse_qsl(mine.query, keep_blank_values=True))

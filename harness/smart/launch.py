@@ -10,9 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.config.ehr import EhrFile, LaunchSpec, Login, OAuthClient
+from harness.config.ehr import (
+    AuthorizeMethod,
+    EhrFile,
+    LaunchKind,
+    LaunchSpec,
+    Login,
+    OAuthClient,
+)
 from harness.config.secrets import Secrets
-from harness.errors import ConfigError
+from harness.errors import ConfigError, ProtocolError
 from harness.http.client import HttpClient
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange
@@ -21,8 +28,10 @@ from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
 from harness.smart.client_auth import authenticate, client_id
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
+from harness.smart.ehr_launch import LaunchContext, received, with_launch
 from harness.smart.entropy import Entropy
 from harness.smart.session import Identity
+from harness.smart.text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +42,13 @@ class Launch:
         request: the authorization request.
         response: what came by redirect.
         exchange: with the token endpoint; None where there was no code to exchange.
+        context: what the EHR sent to the launch URI; None for a standalone launch.
     """
 
     request: AuthorizationRequest
     response: AuthorizationResponse
     exchange: Exchange | None
+    context: LaunchContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +76,19 @@ class Launcher:
         spec: LaunchSpec,
         *,
         scopes: Iterable[str] | None = None,
-        launch: str | None = None,
+        context: LaunchContext | None = None,
         extra: Mapping[str, str | None] | None = None,
-        post: bool = False,
+        post: bool | None = None,
     ) -> AuthorizationRequest:
         """The authorization request of a launch.
 
         Args:
             spec: client and scopes.
             scopes: others than the launch's own.
-            launch: the opaque handle of an EHR launch.
+            context: of an EHR launch: its handle is sent back, the scope `launch` is asked for,
+                and `aud` is its `iss`.
             extra: see `AuthorizationRequest.build`.
-            post: send as a form.
+            post: send as a form; None does as the launch says.
 
         Raises:
             ConfigError: the client is unknown, or has no redirect URI.
@@ -85,16 +97,17 @@ class Launcher:
         client = self.client(spec.client)
         if client.redirect_uri is None:
             raise ConfigError(f"client {client.name!r} has no redirect_uri, and a launch needs one")
+        wanted = spec.scopes if scopes is None else tuple(scopes)
         return AuthorizationRequest.build(
             self.discovery.endpoint("authorization_endpoint"),
             client_id=client_id(client, self.secrets),
             redirect_uri=client.redirect_uri,
-            scopes=spec.scopes if scopes is None else scopes,
-            aud=self.ehr.fhir_base,
+            scopes=with_launch(wanted) if context else wanted,
+            aud=context.iss if context else self.ehr.fhir_base,
             entropy=self.entropy,
-            launch=launch,
+            launch=context.launch if context else None,
             extra=extra,
-            post=post,
+            post=spec.method is AuthorizeMethod.POST if post is None else post,
         )
 
     async def exchange(
@@ -130,9 +143,45 @@ class Launcher:
         Raises:
             LoginFailed, NotConfigured, ConfigError: as the steps.
         """
-        request = self.request_for(spec)
+        return await self._complete(spec, self.login(spec.login), choices, None)
+
+    async def from_ehr(self, spec: LaunchSpec, choices: Choices | None = None) -> Launch:
+        """An EHR launch from end to end; a refusal ends it early, as a value.
+
+        Raises:
+            ProtocolError: the EHR named no launch, or another EHR than this one.
+            LoginFailed, NotConfigured, ConfigError: as the steps.
+        """
+        login = self.login(spec.login)
+        context = await received(self.http, self.ehr, spec, login, self.secrets, choices=choices)
+        if not context.launch or not context.is_for(self.ehr):
+            raise ProtocolError(
+                f"the EHR launch came with {'a' if context.launch else 'no'} launch parameter and "
+                f"iss {plain(context.iss) or 'absent'}; expected both, and iss {self.ehr.fhir_base}"
+            )
+        return await self._complete(spec, login, choices, context)
+
+    async def performed(self, spec: LaunchSpec, choices: Choices | None = None) -> Launch:
+        """The launch by its kind; see `standalone` and `from_ehr`."""
+        launch = self.from_ehr if spec.kind is LaunchKind.EHR else self.standalone
+        return await launch(spec, choices)
+
+    async def _complete(
+        self,
+        spec: LaunchSpec,
+        login: Login,
+        choices: Choices | None,
+        context: LaunchContext | None,
+    ) -> Launch:
+        request = self.request_for(spec, context=context)
         arrival = await authorize(
-            self.http, request, self.login(spec.login), self.secrets, self.ehr, choices=choices
+            self.http,
+            request,
+            login,
+            self.secrets,
+            self.ehr,
+            choices=choices,
+            cookies=context.cookies if context else None,
         )
         response = arrival.response
         usable = response.code is not None and response.state_matches
@@ -141,7 +190,7 @@ class Launcher:
             if usable
             else None
         )
-        return Launch(request, response, exchange)
+        return Launch(request, response, exchange, context)
 
     async def backend_token(
         self, client: OAuthClient, scopes: Iterable[str] | None = None

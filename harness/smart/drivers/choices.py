@@ -60,6 +60,11 @@ def names_patient(text: str, patient: str) -> bool:
     return re.search(word, unquote(text), re.IGNORECASE) is not None
 
 
+def names_any(text: str, names: Iterable[str]) -> bool:
+    """Whether `text` contains one of the names as a word of its own."""
+    return any(names_patient(text, name) for name in names)
+
+
 def _spells(words: set[str], scope: str) -> bool:
     endings = (f":{scope}", f".{scope}", f"-{scope}", f"_{scope}", f"={scope}")
     return any(word == scope or word.endswith(endings) for word in words)

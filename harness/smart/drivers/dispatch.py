@@ -12,6 +12,7 @@ from harness.smart.authorize import AuthorizationRequest
 from harness.smart.drivers import form, manual
 from harness.smart.drivers.arrival import Arrival
 from harness.smart.drivers.choices import Choices
+from harness.smart.drivers.cookies import CookieJar
 
 
 async def authorize(
@@ -22,6 +23,7 @@ async def authorize(
     ehr: EhrFile,
     *,
     choices: Choices | None = None,
+    cookies: CookieJar | None = None,
 ) -> Arrival:
     """Have the login's driver carry a request through to the redirect URI.
 
@@ -31,6 +33,7 @@ async def authorize(
         login: who signs in, and by which driver.
         secrets: resolves user name and password.
         ehr: lists the further origins that may see them.
+        cookies: of the EHR's session that a launch began in; a person's browser has its own.
         choices: None consents to all; the patient is the login's own unless given.
 
     Raises:
@@ -45,9 +48,11 @@ async def authorize(
     if login.driver is DriverKind.FORM:
         extra = ehr.auth.extra_origins
         return await form.authorize(
-            http, request, login, secrets, choose=choose, extra_origins=extra
+            http, request, login, secrets, choose=choose, extra_origins=extra, cookies=cookies
         )
     if login.driver is DriverKind.MANUAL:
+        if request.post:
+            raise NotConfigured('method = "post" needs a login with driver "form": no link posts')
         return Arrival(await manual.authorize(request))
     raise NotConfigured(
         f"login {login.name!r} has driver {login.driver.value!r}, which does not sign in; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.smart.drivers.choices import Choices, is_scope, names_patient, names_scope
+from harness.smart.drivers.choices import Choices, is_scope, names_any, names_patient, names_scope
 from harness.smart.drivers.page import Control, Form
 from harness.smart.drivers.recognise import Answer, answer_of, is_lasting, patient_controls
 from harness.smart.scopes import Scope
@@ -36,12 +36,14 @@ class Wishes:
         requested: scopes of the authorization request.
         declined: those of them to decline.
         fields: names of form fields from the EHR file, by role.
+        app: client id and name of the application to start; empty where none is chosen.
     """
 
     choices: Choices
     requested: tuple[str, ...]
     declined: tuple[Scope, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    app: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,16 @@ def _chosen_radios(form: Form, wishes: Wishes) -> tuple[Control, ...]:
     for radio in form.of("radio"):
         groups.setdefault(radio.name, []).append(radio)
     asked = _patients(form, wishes)
+    apps = ((group, _app_radio(group, wishes)) for group in groups.values())
     return tuple(
-        _patient_radio(group, wishes) if group[0] in asked else _decision(group, wishes)
-        for group in groups.values()
+        app or (_patient_radio(group, wishes) if group[0] in asked else _decision(group, wishes))
+        for group, app in apps
     )
+
+
+def _app_radio(group: list[Control], wishes: Wishes) -> Control | None:
+    """The radio button that names the application, if one of the group does."""
+    return next((r for r in group if names_any(f"{r.value} {r.text}", wishes.app)), None)
 
 
 def _patients(form: Form, wishes: Wishes) -> tuple[Control, ...]:
@@ -157,6 +165,9 @@ def _decision(group: list[Control], wishes: Wishes) -> Control:
 
 
 def _selected(form: Form, control: Control, wishes: Wishes) -> str:
+    for option in control.options:
+        if names_any(f"{option.value} {option.text}", wishes.app):
+            return option.value
     wanted = wishes.choices.patient
     asked = control in _patients(form, wishes)
     if asked and wanted is not None:

@@ -1,28 +1,23 @@
-"""A login in the person's own browser: print the URL, and wait for the redirect.
+"""A login, or a launch, in the person's own browser: print the URL, and wait for the redirect.
 
-Where the redirect URI is on this machine (`http://localhost:PORT/...`) a listener takes it, once;
-elsewhere the person pastes the address that the browser ended at.
+Where the redirect URI or launch URI is on this machine (`http://localhost:PORT/...`) a listener
+takes it, once; elsewhere the person pastes the address that the browser ended at.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from functools import partial
 
-from harness.errors import ConfigError, LoginFailed, ProtocolError
+from harness.errors import LoginFailed, ProtocolError
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
+from harness.smart.drivers.listener import Listener, Taken, is_local
+from harness.smart.drivers.target import Caught, LaunchTarget, RedirectTarget
 
 PATIENCE = 300.0
 """Seconds that a person has."""
-
-MAX_HEAD = 64 * 1024
-MAX_BODY = 64 * 1024
-_PAGE = "text/plain; charset=utf-8"
 
 
 def say_on_stderr(line: str) -> None:
@@ -60,14 +55,54 @@ async def authorize(
     say(f"Open this address in your browser, and log in:\n\n    {request.url}\n")
     try:
         async with asyncio.timeout(patience):
-            if _is_local(request.redirect_uri):
+            if is_local(request.redirect_uri):
                 say(f"Waiting {patience:.0f} s for the redirect to {request.redirect_uri}")
-                return await _Listener(request).wait()
+                return await Listener(
+                    request.redirect_uri, RedirectTarget(request), partial(_judge, request)
+                ).wait()
             return await _pasted(request, say, ask)
     except TimeoutError:
         raise LoginFailed(
             f"no redirect to {request.redirect_uri} came within {patience:.0f} s",
             hint="log in sooner, and check that the redirect URI is the registered one",
+        ) from None
+
+
+async def launched(
+    target: LaunchTarget,
+    launch_url: str | None,
+    *,
+    say: Callable[[str], None] = say_on_stderr,
+    ask: Callable[[str], Awaitable[str]] = ask_on_stdin,
+    patience: float = PATIENCE,
+) -> Caught:
+    """Have a person start the application inside the EHR, and return what came to its launch URI.
+
+    Args:
+        target: the launch URI.
+        launch_url: the page of the EHR to open; None where the person has to know.
+        say: prints a line.
+        ask: prompts for a line, where the launch URI is not on this machine.
+        patience: seconds to wait for the person.
+
+    Raises:
+        LoginFailed: nothing came in time.
+        ConfigError: the port of the launch URI cannot be listened on.
+    """
+    uri = target.launch_uri
+    place = f"this address in your browser:\n\n    {launch_url}\n" if launch_url else "the EHR"
+    say(f"Open {place}")
+    say(f"Sign in, choose a patient, and start the application with the launch URI {uri}")
+    try:
+        async with asyncio.timeout(patience):
+            if is_local(uri):
+                say(f"Waiting {patience:.0f} s for the launch")
+                return await Listener(uri, target, _judge_launch).wait()
+            return await _pasted_launch(target, say, ask)
+    except TimeoutError:
+        raise LoginFailed(
+            f"no launch at {uri} came within {patience:.0f} s",
+            hint="check that launch_uri of the client is the registered one",
         ) from None
 
 
@@ -88,89 +123,32 @@ async def _pasted(
     )
 
 
-@dataclass(slots=True)
-class _Listener:
-    """Takes one answer with our state; anything else gets a refusal, and it waits on."""
-
-    request: AuthorizationRequest
-    answer: asyncio.Future[AuthorizationResponse] = field(init=False)
-
-    async def wait(self) -> AuthorizationResponse:
-        self.answer = asyncio.get_running_loop().create_future()
-        parts = urlsplit(self.request.redirect_uri)
-        host = parts.hostname or ""
-        try:
-            server = await asyncio.start_server(self._serve, host, parts.port or 80, limit=MAX_HEAD)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {parts.netloc} for the redirect: {error.strerror}",
-                hint="free the port, or register another loopback redirect URI",
-            ) from None
-        try:
-            return await self.answer
-        finally:
-            server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        taken: AuthorizationResponse | None = None
-        try:
-            async with asyncio.timeout(10):
-                status, text, taken = await self._answer(reader)
-                body = f"{text}\n".encode()
-                head = (
-                    f"HTTP/1.1 {status}\r\nContent-Type: {_PAGE}\r\nContent-Length: {len(body)}\r\n"
-                    "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n"
-                    "Connection: close\r\n\r\n"
-                )
-                writer.write(head.encode() + body)
-                await writer.drain()
-        except (TimeoutError, OSError, ValueError, EOFError, asyncio.LimitOverrunError):
-            pass  # a visitor that speaks no HTTP is no answer
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-        # Only now: whoever waits may end the loop, and the person should have seen the page.
-        if taken is not None and not self.answer.done():
-            self.answer.set_result(taken)
-
-    async def _answer(
-        self, reader: asyncio.StreamReader
-    ) -> tuple[str, str, AuthorizationResponse | None]:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, _, rest = head.partition("\r\n")
-        method, target, _ = first.split(" ", 2)
-        parts = urlsplit(self.request.redirect_uri)
-        there = urlsplit(target)
-        url = urlunsplit((parts.scheme, parts.netloc, there.path, there.query, ""))
-        if not self.request.answered_by(url):
-            return "404 Not Found", "Nothing is here.", None
-        if method == "POST":
-            fields = parse_qsl((await _body(reader, rest)).decode(), keep_blank_values=True)
-            response = AuthorizationResponse.from_form(fields, self.request)
-        else:
-            response = AuthorizationResponse.parse(url, self.request)
-        if not response.state_matches:
-            refusal = "This answer does not belong to the login under way."
-            return "400 Bad Request", refusal, None
-        done = "The login was refused." if response.error else "The login is done."
-        return "200 OK", f"{done} You can close this window.", response
+async def _pasted_launch(
+    target: LaunchTarget, say: Callable[[str], None], ask: Callable[[str], Awaitable[str]]
+) -> Caught:
+    for _ in range(3):
+        line = (await ask("Paste the address that the browser ended at:")).strip()
+        if target.answered_by(line):
+            return Caught(line)
+        say(f"expected an address that starts with {target.launch_uri}")
+    raise LoginFailed(
+        f"no address was pasted that starts with {target.launch_uri}",
+        hint="copy it from the browser's address bar, even if the page shows an error",
+    )
 
 
-async def _body(reader: asyncio.StreamReader, head: str) -> bytes:
-    for line in head.split("\r\n"):
-        name, _, value = line.partition(":")
-        if name.strip().lower() == "content-length":
-            return await reader.readexactly(min(int(value), MAX_BODY))
-    return b""
+def _judge(request: AuthorizationRequest, caught: Caught) -> Taken[AuthorizationResponse]:
+    """Only an answer with our state counts."""
+    response = RedirectTarget(request).read(caught)
+    if not response.state_matches:
+        return Taken(None, "This answer does not belong to the login under way.")
+    done = "The login was refused." if response.error else "The login is done."
+    return Taken(response, f"{done} You can close this window.")
 
 
-def _is_local(redirect_uri: str) -> bool:
-    """Whether a plain HTTP listener on this machine would get the redirect."""
-    parts = urlsplit(redirect_uri)
-    if parts.scheme != "http":
-        return False
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
+def _judge_launch(caught: Caught) -> Taken[Caught]:
+    """What lacks `iss` or `launch` is for a check to judge; what lacks both is no launch."""
+    names = {name for name, _ in caught.parameters}
+    if not names & {"iss", "launch"}:
+        return Taken(None, "This is where the EHR starts the application; nothing was started.")
+    return Taken(caught, "The launch has arrived. Go on where the harness runs; it names a page.")

@@ -11,11 +11,13 @@ MAX_CONTROLS = 5000
 MAX_FORMS = 100
 MAX_LINKS = 2000
 MAX_TEXT = 2000
+MAX_FRAMES = 20
 
 _REFRESH = re.compile(r"\s*\d*(?:\.\d*)?\s*[;,]?\s*(?:url\s*=\s*)?['\"]?([^'\"]+)", re.IGNORECASE)
 _SCRIPTED = re.compile(
     r"\blocation(?:\.href)?\s*(?:=|\.(?:assign|replace)\()\s*(['\"])(?P<url>[^'\"\s]{1,4000})\1"
 )
+_OPENED = re.compile(r"\bwindow\.open\(\s*(['\"])(?P<url>[^'\"\s]{1,4000})\1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Page:
     refresh: str | None = None
     scripted: str | None = None
     text: str = ""
+    frames: tuple[str, ...] = ()
+    """What it embeds or opens in another window."""
 
     @classmethod
     def parse(cls, html: str, url: str) -> Page:
@@ -110,6 +114,7 @@ class _Reader(HTMLParser):
         self.bare: tuple[list[Control], int] | None = None
         self.refresh: str | None = None
         self.scripted: str | None = None
+        self.frames: list[str] = []
         self.title = ""
         self.words: list[str] = []
         self.shown = 0
@@ -129,6 +134,8 @@ class _Reader(HTMLParser):
             self._add(kind, given, given.get("value", "on" if kind in _TICKED else ""))
         elif tag == "select":
             self._select, self._options = given, []
+        elif tag in ("iframe", "frame") and given.get("src"):
+            self._frame(given["src"])
         elif tag == "base" and given.get("href"):
             self.base = self._absolute(given["href"])
         elif tag == "meta" and given.get("http-equiv", "").strip().lower() == "refresh":
@@ -176,7 +183,14 @@ class _Reader(HTMLParser):
         )
         text = " ".join(" ".join(self.words).split())[:MAX_TEXT]
         return Page(
-            self.url, self.title, forms, tuple(self.links), self.refresh, self.scripted, text
+            self.url,
+            self.title,
+            forms,
+            tuple(self.links),
+            self.refresh,
+            self.scripted,
+            text,
+            tuple(self.frames),
         )
 
     def _close_text(self, tag: str) -> None:
@@ -215,8 +229,9 @@ class _Reader(HTMLParser):
     def _end_script(self, _: dict[str, str], text: str) -> None:
         match = _SCRIPTED.search(text)
         if match:
-            written = match["url"].replace("\\/", "/").replace("\\u0026", "&")
-            self.scripted = self._absolute(written)
+            self.scripted = self._absolute(_unescaped(match["url"]))
+        for opened in _OPENED.finditer(text):
+            self._frame(_unescaped(opened["url"]))
 
     def _end_label(self, given: dict[str, str], text: str) -> None:
         if given.get("for"):
@@ -265,11 +280,20 @@ class _Reader(HTMLParser):
         label = self.labels.get(control.id) if control.id else None
         return replace(control, text=label) if label and not control.submits else control
 
+    def _frame(self, url: str) -> None:
+        if len(self.frames) < MAX_FRAMES:
+            self.frames.append(self._absolute(url))
+
     def _absolute(self, url: str) -> str:
         try:
             return urljoin(self.base, url.strip())
         except ValueError:
             return ""
+
+
+def _unescaped(written: str) -> str:
+    """A URL as a script means it."""
+    return written.replace("\\/", "/").replace("\\u0026", "&")
 
 
 _TICKED = ("checkbox", "radio")

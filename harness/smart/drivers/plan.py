@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from harness.config.secrets import Secret
-from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
 from harness.smart.drivers.choices import is_scope, names_patient
 from harness.smart.drivers.fill import Pairs, StuckError, Wishes, fill, not_offered
 from harness.smart.drivers.page import Control, Form, Page
@@ -28,6 +27,7 @@ from harness.smart.drivers.recognise import (
     username_field,
     username_form,
 )
+from harness.smart.drivers.target import Caught, Target
 
 MAX_SAME = 3
 """How often the same form may come back."""
@@ -50,14 +50,14 @@ class Follow:
     url: str
 
 
-Step = Submit | Follow | AuthorizationResponse
+Step = Submit | Follow | Caught
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is to be carried through, with what."""
 
-    request: AuthorizationRequest
+    target: Target
     wishes: Wishes
     username: str | None = field(repr=False, default=None)
     password: Secret | None = None
@@ -84,14 +84,14 @@ def next_step(page: Page, task: Task, progress: Progress) -> Step:
     try:
         return _straight_on(page, task, progress)
     except StuckError:
-        step = _search(page, task, progress)
+        step = search(page, task, progress)
         if step is None:
             raise
         return step
 
 
 def _straight_on(page: Page, task: Task, progress: Progress) -> Step:
-    for find in (_arrival, _login, _username, _denial, _patient, _form, _onward):
+    for find in (arrival, sign_in, name_user, _denial, _patient, best_form, onward):
         step = find(page, task, progress)
         if step is not None:
             return step
@@ -102,7 +102,7 @@ def _straight_on(page: Page, task: Task, progress: Progress) -> Step:
     raise StuckError("it has no form or link that leads on")
 
 
-def _search(page: Page, task: Task, progress: Progress) -> Step | None:
+def search(page: Page, task: Task, progress: Progress) -> Step | None:
     """A picker that shows no more than a few patients lets the person look for others, once."""
     wanted = task.wishes.choices.patient
     form = next((form for form in page.forms if is_search(form)), None)
@@ -114,30 +114,40 @@ def _search(page: Page, task: Task, progress: Progress) -> Step | None:
     return Submit(form.action, "POST" if form.method == "post" else "GET", filled.fields)
 
 
-def _arrival(page: Page, task: Task, _: Progress) -> Step | None:
-    """The answer, carried by the page itself: a form_post, a refresh, a script or a link."""
-    request = task.request
+def arrival(page: Page, task: Task, _: Progress) -> Step | None:
+    """The answer, carried by the page itself: a form_post, a refresh, a script, frame or link."""
+    # A page with one form and no password offers nothing but the answer.
+    alone = len(page.forms) < 2 and password_form(page) is None  # noqa: PLR2004 - see above
     for form in page.forms:
-        if request.answered_by(form.action):
-            fields = tuple((c.name, c.value) for c in form.of("hidden"))
-            if _is_answer(dict(fields), page, task):
-                return AuthorizationResponse.from_form(fields, request)
-    onward = (page.refresh, page.scripted, *(link.url for link in page.links))
-    for url in onward:
-        if url and request.answered_by(url):
+        found = caught_by(form, task, alone=alone)
+        if found is not None:
+            return found
+    carried = (page.refresh, page.scripted, *page.frames, *(link.url for link in page.links))
+    for url in carried:
+        if url and task.target.answered_by(url):
             query = dict(parse_qsl(urlsplit(url).query))
-            if _is_answer(query, page, task):
-                return AuthorizationResponse.parse(url, request)
+            if task.target.takes(query, alone=alone):
+                return Caught(url)
     return None
 
 
-def _is_answer(fields: dict[str, str], page: Page, task: Task) -> bool:
-    """A cancel link on a login page carries an error too, and is no answer yet."""
-    alone = len(page.forms) < 2 and password_form(page) is None  # noqa: PLR2004 - no other form
-    return "code" in fields or ("error" in fields and (task.wishes.choices.deny or alone))
+def caught_by(form: Form, task: Task, *, alone: bool) -> Caught | None:
+    """What a form that goes to the application sends there; None where it is no answer."""
+    if not task.target.answered_by(form.action):
+        return None
+    fields = tuple((control.name, control.value) for control in form.of("hidden"))
+    query = dict(parse_qsl(urlsplit(form.action).query))
+    if form.method == "post":
+        caught = Caught(form.action, fields)
+    else:
+        # A form sent by GET replaces the query of its action (HTML, form submission algorithm).
+        query = {}
+        caught = Caught(urlunsplit(urlsplit(form.action)._replace(query=urlencode(fields))))
+    return caught if task.target.takes(query | dict(fields), alone=alone) else None
 
 
-def _login(page: Page, task: Task, progress: Progress) -> Step | None:
+def sign_in(page: Page, task: Task, progress: Progress) -> Step | None:
+    """Fill in the login form."""
     form = password_form(page)
     if form is None:
         return None
@@ -153,7 +163,7 @@ def _login(page: Page, task: Task, progress: Progress) -> Step | None:
         )
     values = _credentials(form, task, progress)
     progress.username_sent = progress.password_sent = True
-    return _submit(form, _login_button(form, task), task, progress, values)
+    return submit(form, _login_button(form, task), task, progress, values)
 
 
 def _credentials(form: Form, task: Task, progress: Progress) -> dict[str, str]:
@@ -173,7 +183,8 @@ def _credentials(form: Form, task: Task, progress: Progress) -> dict[str, str]:
     return values
 
 
-def _username(page: Page, task: Task, progress: Progress) -> Step | None:
+def name_user(page: Page, task: Task, progress: Progress) -> Step | None:
+    """Give the user name on a page of its own, before the one with the password."""
     if progress.username_sent or task.username is None:
         return None
     form = username_form(page, task.wishes.fields.get("username"))
@@ -182,7 +193,7 @@ def _username(page: Page, task: Task, progress: Progress) -> Step | None:
         return None
     progress.username_sent = True
     values = {name.name: task.username}
-    return _submit(form, _login_button(form, task), task, progress, values)
+    return submit(form, _login_button(form, task), task, progress, values)
 
 
 def _denial(page: Page, task: Task, progress: Progress) -> Step | None:
@@ -191,7 +202,7 @@ def _denial(page: Page, task: Task, progress: Progress) -> Step | None:
     for form in page.forms:
         for button in form.buttons:
             if button_answer(button) is Answer.DENY:
-                return _submit(form, button, task, progress)
+                return submit(form, button, task, progress)
     if not any(button_answer(b) is Answer.APPROVE for f in page.forms for b in f.buttons):
         return None
     denying = (link for link in page.links if answer_of(link.text) is Answer.DENY)
@@ -200,7 +211,7 @@ def _denial(page: Page, task: Task, progress: Progress) -> Step | None:
 
 
 def _patient(page: Page, task: Task, progress: Progress) -> Step | None:
-    """A patient chosen by a button or a link; radio buttons and selects belong to `_form`."""
+    """A patient chosen by a button or a link; radio buttons and selects belong to `best_form`."""
     if any(_patient_controls(form, task) for form in page.forms):
         return None
     wanted = task.wishes.choices.patient
@@ -215,20 +226,22 @@ def _patient(page: Page, task: Task, progress: Progress) -> Step | None:
         if offered and not rows:
             raise not_offered(wanted, offered)
     if rows:
-        return _submit(*rows[0], task, progress)
+        return submit(*rows[0], task, progress)
     return Follow(links[0].url) if links and not consent else None
 
 
-def _form(page: Page, task: Task, progress: Progress) -> Step | None:
+def best_form(page: Page, task: Task, progress: Progress) -> Step | None:
+    """Send the form that most likely leads on."""
     ranked = [(_rank(form, task), -number) for number, form in enumerate(page.forms)]
     best = max(ranked, default=(0, 0))
     if best[0] == 0:
         return None
     form = page.forms[-best[1]]
-    return _submit(form, _best_button(form), task, progress)
+    return submit(form, _best_button(form), task, progress)
 
 
-def _onward(page: Page, *_: object) -> Step | None:
+def onward(page: Page, *_: object) -> Step | None:
+    """Follow a refresh, a script or a link that says that it leads on."""
     for url in (page.refresh, page.scripted):
         if url and url != page.url:
             return Follow(url)
@@ -284,13 +297,14 @@ def _login_button(form: Form, task: Task) -> Control | None:
     return next(fitting, None) or _best_button(form)
 
 
-def _submit(
+def submit(
     form: Form,
     button: Control | None,
     task: Task,
     progress: Progress,
     values: dict[str, str] | None = None,
 ) -> Submit:
+    """Send a form by a button, with what it asks for filled in; `values` make it a login."""
     shape = (urlsplit(form.action).path, *sorted({c.name for c in form.controls}))
     progress.seen[shape] += 1
     if progress.seen[shape] > MAX_SAME:

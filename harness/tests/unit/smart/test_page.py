@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.secrets import Secret
-from harness.smart.authorize import AuthorizationResponse
 from harness.smart.drivers.choices import Choices
 from harness.smart.drivers.fill import StuckError, Wishes
 from harness.smart.drivers.page import MAX_CONTROLS, Page
 from harness.smart.drivers.plan import Follow, Progress, Submit, Task, next_step
+from harness.smart.drivers.target import Caught, RedirectTarget
 from harness.tests.unit.smart.site import authorization_request
 
 URL = "https://ehr.example.org/auth/page"
@@ -113,10 +113,10 @@ elements = st.builds(
 @given(st.lists(elements, max_size=12).map("".join))
 def test_any_page_leads_on_or_is_given_up_in_words(html: str) -> None:
     request = authorization_request()
-    task = Task(request, Wishes(Choices(), ("openid",)), "user", Secret("p"))
+    task = Task(RedirectTarget(request), Wishes(Choices(), ("openid",)), "user", Secret("p"))
     with suppress(StuckError):
         step = next_step(Page.parse(html, URL), task, Progress())
-        assert isinstance(step, (Follow, Submit, AuthorizationResponse))
+        assert isinstance(step, (Follow, Submit, Caught))
 
 
 @given(st.text(max_size=300))
