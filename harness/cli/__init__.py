@@ -42,6 +42,7 @@ COMMANDS = {
     "sync": Command("sync", "pull a tenant's changes now; show its state"),
     "scheduler": Command("scheduler", "sync all tenants on their schedules"),
     "report": Command("report", "turn the results of a run into HTML"),
+    "coverage": Command("coverage", "say what is judged and what is not, and why"),
 }
 
 
