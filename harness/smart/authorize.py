@@ -199,7 +199,8 @@ def same_place(registered: str, url: str) -> bool:
     """Whether `url` is a registered URI of the application, whatever its query and fragment.
 
     Scheme and host compare without case, the path to the letter; query parameters of the
-    registered URI have to be there. A URI of any scheme will do (RFC 8252 section 7).
+    registered URI have to be there, and may be followed by a second `?`, as careless servers add
+    theirs. A URI of any scheme will do (RFC 8252 section 7).
     """
     try:
         mine, theirs = urlsplit(registered), urlsplit(url)
@@ -209,5 +210,7 @@ def same_place(registered: str, url: str) -> bool:
         return False
     if (mine.path or "/") != (theirs.path or "/"):
         return False
+    if theirs.query.startswith(f"{mine.query}?"):
+        return True
     came = parse_qsl(theirs.query, keep_blank_values=True)
     return all(pair in came for pair in parse_qsl(mine.query, keep_blank_values=True))

@@ -135,6 +135,8 @@ def test_custom_schemes_and_own_query_parameters_are_recognised() -> None:
     sent = request(redirect_uri="org.example.app:/cb?tenant=7")
     assert sent.answered_by("org.example.app:/cb?tenant=7&code=1")
     assert not sent.answered_by("org.example.app:/cb?code=1")
+    assert sent.answered_by("org.example.app:/cb?tenant=7?code=1")
+    assert not sent.answered_by("org.example.app:/cb?tenant=77&code=1")
     response = AuthorizationResponse.parse(
         f"org.example.app:/cb?tenant=7&code=1&state={sent.state}", sent
     )
