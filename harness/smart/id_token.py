@@ -122,13 +122,32 @@ def verify(
     )
 
 
+def has_key(token: IdToken, jwks: object) -> bool:
+    """Whether a JWK Set has the key that a token names; any of its type where it names none.
+
+    True for an algorithm that is never accepted: no other JWK Set would help.
+    """
+    alg, kid = token.header.get("alg"), token.header.get("kid")
+    if alg not in ALGORITHMS:
+        return True
+    return any(kid is None or key.get("kid") == kid for key in _usable(jwks, _kty(alg)))
+
+
+def _kty(alg: str) -> str:
+    return "RSA" if alg.startswith("RS") else "EC"
+
+
+def _usable(jwks: object, kty: str) -> list[dict[str, Any]]:
+    return [key for key in _keys(jwks) if key.get("kty") == kty and key.get("use") != "enc"]
+
+
 def _signature(token: IdToken, jwks: object) -> Iterator[Finding]:
     alg, kid = token.header.get("alg"), token.header.get("kid")
     if alg not in ALGORITHMS:
         yield Finding(Part.ALG, f"expected one of {', '.join(ALGORITHMS)}, got {plain(alg)!r}")
         return
-    kty = "RSA" if alg.startswith("RS") else "EC"
-    keys = [key for key in _keys(jwks) if key.get("kty") == kty and key.get("use") != "enc"]
+    kty = _kty(alg)
+    keys = _usable(jwks, kty)
     if kid is None and len(keys) > 1:
         yield Finding(Part.KID, f"is missing, and the JWK Set has {len(keys)} {kty} keys")
     named = keys if kid is None else [key for key in keys if key.get("kid") == kid]
