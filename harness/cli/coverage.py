@@ -20,9 +20,10 @@ from harness.reporting.coverage import (
     CoveredRow,
     because,
     cover,
-    markdown,
+    folded,
     values,
 )
+from harness.reporting.coverage_page import markdown
 from harness.spec.coverage import names, read
 from harness.spec.regulatory import regulatory_set
 from harness.spec.requirements import FAMILIES, catalogue
@@ -133,10 +134,10 @@ def verdicts_of(run: str, reports: str | None) -> Mapping[str, str]:
 def _text(found: Coverage, rows: Iterable[CoveredRow], *, missing: bool) -> Iterator[str]:
     """Rows, then requirements, then the sums; `missing` leaves out what is verified."""
     official = found.official
-    yield f"{official.spec} {official.version}: rows of {official.official}"
+    yield f"{official.title} {official.version}: rows of {official.official}"
     yield ""
     for each in rows:
-        lines = [*each.checks] or [because(each)]
+        lines = folded(each.checks) or [because(each)]
         lines += [f"open: {each.row.open}"] if each.row.open else []
         number, row = f"@{each.row.number}", each.row
         yield from _entry(number, row.level, row.name, each.verdict, lines)
@@ -147,7 +148,7 @@ def _text(found: Coverage, rows: Iterable[CoveredRow], *, missing: bool) -> Iter
         yield ""
     for one in requirements:
         yield from _entry(
-            "", one.level or "-", one.requirement.id, one.verdict, one.checks or [NO_CHECK]
+            "", one.level or "-", one.requirement.id, one.verdict, folded(one.checks) or [NO_CHECK]
         )
     yield ""
     yield str(found)

@@ -1,14 +1,13 @@
 """What is judged and what is not: requirements and official rows by the checks that judge them.
 
 `cover` is a pure function of the catalogue, an official list, the collected checks and, where one
-is given, the verdicts of a run. `values` and `markdown` turn what it found into one format each;
-the table for a terminal is the command's own.
+is given, the verdicts of a run. `values` is for machines, `coverage_page` for readers.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +95,11 @@ class Coverage:
         return tuple(each for each in self.rows if each.checks)
 
     @property
+    def normative(self) -> int:
+        """How many rows say SHALL or SHALL NOT."""
+        return sum(each.row.level.startswith("SHALL") for each in self.rows)
+
+    @property
     def in_part(self) -> int:
         """How many of those leave something unjudged."""
         return sum(bool(each.row.open) for each in self.judged)
@@ -121,7 +125,7 @@ class Coverage:
         judged = f"{len(self.judged)} judged by checks ({self.in_part} of them in part)"
         why = ", ".join(f"{count} {reason!r}" for reason, count in self.reasons.items())
         others = f", {len(self.rows) - len(self.judged)} not: {why}" if why else ""
-        return f"{len(self.rows)} rows: {judged}{others}"
+        return f"{len(self.rows)} rows ({self.normative} of them SHALL): {judged}{others}"
 
 
 def cover(
@@ -174,6 +178,15 @@ def because(covered: CoveredRow) -> str:
     return f"{covered.reason}: {row.detail}" if covered.reason else ""
 
 
+def folded(checks: Iterable[str]) -> list[str]:
+    """Ids of checks, those of one function with their parametrised values put together."""
+    cases: dict[str, list[str]] = {}
+    for check in checks:
+        function, _, rest = check.partition("[")
+        cases.setdefault(function, []).extend([rest.removesuffix("]")] if rest else [])
+    return [f"{name}[{', '.join(each)}]" if each else name for name, each in cases.items()]
+
+
 def values(coverage: Coverage, rows: Iterable[CoveredRow]) -> dict[str, Any]:
     """Coverage as JSON values, with these of its rows."""
     official = coverage.official
@@ -183,6 +196,7 @@ def values(coverage: Coverage, rows: Iterable[CoveredRow]) -> dict[str, Any]:
         "specification": {"name": official.spec, "version": official.version},
         "summary": {
             "rows": len(coverage.rows),
+            "normative": coverage.normative,
             "judged": len(coverage.judged),
             "in_part": coverage.in_part,
             "not_judged": coverage.reasons,
@@ -220,62 +234,9 @@ def values(coverage: Coverage, rows: Iterable[CoveredRow]) -> dict[str, Any]:
     }
 
 
-def markdown(
-    coverage: Coverage, rows: Iterable[CoveredRow], versions: ChosenVersions
-) -> Iterator[str]:
-    """Coverage as a page, line by line, with these of its rows."""
-    official = coverage.official
-    yield f"# Coverage of {official.spec} {official.version}"
-    yield ""
-    yield f"`harness coverage --spec {official.name} --markdown` writes this page; do not edit it."
-    yield (
-        f"A number stands for the official id `{official.official}@<number>`. "
-        "Names and sentences are ours; the specification's own stand behind the links."
-    )
-    yield ""
-    yield f"{coverage}."
-    yield ""
-    yield "## Official rows"
-    yield ""
-    yield from _table(("row", "level", "about", "judged by, or why not"), map(_row_cells, rows))
-    yield ""
-    yield "## Requirements"
-    yield ""
-    yield "Every requirement of the catalogue, with the checks that verify it."
-    yield ""
-    cells = (_requirement_cells(each, versions) for each in coverage.requirements)
-    yield from _table(("requirement", "level", "rows", "checks"), cells)
-
-
 def _row(
     row: Row, binding: Mapping[str, tuple[str, ...]], verdicts: Mapping[str, str]
 ) -> CoveredRow:
     found = tuple(check for name in row.requirements for check in binding.get(name, ()))
     reason = None if found else row.reason or NO_CHECK
     return CoveredRow(row, found, reason, worst(found, verdicts))
-
-
-def _row_cells(covered: CoveredRow) -> tuple[str, ...]:
-    row = covered.row
-    lines = [f"`{check}`" for check in covered.checks] or [because(covered)]
-    lines += [f"*{row.open}*"] if row.open else []
-    lines += [f"**{covered.verdict}**"] if covered.verdict else []
-    return f"@{row.number}", row.level, row.name, "<br>".join(lines)
-
-
-def _requirement_cells(covered: CoveredRequirement, versions: ChosenVersions) -> tuple[str, ...]:
-    requirement = covered.requirement
-    lines = [f"`{check}`" for check in covered.checks] or [NO_CHECK]
-    lines += [f"**{covered.verdict}**"] if covered.verdict else []
-    return (
-        f"[{requirement.id}]({requirement.link(versions)})<br>{requirement.text}",
-        covered.level or "-",
-        " ".join(f"@{number}" for number in covered.rows),
-        "<br>".join(lines),
-    )
-
-
-def _table(columns: Iterable[str], lines: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    names = tuple(columns)
-    for cells in (names, tuple("---" for _ in names), *lines):
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -3,6 +3,7 @@
 The data stands beside this module, one file per specification and version:
 
     spec = "smart"                                      # family
+    title = "SMART App Launch"
     version = "2.2.0"
     official = "hl7.fhir.uv.smart-app-launch_2.2.0"     # what comes before @ in official ids
     [[row]]
@@ -45,6 +46,7 @@ REASONS = (
 LEVELS = ("SHALL", "SHALL NOT", "SHOULD", "SHOULD NOT", "MAY")
 
 _DUPLICATE_OF = re.compile(r"duplicate of @([1-9][0-9]*)")
+_HEAD = ("spec", "title", "version", "official")
 _KEYS = frozenset({"number", "level", "name", "requirements", "open", "reason", "detail"})
 
 
@@ -80,6 +82,7 @@ class OfficialList:
     Attributes:
         name: of the file: `smart-2.2.0`.
         spec: the family of requirements.
+        title: of the specification, as people call it.
         version: the version of the specification.
         official: what comes before `@` in official ids.
         rows: in the order of their numbers.
@@ -87,6 +90,7 @@ class OfficialList:
 
     name: str
     spec: str
+    title: str
     version: str
     official: str
     rows: tuple[Row, ...]
@@ -121,11 +125,12 @@ def read(name: str, folder: Path | None = None) -> OfficialList:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file.name}: {error}") from None
-    for key in ("spec", "version", "official"):
+    for key in _HEAD:
         if not isinstance(data.get(key), str):
             raise ConfigError(f"{file.name}: expected a string for {key!r}")
     rows = _like(data, file, folder) if "like" in data else _rows(data, file)
-    return OfficialList(name, data["spec"], data["version"], data["official"], rows)
+    head = {key: data[key] for key in _HEAD}
+    return OfficialList(name, rows=rows, **head)
 
 
 def _like(data: Mapping[str, Any], file: Path, folder: Path | None) -> tuple[Row, ...]:
