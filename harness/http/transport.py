@@ -5,6 +5,7 @@ Whatever goes wrong below becomes `NoAnswerError` with a kind and one line that 
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from collections.abc import Iterator
@@ -24,6 +25,12 @@ from harness.http.clock import Clock
 from harness.http.decoding import ACCEPTED, Body, UndecodableError
 from harness.http.exchange import Headers, Request, Response
 from harness.http.origin import host_of
+
+
+# The library logs URLs, headers and cookies as they are, so pytest's --log-cli-level=DEBUG would
+# print live tokens. What went over the wire stands, redacted, in the evidence.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
