@@ -116,7 +116,8 @@ def _urls(ehr: EhrFile) -> Iterator[Violation]:
     if ehr.other is not None:
         urls["other.launch_url"] = ehr.other.launch_url or ""
     for path, url in urls.items():
-        found = url_violation(path, url) if url else None
+        relative = path.endswith("launch_url") and url.startswith(".")
+        found = url_violation(path, url) if url and not relative else None
         if found is not None:
             yield found
 

@@ -120,7 +120,9 @@ class Conduct:
     def _start_reference(self) -> None:
         from harness.reference.process import start
 
-        handle = self._stack.enter_context(start(rate=REFERENCE_RATE, burst=REFERENCE_BURST))
+        handle = self._stack.enter_context(
+            start(rate=REFERENCE_RATE, burst=REFERENCE_BURST, smart=self._target.versions.smart)
+        )
         self._target = self._target.at(handle.fhir_base, handle.credentials)
 
     def _probe(self, live: Live) -> None:

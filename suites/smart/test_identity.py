@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness import Exchange, applies_if, expect, verifies
-from harness.checks.acts.identity import Identity
+from harness import Exchange, applies_if, expect, prerequisite, verifies
+from harness.checks.acts.identity import Identity, Issuer
+from harness.smart.openid import REQUIRED, REQUIRED_LISTS
 
 ASPECTS = [
     pytest.param("signature", marks=verifies("oidc/id-token/signature")),
@@ -35,4 +36,21 @@ def test_id_token_names_the_fhir_user(token_response: Exchange, identity: Identi
         expected="fhirUser, a URL that ends in "
         "Patient|Practitioner|PractitionerRole|RelatedPerson|Person and an id",
         actual=identity.fhir_user_outcome,
+    )
+
+
+@verifies("oidc/discovery/configuration")
+def test_issuer_serves_its_configuration(issuer: Issuer) -> None:
+    """An issuer SHALL serve its openid-configuration as a JSON object."""
+    expect(issuer.exchange).status(200).json_object()
+
+
+@verifies("oidc/discovery/members")
+@pytest.mark.parametrize("name", [*REQUIRED, *REQUIRED_LISTS])
+def test_openid_configuration_has_member(issuer: Issuer, name: str) -> None:
+    """The openid-configuration SHALL carry each required member."""
+    problems = issuer.configuration.problems
+    prerequisite("document" not in problems, unless="the openid-configuration could not be read")
+    expect(issuer.exchange).that(
+        name not in problems, expected=f"a right {name}", actual=problems.get(name, "")
     )

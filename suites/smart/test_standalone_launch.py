@@ -5,9 +5,10 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#obtain-authorizatio
 
 from __future__ import annotations
 
-from harness import Exchange, conforms, expect, prerequisite, verifies
+from harness import Exchange, applies_if, conforms, expect, prerequisite, verifies
 from harness.checks.acts.launch import Authorization
 from harness.checks.acts.launch_errors import Attempt
+from harness.smart.discovery import Discovery
 
 
 @verifies("smart/launch/code")
@@ -57,3 +58,16 @@ def test_wrong_code_verifier_is_refused(wrong_verifier: Exchange) -> None:
 def test_missing_code_verifier_is_refused(missing_verifier: Exchange) -> None:
     """The code_verifier SHALL be present when the code is exchanged."""
     expect(missing_verifier).refused_by_oauth(400, 401)
+
+
+@verifies("smart/launch/post")
+def test_authorization_request_may_be_posted(
+    discovery: Discovery, posted_authorization: Authorization
+) -> None:
+    """The authorization endpoint SHALL accept the request by POST."""
+    applies_if(discovery.claims("authorize-post"), unless="authorize-post is not declared")
+    conforms(
+        posted_authorization.code is not None,
+        expected="a redirect to the redirect_uri with code",
+        actual=posted_authorization.outcome,
+    )

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.launch import Launch
-from harness.errors import NotApplicable, PrerequisiteFailed, ProtocolError
+from harness.errors import NotApplicable, NotSupported, PrerequisiteFailed, ProtocolError
 from harness.http.client import SMALL
 from harness.http.exchange import Exchange
+from harness.smart import openid
 from harness.smart.client_auth import client_id
 from harness.smart.discovery import Discovery
 from harness.smart.id_token import Finding, IdToken, Part, verify
+from harness.smart.openid import OpenIdConfiguration
 
 ASPECTS = {
     "signature": {Part.ALG, Part.KID, Part.KEY, Part.SIGNATURE},
@@ -69,35 +71,57 @@ class Identity:
         return "another value" if "fhirUser" in self.token.claims else "absent"
 
 
-@act
-async def jwks(run: Run, discovery: Discovery) -> Exchange:
-    """The issuer's published keys."""
-    if discovery.configuration.jwks_uri is None:
-        raise PrerequisiteFailed("the configuration names no jwks_uri")
-    return await run.http.get(discovery.configuration.jwks_uri, max_bytes=SMALL)
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """What an issuer says of itself, and how it was asked."""
+
+    exchange: Exchange
+    configuration: OpenIdConfiguration
 
 
 @act
-async def identity(run: Run, launch: Launch, discovery: Discovery, jwks: Exchange) -> Identity:
-    """The id_token of the launch."""
+async def issuer(run: Run, discovery: Discovery, launch: Launch) -> Issuer:
+    """The openid-configuration of whoever issued the id_token."""
     if not launch.was_granted("openid"):
         raise NotApplicable("openid is not granted")
+    claimed = parsed(launch.token.id_token or "")[0].claims.get("iss")
+    named = discovery.configuration.issuer or (claimed if isinstance(claimed, str) else None)
+    if named is None:
+        raise NotSupported("neither the configuration nor the id_token names an issuer")
+    exchange = await openid.fetch(run.http, named)
+    return Issuer(exchange, openid.read(exchange, named))
+
+
+@act
+async def jwks(run: Run, discovery: Discovery, issuer: Issuer) -> Exchange:
+    """The issuer's published keys."""
+    uri = discovery.configuration.jwks_uri or issuer.configuration.jwks_uri
+    if uri is None:
+        raise PrerequisiteFailed("neither configuration names a jwks_uri")
+    return await run.http.get(uri, max_bytes=SMALL)
+
+
+@act
+async def identity(
+    run: Run, launch: Launch, discovery: Discovery, issuer: Issuer, jwks: Exchange
+) -> Identity:
+    """The id_token of the launch."""
     if launch.token.id_token is None:
         raise PrerequisiteFailed("the token response holds no id_token")
     token, unreadable = parsed(launch.token.id_token)
-    issuer = discovery.configuration.issuer
+    named = discovery.configuration.issuer or issuer.configuration.issuer
     findings = verify(
         token,
         key_set(jwks),
-        issuer=issuer or "",
+        issuer=named or "",
         client_id=client_id(launch.authorization.plan.client, run.secrets),
         now=launch.exchange.started_at,
         nonce=launch.authorization.request.nonce,
     )
-    if issuer is None:
+    if named is None:
         findings = tuple(each for each in findings if each.part is not Part.ISS)
     findings = judged_signature(run, token, (*unreadable, *findings))
-    return Identity(token, findings, launch.was_granted("fhirUser"), issuer is not None)
+    return Identity(token, findings, launch.was_granted("fhirUser"), named is not None)
 
 
 def parsed(text: str) -> tuple[IdToken, tuple[Finding, ...]]:

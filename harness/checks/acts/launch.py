@@ -25,8 +25,9 @@ from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse
 from harness.smart.client_auth import ClientProof, authenticate, client_id
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
+from harness.smart.drivers.cookies import CookieJar
 from harness.smart.pkce import PkceMethod
-from harness.smart.scopes import Scope, ScopeSet
+from harness.smart.scopes import Scope, ScopeSet, Syntax
 from harness.smart.tokens import TokenResponse
 
 
@@ -41,16 +42,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """In what an authorization request departs from a right one.
+    """In what an authorization request departs from a plain one.
 
     Attributes:
         redirect_uri: another than the client's.
         pkce: None sends no challenge.
+        launch: the handle of an EHR launch.
+        post: sent as a form.
         parameters: they win over the right ones, and None leaves one out.
     """
 
     redirect_uri: str | None = None
     pkce: PkceMethod | None = PkceMethod.S256
+    launch: str | None = None
+    post: bool = False
     parameters: Mapping[str, str | None] = field(default_factory=dict)
 
 
@@ -120,10 +125,13 @@ class Launch:
         """The granted scopes; those asked for where the server does not say (RFC 6749 5.1)."""
         return self.token.scope or ScopeSet.parse(self.authorization.plan.spec.scopes)
 
+    def asked(self, scope: str) -> bool:
+        """Whether `scope` was asked for."""
+        return scope in self.authorization.plan.spec.scopes
+
     def was_granted(self, scope: str) -> bool:
         """Whether `scope` was asked for and granted."""
-        asked = scope in self.authorization.plan.spec.scopes
-        return asked and self.granted.covers(Scope.parse(scope))
+        return self.asked(scope) and self.granted.covers(Scope.parse(scope))
 
     @property
     def granted_though_declined(self) -> tuple[str, ...]:
@@ -160,16 +168,29 @@ def holds_token(exchange: Exchange) -> bool:
 
 
 def plan(run: Run, name: str | None = None) -> Plan:
-    """The named launch; without a name the first standalone one.
+    """The named launch; without a name the first standalone one that suits the version.
 
     Raises:
         NotConfigured: the EHR file has none.
     """
-    standalone = [each for each in run.ehr.launches if each.kind is LaunchKind.STANDALONE]
-    spec = run.ehr.launch(name) if name else next(iter(standalone), None)
+    spec = run.ehr.launch(name) if name else suited(run, LaunchKind.STANDALONE)
     if spec is None:
         raise NotConfigured(f"no launch {name!r} in the EHR file" if name else "no launch")
     return planned(run, spec)
+
+
+def suited(run: Run, kind: LaunchKind) -> LaunchSpec | None:
+    """The first launch of a kind in the scope syntax of the version; else the first of the kind."""
+    launches = [each for each in run.ehr.launches if each.kind is kind]
+    old = run.versions.smart == "1.0.0"
+    fitting = (each for each in launches if in_old_syntax(each) == old)
+    return next(fitting, next(iter(launches), None))
+
+
+def in_old_syntax(spec: LaunchSpec) -> bool:
+    """Whether a launch asks for resources in the syntax of SMART 1 only."""
+    syntaxes = {Scope.parse(each).syntax for each in spec.scopes} - {None}
+    return syntaxes == {Syntax.V1}
 
 
 def planned(run: Run, spec: LaunchSpec) -> Plan:
@@ -193,6 +214,7 @@ async def authorized(
     *,
     choices: Choices | None = None,
     variation: Variation | None = None,
+    cookies: CookieJar | None = None,
     again: bool = True,
 ) -> Authorization:
     """Carry an authorization request through; a refusal is a value.
@@ -215,11 +237,15 @@ async def authorized(
         aud=run.ehr.fhir_base,
         entropy=run.entropy,
         pkce=varied.pkce,
+        launch=varied.launch,
         extra=varied.parameters,
+        post=varied.post,
     )
     wanted = choices or Choices(patient=what.login.patient)
     try:
-        done = await authorize(run.http, request, what.login, run.secrets, run.ehr, choices=wanted)
+        done = await authorize(
+            run.http, request, what.login, run.secrets, run.ehr, choices=wanted, cookies=cookies
+        )
     except LoginFailed as failed:
         return Authorization(what, request, None, page=str(failed))
     return Authorization(what, request, done.response, done.offered_choice)
@@ -302,6 +328,13 @@ def negative(run: Run) -> None:
 async def authorization(run: Run, discovery: Discovery) -> Authorization:
     """The first standalone launch of the EHR file, up to the redirect."""
     return await authorized(run, discovery, plan(run), again=False)
+
+
+@act
+async def posted_authorization(run: Run, discovery: Discovery, launch: Launch) -> Authorization:
+    """The same launch once more, with the authorization request sent as a form."""
+    what = launch.authorization.plan
+    return await authorized(run, discovery, what, variation=Variation(post=True))
 
 
 @act
