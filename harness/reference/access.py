@@ -83,7 +83,8 @@ class Access:
         fhir_user: `Practitioner/1`, `Patient/2`; None without the `fhirUser` scope.
         expires_at: when the token dies.
         lapses: what this server forgets to enforce; empty unless it has a fault. Out of
-            `scope-read`, `scope-search`, `scope-write`, `compartment-read`, `compartment-search`.
+            `scope-read`, `scope-search`, `scope-write`, `compartment-read`, `compartment-search`,
+            `constraint-read`, `constraint-search`.
     """
 
     client_id: str
@@ -125,7 +126,7 @@ class Access:
         `?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory` reads
         `{"category": "http://...|laboratory"}`.
         """
-        if self._forgets("scope", permission):
+        if self._forgets("scope", permission) or self._forgets("constraint", permission):
             return None
         deciding = self._deciding(resource_type, permission)
         if not deciding or any(not scope.constraint for scope in deciding):

@@ -21,6 +21,7 @@ from harness.reference.instance import Instance
 from harness.reference.oauth import routes as oauth_routes
 from harness.reference.oauth.id_token import IssuerKey
 from harness.reference.people import Person
+from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import Throttle
 
 log = logging.getLogger("harness.reference")
@@ -58,7 +59,7 @@ class InstanceApp:
                 status = message["status"]
             await send(message)
 
-        app = self._oauth if scope["path"] in oauth_routes.PAGES else self._machines
+        app = self._machines if self._shared(scope) else self._dispatch
         try:
             await app(scope, receive, counting)
         except Exception:
@@ -68,6 +69,17 @@ class InstanceApp:
             await outcome(500, "exception", "internal error")(scope, receive, counting)
         finally:
             self._count(scope, status or 500)
+
+    def _shared(self, scope: Scope) -> bool:
+        """Whether other origins may read the answer: everything but what a person sees."""
+        path: str = scope["path"]
+        if scope["method"] == "OPTIONS" and self.instance.has("cors-preflight-refused"):
+            return False
+        if "/.well-known/" in path and self.instance.has("cors-missing-on-well-known"):
+            return False
+        if path == "/oauth/token" and self.instance.has("cors-missing-on-token"):
+            return False
+        return path not in oauth_routes.PAGES
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._responsible(scope)(scope, receive, send)
@@ -112,7 +124,11 @@ class Reference:
     apps: dict[str, InstanceApp] = field(default_factory=dict)
 
     def add(
-        self, name: str, faults: frozenset[str] = frozenset(), throttle: Throttle | None = None
+        self,
+        name: str,
+        faults: frozenset[str] = frozenset(),
+        throttle: Throttle | None = None,
+        smart: SmartVersion = DEFAULT_SMART,
     ) -> Instance:
         """A new instance, in place of one of the same name.
 
@@ -120,6 +136,7 @@ class Reference:
             name: `default`, or what `/i/NAME` is to be called; matches `NAME`.
             faults: known names, see `faults.known`.
             throttle: its rate limit; None for no limit.
+            smart: the version of SMART App Launch that it speaks.
         """
         prefix = "" if name == DEFAULT else f"/i/{name}"
         instance = Instance(
@@ -130,6 +147,7 @@ class Reference:
             people=self.people,
             key=self.key,
             faults=faults,
+            smart=smart,
             throttle=throttle or Throttle(),
         )
         self.apps[name] = InstanceApp(instance)

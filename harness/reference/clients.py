@@ -15,6 +15,7 @@ REDIRECT_URIS = (
     "http://localhost:8765/callback",
     "harness.app:/callback",
 )
+LAUNCH_URI = "http://127.0.0.1:8765/launch"
 BACKEND_SCOPES = ("system/*.rs", "system/Observation.cruds")
 _USER_GRANTS = frozenset({"authorization_code", "refresh_token"})
 _SECRET_METHODS = frozenset({"client_secret_basic", "client_secret_post"})
@@ -30,6 +31,7 @@ class Client:
         auth_methods: how it may authenticate at the token endpoint.
         grant_types: what it may ask the token endpoint for.
         redirect_uris: compared exactly.
+        launch_uris: where the EHR may launch it; the first unless another is asked for.
         secret: for the client_secret methods.
         keys: public keys for private_key_jwt, by `kid`.
         scopes: what a backend client is authorised for in advance.
@@ -41,6 +43,7 @@ class Client:
     auth_methods: frozenset[str]
     grant_types: frozenset[str] = _USER_GRANTS
     redirect_uris: frozenset[str] = frozenset()
+    launch_uris: tuple[str, ...] = ()
     secret: str | None = field(default=None, repr=False)
     keys: Mapping[str, RSAKey | ECKey] = field(default_factory=lambda: MappingProxyType({}))
     scopes: tuple[str, ...] = ()
@@ -61,18 +64,30 @@ def stranger(client_id: str) -> Client:
     return Client(client_id, client_id, frozenset({"none"}), registered=False)
 
 
-def registered(credentials: Credentials, more_redirect_uris: Iterable[str]) -> dict[str, Client]:
+def registered(
+    credentials: Credentials,
+    more_redirect_uris: Iterable[str],
+    more_launch_uris: Iterable[str] = (),
+) -> dict[str, Client]:
     """The registrations, by client_id."""
     uris = frozenset((*REDIRECT_URIS, *more_redirect_uris))
+    launches = (LAUNCH_URI, *more_launch_uris)
     keys = MappingProxyType(credentials.public_keys())
     backend = frozenset({"client_credentials"})
     clients = (
-        Client("harness-public", "Harness (public)", frozenset({"none"}), redirect_uris=uris),
+        Client(
+            "harness-public",
+            "Harness (public)",
+            frozenset({"none"}),
+            redirect_uris=uris,
+            launch_uris=launches,
+        ),
         Client(
             "harness-symmetric",
             "Harness (confidential, symmetric)",
             _SECRET_METHODS,
             redirect_uris=uris,
+            launch_uris=launches,
             secret=credentials.values[CLIENT_SECRET],
         ),
         Client(
@@ -80,6 +95,7 @@ def registered(credentials: Credentials, more_redirect_uris: Iterable[str]) -> d
             "Harness (confidential, asymmetric)",
             frozenset({"private_key_jwt"}),
             redirect_uris=uris,
+            launch_uris=launches,
             keys=keys,
         ),
         Client(

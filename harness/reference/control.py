@@ -17,6 +17,7 @@ from harness.errors import UsageError
 from harness.reference.app import DEFAULT, NAME, Reference
 from harness.reference.faults import catalogue, known
 from harness.reference.instance import Instance
+from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import RetryAfter, Throttle
 
 _MAX_BYTES = 4 * 1024 * 1024
@@ -83,7 +84,7 @@ class Control:
         return JSONResponse([describe(app.instance) for app in self.reference.apps.values()])
 
     async def create(self, request: Request) -> Response:
-        """POST /instances {name, faults, rate, burst, retry_after}; replaces one of that name."""
+        """POST /instances {name, faults, smart, rate, burst, retry_after}; replaces or adds."""
         body = await _json_object(request)
         name = body.get("name")
         if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -92,7 +93,7 @@ class Control:
         if not isinstance(faults, list) or not all(isinstance(each, str) for each in faults):
             raise _Refused(400, "faults must be a list of names")
         try:
-            instance = self.reference.add(name, known(faults), _throttle(body))
+            instance = self.reference.add(name, known(faults), _throttle(body), _smart(body))
         except UsageError as error:
             raise _Refused(400, str(error)) from error
         return JSONResponse(describe(instance), 201)
@@ -180,6 +181,7 @@ def describe(instance: Instance) -> dict[str, Any]:
         "fhir_base": instance.fhir_base,
         "issuer": instance.issuer,
         "faults": sorted(instance.faults),
+        "smart": instance.smart.value,
         "now": instance.clock.now().isoformat(),
         "rate": instance.throttle.rate,
         "burst": instance.throttle.burst,
@@ -199,6 +201,13 @@ def fault_list() -> list[dict[str, Any]]:
         }
         for fault in catalogue().values()
     ]
+
+
+def _smart(body: dict[str, Any]) -> SmartVersion:
+    wanted = body.get("smart", DEFAULT_SMART)
+    if wanted not in list(SmartVersion):
+        raise _Refused(400, f"smart must be one of {', '.join(SmartVersion)}")
+    return SmartVersion(wanted)
 
 
 def _throttle(body: dict[str, Any]) -> Throttle:

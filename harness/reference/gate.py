@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -51,6 +52,9 @@ class FhirGate:
         reading = scope["method"] in ("GET", "HEAD")
         if authorization is None and reading and instance.has("anonymous-read-allowed"):
             return instance.unbounded_access("anonymous")
+        if authorization is None and instance.has("token-in-query-accepted"):
+            values = parse_qs(scope["query_string"].decode("latin-1")).get("access_token", [])
+            authorization = f"Bearer {values[0]}" if values else None
         scheme, _, value = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not value.strip():
             return _unauthorized(instance, None)
@@ -66,7 +70,10 @@ class FhirGate:
             if instance.has("unknown-token-accepted"):
                 return instance.unbounded_access("unknown")
             return _unauthorized(instance, "the access token is not known")
-        if not instance.ledger.revoked(known.grant) and instance.has("expired-token-accepted"):
+        if instance.ledger.ended(known):
+            if instance.clock.now() < known.expires_at and instance.has("revoked-token-works"):
+                return known.access
+        elif instance.has("expired-token-accepted"):
             return known.access
         return _unauthorized(instance, "the access token has expired or was revoked")
 

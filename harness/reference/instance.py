@@ -11,9 +11,11 @@ from harness.reference.access import Access
 from harness.reference.clients import Client
 from harness.reference.clock import InstanceClock
 from harness.reference.oauth.id_token import IssuerKey
+from harness.reference.oauth.launches import Launches
 from harness.reference.oauth.ledger import Ledger
 from harness.reference.oauth.sessions import Sessions
 from harness.reference.people import Person
+from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -32,9 +34,11 @@ class Instance:
         people: who can sign in, by user name.
         key: signs id_tokens.
         faults: names from `faults.toml`.
+        smart: the version of SMART App Launch that it speaks.
         clock: the instance's own time.
         throttle: its rate limit, on real time.
         ledger: grants, codes and tokens.
+        launches: launches out of the EHR that no app has answered yet.
         sessions: browsers that are signed in, and what they are about to approve.
         requests: (method, route, status) to how often it was answered.
     """
@@ -46,9 +50,11 @@ class Instance:
     people: Mapping[str, Person]
     key: IssuerKey
     faults: frozenset[str] = frozenset()
+    smart: SmartVersion = DEFAULT_SMART
     clock: InstanceClock = field(default_factory=InstanceClock)
     throttle: Throttle = field(default_factory=Throttle)
     ledger: Ledger = field(default_factory=Ledger)
+    launches: Launches = field(default_factory=Launches)
     sessions: Sessions = field(default_factory=Sessions)
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
@@ -62,7 +68,9 @@ class Instance:
         return f"{self.issuer}/r4"
 
     def oauth(self, endpoint: str) -> str:
-        """URL of an OAuth endpoint: authorize, token, introspect, revoke, jwks."""
+        """URL of an OAuth endpoint: authorize, token, introspect, revoke, jwks, manage."""
+        if endpoint == "manage":  # a page for people, beside the one that launches apps
+            return f"{self.issuer}/manage"
         return f"{self.issuer}/oauth/{endpoint}"
 
     def lapses(self) -> frozenset[str]:
@@ -71,6 +79,8 @@ class Instance:
             "scope-read": self.has("scope-ignored-on-read"),
             "scope-search": self.has("scope-ignored-on-search"),
             "scope-write": self.has("scope-ignored-on-write"),
+            "constraint-read": self.has("granular-scope-ignored-on-read"),
+            "constraint-search": self.has("granular-scope-ignored-on-search"),
             "compartment-read": self.has("compartment-ignored-on-read"),
             "compartment-search": self.has("compartment-ignored-on-search"),
         }

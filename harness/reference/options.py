@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from harness.errors import ExitStatus, UsageError
 from harness.reference.faults import catalogue, known
+from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import RetryAfter, Throttle
 
 DEFAULT_PATIENTS = 20
@@ -30,6 +31,8 @@ class Settings:
     faults: frozenset[str]
     throttle: Throttle
     redirect_uris: tuple[str, ...]
+    launch_uris: tuple[str, ...]
+    smart: SmartVersion
     env_file: Path | None
     verbose: bool
 
@@ -46,6 +49,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=DEFAULT_SEED, metavar="N", help=text)
     text = "one more redirect URI for the clients; repeatable"
     add("--redirect-uri", action="append", default=[], metavar="URI", help=text)
+    text = "one more launch URI for the clients; repeatable"
+    add("--launch-uri", action="append", default=[], metavar="URI", help=text)
+    versions = [each.value for each in SmartVersion]
+    text = "version of SMART App Launch (default: %(default)s)"
+    add("--smart", choices=versions, default=DEFAULT_SMART.value, help=text)
     text = "write the credentials there as export lines, readable by you only"
     add("--env-file", type=Path, metavar="FILE", help=text)
     add("--verbose", action="store_true", help="name each request on standard error")
@@ -67,9 +75,10 @@ def settings(args: argparse.Namespace) -> Settings:
     """
     if args.patients < 1:
         raise UsageError(f"--patients must be at least 1, not {args.patients}")
-    for uri in args.redirect_uri:
-        if urlsplit(uri).scheme in _UNSAFE_SCHEMES or urlsplit(uri).fragment:
-            raise UsageError(f"--redirect-uri {uri!r} is no absolute URI without a fragment")
+    for option, uris in (("redirect", args.redirect_uri), ("launch", args.launch_uri)):
+        for uri in uris:
+            if urlsplit(uri).scheme in _UNSAFE_SCHEMES or urlsplit(uri).fragment:
+                raise UsageError(f"--{option}-uri {uri!r} is no absolute URI without a fragment")
     try:
         throttle = Throttle.checked(args.rate, args.burst, args.retry_after)
     except ValueError as error:
@@ -83,6 +92,8 @@ def settings(args: argparse.Namespace) -> Settings:
         faults=known(args.fault),
         throttle=throttle,
         redirect_uris=tuple(args.redirect_uri),
+        launch_uris=tuple(args.launch_uri),
+        smart=SmartVersion(args.smart),
         env_file=args.env_file,
         verbose=args.verbose,
     )

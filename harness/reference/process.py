@@ -107,6 +107,8 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     burst: int | None = None,
     retry_after: str = "seconds",
     redirect_uris: Iterable[str] = (),
+    launch_uris: Iterable[str] = (),
+    smart: str | None = None,
     port: int = 0,
     environ: Mapping[str, str] | None = None,
 ) -> Running:
@@ -120,6 +122,8 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         burst: how many at once.
         retry_after: `seconds`, `date` or `none`.
         redirect_uris: further redirect URIs for the clients.
+        launch_uris: further launch URIs for the clients.
+        smart: version of SMART App Launch of the default instance.
         port: 0 takes a free one.
         environ: the environment of the process; None takes this process's own.
 
@@ -127,10 +131,11 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         ReferenceFailed: it was not ready in time; its standard error said why.
     """
     given = {"rate": rate, "burst": burst, "retry-after": retry_after, "port": port}
-    given |= {"patients": patients, "seed": seed}
+    given |= {"patients": patients, "seed": seed, "smart": smart}
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]
     options += [f"--fault={name}" for name in faults]
     options += [f"--redirect-uri={uri}" for uri in redirect_uris]
+    options += [f"--launch-uri={uri}" for uri in launch_uris]
     process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
         [sys.executable, "-m", "harness.reference", *options],
         stdin=subprocess.PIPE,

@@ -91,11 +91,11 @@ def build(settings: Settings, credentials: Credentials, public_url: str) -> Refe
     reference = Reference(
         public_url=public_url,
         store=store,
-        clients=registered(credentials, settings.redirect_uris),
+        clients=registered(credentials, settings.redirect_uris, settings.launch_uris),
         people=people(store, credentials),
         key=IssuerKey.generate(),
     )
-    reference.add(DEFAULT, settings.faults, replace(settings.throttle))
+    reference.add(DEFAULT, settings.faults, replace(settings.throttle), settings.smart)
     return reference
 
 

@@ -27,6 +27,7 @@ _KEPT = re.compile(
     r"PATH|HOME|USER|TERM|TZ|LANG|LC_.*|TMPDIR|PYTHON.*|PYTEST_.*|VIRTUAL_ENV|COVERAGE.*"
 )
 REDIRECT_URI = "http://127.0.0.1:8765/callback"
+LAUNCH_URI = "http://127.0.0.1:8765/launch"
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -47,8 +48,10 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             action = urljoin(str(self.response.url), unescape(given.get("action", "")))
-            self.forms.append({"action": action, "hidden": {}, "choices": []})
+            self.forms.append({"action": action, "hidden": {}, "choices": [], "checked": []})
         elif tag == "input" and self.forms:
+            if "checked" in given:
+                self.forms[-1]["checked"].append(given["value"])
             if given.get("type") == "hidden":
                 self.forms[-1]["hidden"][given["name"]] = given["value"]
             elif given.get("type") in ("radio", "checkbox"):
@@ -145,8 +148,36 @@ class App:
         page = self.sign_in(username, scope, **changes)
         if patient:
             page = Page(self.submit(page, "patient", patient=patient))
-        kept = [each for each in page.form("consent")["choices"] if keep(each)]
+        kept = [each for each in page.form("consent")["checked"] if keep(each)]
         return redirected(self.submit(page, "consent", scope=kept, decision="approve"))
+
+    def visit(self, path: str, username: str | None = None, **query: str) -> httpx.Response:
+        """A page of the EHR itself; signs in where it is asked to and a user is named."""
+        response = self.browser.get(f"{self.issuer}/{path}", params=query)
+        if username and 'name="password"' in response.text:
+            password = self.credentials[f"REFERENCE_{username.upper()}_PASSWORD"]
+            return self.submit(Page(response), "login", username=username, password=password)
+        return response
+
+    def ehr_launch(self, username: str, **query: str) -> dict[str, str]:
+        """Has the EHR launch this app; the parameters that its launch URI gets."""
+        response = self.visit("launch", username, client_id=self.client_id, **query)
+        assert response.headers["location"].startswith(LAUNCH_URI + "?"), response.text
+        return redirected(response)
+
+    def approve(self, scope: str, **changes: str | None) -> dict[str, str]:
+        """Approves what is asked for, with a user who has signed in; the redirect's parameters."""
+        page = Page(self.open(scope, **changes))
+        ticked = page.form("consent")["checked"]
+        return redirected(self.submit(page, "consent", scope=ticked, decision="approve"))
+
+    def launched(self, username: str, scope: str, **query: str) -> dict[str, Any]:
+        """A whole EHR launch; the token response."""
+        handle = self.ehr_launch(username, **query)["launch"]
+        response = self.exchange(self.approve(scope, launch=handle)["code"])
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
 
     def token(self, **fields: str | None) -> httpx.Response:
         """POST to the token endpoint; for a public client client_id is added."""

@@ -24,8 +24,8 @@ Json = dict[str, Any]
 FHIR_VERSION: Final = "4.0.1"
 OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 SECURITY_SERVICE: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-ENDPOINTS: Final = ("authorize", "token")
-"""What the oauth-uris extension may hold; register and manage are not offered here."""
+ENDPOINTS: Final = ("authorize", "token", "manage")
+"""What the oauth-uris extension may hold; register is not offered here."""
 
 
 async def metadata(context: Context, request: Request) -> Response:

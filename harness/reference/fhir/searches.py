@@ -91,8 +91,11 @@ def _along(
         except Refused:
             withheld.add(stored.resource_type)
             continue
-        if reach.covers(stored, now):
+        known = reach.in_compartment(stored) or faulty.forgets_compartment(context.instance.has)
+        if known and reach.within_constraints(stored, now):
             yield entry(stored, base, "include")
+    for stored in faulty.strangers(context.instance.has, context.store, query, shown):
+        yield entry(stored, base, "include")
     if withheld:
         issues = [
             Issue("forbidden", f"no scope of this token permits {kind}; left out", None, "warning")

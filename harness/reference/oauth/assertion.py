@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
-from joserfc.util import urlsafe_b64decode
+from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 if TYPE_CHECKING:
     from harness.reference.clients import Client
@@ -63,15 +64,14 @@ def verify(instance: Instance, client: Client, assertion: Assertion) -> None:
         AssertionRefused: it breaks a rule.
     """
     if not instance.has("assertion-signature-ignored"):
-        _check_signature(assertion, client.keys)
-    if assertion.claims.get("iss") != client.client_id or assertion.client_id != client.client_id:
+        _check_signature(instance, assertion, client.keys)
+    foreign = assertion.claims.get("iss") != assertion.client_id
+    if foreign and not instance.has("assertion-iss-not-sub-accepted"):
         raise AssertionRefused("iss and sub must both be the client_id")
     if not instance.has("assertion-audience-ignored"):
         _check_audience(assertion, instance.oauth("token"))
     now = instance.clock.now()
-    expires_at = _check_times(
-        assertion, now, expiry_matters=not instance.has("assertion-expired-accepted")
-    )
+    expires_at = _check_times(instance, assertion, now)
     jti = assertion.claims.get("jti")
     if not isinstance(jti, str) or not jti:
         raise AssertionRefused("jti is missing")
@@ -80,10 +80,19 @@ def verify(instance: Instance, client: Client, assertion: Assertion) -> None:
         raise AssertionRefused("this jti has been used before")
 
 
-def _check_signature(assertion: Assertion, keys: Mapping[str, RSAKey | ECKey]) -> None:
+def _check_signature(
+    instance: Instance, assertion: Assertion, keys: Mapping[str, RSAKey | ECKey]
+) -> None:
     alg, kid = assertion.header.get("alg"), assertion.header.get("kid")
+    if alg == "none" and instance.has("assertion-alg-none-accepted"):
+        return
+    if alg == "HS256" and instance.has("assertion-hs256-accepted"):
+        _check_confused(assertion, keys)
+        return
     if alg not in ALGORITHMS:
         raise AssertionRefused(f"alg must be one of {', '.join(ALGORITHMS)}")
+    if instance.has("assertion-unknown-kid-accepted"):
+        kid = next(each for each, key in keys.items() if key.key_type.startswith(alg[0]))
     if not isinstance(kid, str) or kid not in keys:
         raise AssertionRefused("kid names no registered key")
     if "crit" in assertion.header:
@@ -94,6 +103,16 @@ def _check_signature(assertion: Assertion, keys: Mapping[str, RSAKey | ECKey]) -
         raise AssertionRefused("the signature does not verify") from error
 
 
+def _check_confused(assertion: Assertion, keys: Mapping[str, RSAKey | ECKey]) -> None:
+    """Takes a public key, in PEM as it is published, for a shared secret; a fault's doing."""
+    signed, _, signature = assertion.compact.rpartition(".")
+    for key in keys.values():
+        mac = hmac.digest(key.as_pem(private=False), signed.encode(), "sha256")
+        if hmac.compare_digest(urlsafe_b64encode(mac), signature.encode()):
+            return
+    raise AssertionRefused("the signature does not verify")
+
+
 def _check_audience(assertion: Assertion, token_endpoint: str) -> None:
     audience = assertion.claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
@@ -101,17 +120,19 @@ def _check_audience(assertion: Assertion, token_endpoint: str) -> None:
         raise AssertionRefused("aud must be the token endpoint")
 
 
-def _check_times(assertion: Assertion, now: datetime, *, expiry_matters: bool) -> datetime:
+def _check_times(instance: Instance, assertion: Assertion, now: datetime) -> datetime:
     expires_at = _moment(assertion, "exp")
     if expires_at is None:
         raise AssertionRefused("exp is missing")
-    if expiry_matters and now >= expires_at:
+    if now >= expires_at and not instance.has("assertion-expired-accepted"):
         raise AssertionRefused("the assertion has expired")
-    if expires_at > now + MAX_LIFE + SKEW:
+    far = expires_at > now + MAX_LIFE + SKEW
+    if far and not instance.has("assertion-far-future-accepted"):
         raise AssertionRefused("exp must be at most five minutes ahead")
     for name in ("nbf", "iat"):
         moment = _moment(assertion, name)
-        if moment is not None and moment > now + SKEW:
+        early = moment is not None and moment > now + SKEW
+        if early and not instance.has("assertion-issued-in-future-accepted"):
             raise AssertionRefused(f"{name} is in the future")
     return expires_at
 

@@ -1,13 +1,15 @@
-"""The authorization endpoint and the pages behind it: sign in, choose a patient, approve."""
+"""The authorization endpoint and the pages behind it: sign in, choose what to share, approve."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from harness.reference.oauth import pages, scopes
 from harness.reference.oauth.authorization_request import (
@@ -16,7 +18,9 @@ from harness.reference.oauth.authorization_request import (
     parse,
     redirect_url,
 )
+from harness.reference.oauth.browser import Browser, SignInRefused, redirect
 from harness.reference.oauth.forms import Form, FormRefused, read_form
+from harness.reference.oauth.launches import NO_CONTEXT, LaunchContext
 from harness.reference.oauth.ledger import CODE_LIFE, Code, Grant, new_token
 from harness.reference.oauth.sessions import Pending, Session
 
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from harness.reference.instance import Instance
     from harness.reference.people import Person
 
-COOKIE = "reference_session"
 _EXPIRED = "This sign-in has ended, or it began in another browser."
 
 
@@ -33,6 +36,7 @@ class Authorize:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
+        self._browser = Browser(instance)
 
     async def authorize(self, request: Request) -> Response:
         """GET or POST /oauth/authorize."""
@@ -48,17 +52,17 @@ class Authorize:
         except ErrorRedirect as refusal:
             return self._refused(refusal)
         now = self.instance.clock.now()
-        session = self._session(request) or self.instance.sessions.start(now)
+        session = self._browser.started(request)
         if "none" in wanted.prompt:
             # OpenID Connect Core section 3.1.2.6; approval is asked for each time.
             error = "consent_required" if session.username else "login_required"
             return self._refused(wanted.refuse(error, "a person has to be asked"))
         pending = self.instance.sessions.begin(session, wanted, now)
-        return self._with_cookie(self._next(session, pending), session)
+        return self._browser.with_cookie(self._next(session, pending), session)
 
     async def proceed(self, request: Request) -> Response:
         """GET /oauth/continue: whichever page comes next."""
-        session = self._session(request)
+        session = self._browser.session(request)
         pending = self._pending(session, request.query_params.get("request"))
         if session is None or pending is None:
             return pages.error_page(_EXPIRED)
@@ -69,14 +73,14 @@ class Authorize:
         form, session, pending = await self._posted(request)
         if session is None or pending is None:
             return pages.error_page(_EXPIRED)
-        username = form.get("username") or ""
-        person = self.instance.people.get(username)
-        if person is None or not person.check_password(form.get("password") or ""):
-            return pages.login_page(self._frame(session, pending), username=username, failed=True)
-        session = self.instance.sessions.sign_in(
-            session, pending, username, self.instance.clock.now()
-        )
-        return self._with_cookie(self._onwards(pending), session)
+        try:
+            person = self._browser.check_password(form, session)
+        except SignInRefused as refusal:
+            frame = self._frame(session, pending)
+            return pages.login_page(frame, form.get("username") or "", str(refusal))
+        now = self.instance.clock.now()
+        session = self.instance.sessions.sign_in(session, person.username, now, pending)
+        return self._browser.with_cookie(self._onwards(pending), session)
 
     async def logout(self, request: Request) -> Response:
         """POST /oauth/logout: the same request, but by somebody else."""
@@ -84,7 +88,8 @@ class Authorize:
         if session is None or pending is None:
             return pages.error_page(_EXPIRED)
         session.username = None
-        pending.patient = None
+        launch = pending.request.launch
+        pending.context = launch.context if launch else NO_CONTEXT
         return self._onwards(pending)
 
     async def patient(self, request: Request) -> Response:
@@ -95,7 +100,17 @@ class Authorize:
             return pages.error_page(_EXPIRED)
         chosen = form.get("patient")
         if chosen in person.patients:
-            pending.patient = chosen
+            pending.context = LaunchContext(patient=chosen)
+        return self._onwards(pending)
+
+    async def encounter(self, request: Request) -> Response:
+        """POST /oauth/encounter: the choice of the picker of visits."""
+        form, session, pending = await self._posted(request)
+        if session is None or pending is None or self._person(session, pending) is None:
+            return pages.error_page(_EXPIRED)
+        chosen = form.get("encounter")
+        if chosen in dict(self._encounters(pending)):
+            pending.context = replace(pending.context, encounter=chosen)
         return self._onwards(pending)
 
     async def consent(self, request: Request) -> Response:
@@ -104,14 +119,15 @@ class Authorize:
         person = self._person(session, pending)
         if session is None or pending is None or person is None:
             return pages.error_page(_EXPIRED)
-        offered = scopes.offered(pending.request.scopes, person)
-        if scopes.needs_patient(offered) and pending.patient is None:
+        offered = self._offered(pending, person)
+        if self._asks_patient(offered, pending) or self._asks_encounter(offered, pending):
             return self._onwards(pending)
         self.instance.sessions.decided(pending)
-        ticked = form.all("scope")
-        granted = tuple(scope for scope in offered if scope in ticked)
+        granted = scopes.chosen(offered, form.all("scope"), self.instance.smart)
         if self.instance.has("scope-widened-at-consent"):
             granted = offered
+        if self.instance.has("granular-scope-widened"):
+            granted = tuple(dict.fromkeys(scope.partition("?")[0] for scope in granted))
         if form.get("decision") != "approve" or not granted:
             refusal = pending.request.refuse("access_denied", "the person did not approve")
             return self._refused(refusal, status=303)
@@ -122,19 +138,50 @@ class Authorize:
         frame = self._frame(session, pending)
         if person is None:
             return pages.login_page(frame)
-        offered = scopes.offered(pending.request.scopes, person)
+        launch = pending.request.launch
+        if launch and launch.username != person.username:
+            refusal = pending.request.refuse("access_denied", "another user launched the app")
+            return self._refused(refusal)
+        offered = self._offered(pending, person)
         if not offered:
             refusal = pending.request.refuse("invalid_scope", "none of the scopes can be granted")
             return self._refused(refusal)
-        if scopes.needs_patient(offered) and pending.patient is None:
+        if self._asks_patient(offered, pending):
             if len(person.patients) > 1:
                 return self._picker(frame, person, query)
-            pending.patient = person.patients[0]
-        name = self._name(pending.patient) if pending.patient else None
-        return pages.consent_page(frame, person.name, name, offered)
+            pending.context = LaunchContext(patient=person.patients[0])
+        if self._asks_encounter(offered, pending):
+            encounters = self._encounters(pending)
+            if len(encounters) > 1:
+                return pages.encounter_page(frame, person.name, encounters)
+            pending.context = replace(pending.context, encounter=encounters[0][0])
+        patient = pending.context.patient
+        name = self.instance.store.patient_name(patient) if patient else None
+        choices = [(each, scopes.alternatives(each, self.instance.smart)) for each in offered]
+        return pages.consent_page(frame, person.name, name, choices)
+
+    def _offered(self, pending: Pending, person: Person) -> tuple[str, ...]:
+        request = pending.request
+        launched = request.launch is not None
+        return scopes.offered(request.scopes, person, self.instance.smart, launched=launched)
+
+    def _asks_patient(self, offered: tuple[str, ...], pending: Pending) -> bool:
+        return scopes.needs_patient(offered) and pending.context.patient is None
+
+    def _asks_encounter(self, offered: tuple[str, ...], pending: Pending) -> bool:
+        """A patient without any visit is launched without one."""
+        wanted = scopes.LAUNCH_ENCOUNTER in offered and pending.context.encounter is None
+        return wanted and bool(self._encounters(pending))
+
+    def _encounters(self, pending: Pending) -> list[tuple[str, str]]:
+        """Id and start of each visit of the patient in context, the latest first."""
+        patient = pending.context.patient
+        return encounters(self.instance, patient) if patient else []
 
     def _picker(self, frame: pages.Frame, person: Person, query: str) -> Response:
-        choices = [(patient, self._name(patient)) for patient in person.patients]
+        choices = [
+            (patient, self.instance.store.patient_name(patient)) for patient in person.patients
+        ]
         wanted = query.casefold()
         found = [each for each in choices if wanted in " ".join(each).casefold()]
         shown = found[: pages.MAX_CHOICES]
@@ -152,20 +199,28 @@ class Authorize:
             client_id=wanted.client.client_id,
             scopes=granted,
             username=person.username,
-            patient=self._context(pending.patient) if scopes.needs_patient(granted) else None,
+            context=self._context(pending, person, granted),
             fhir_user=person.fhir_user if "fhirUser" in granted else None,
             nonce=wanted.nonce,
+            granted_at=now,
         )
         code = Code(new_token(), grant, wanted.redirect_uri, wanted.code_challenge, now + CODE_LIFE)
         self.instance.ledger.add_code(code, now)
         url = redirect_url(self.instance, wanted.redirect_uri, wanted.state, code=code.value)
-        return _redirect(url, 303)
+        return redirect(url)
 
-    def _context(self, chosen: str | None) -> str | None:
-        if self.instance.has("patient-of-another"):
-            everybody = self.instance.store.patient_ids()
-            return next((each for each in everybody if each != chosen), chosen)
-        return chosen
+    def _context(self, pending: Pending, person: Person, granted: tuple[str, ...]) -> LaunchContext:
+        """What of the context the granted scopes let the app know."""
+        context = pending.context
+        if scopes.LAUNCH in granted:
+            if self.instance.has("launch-context-patient-ignored"):
+                return replace(context, patient=_other(person.patients, context.patient))
+            return context
+        patient = context.patient if scopes.needs_patient(granted) else None
+        if patient and self.instance.has("patient-of-another"):
+            patient = _other(self.instance.store.patient_ids(), patient)
+        encounter = context.encounter if scopes.LAUNCH_ENCOUNTER in granted else None
+        return LaunchContext(patient, encounter)
 
     def _refused(self, refusal: ErrorRedirect, status: int = 302) -> Response:
         url = redirect_url(
@@ -175,27 +230,16 @@ class Authorize:
             error=refusal.error,
             error_description=refusal.description,
         )
-        return _redirect(url, status)
+        return redirect(url, status)
 
     def _onwards(self, pending: Pending) -> Response:
         query = urlencode({"request": pending.pending_id})
-        return _redirect(f"{self.instance.oauth('continue')}?{query}", 303)
+        return redirect(f"{self.instance.oauth('continue')}?{query}")
 
     async def _posted(self, request: Request) -> tuple[Form, Session | None, Pending | None]:
         """The form with the session and the request it belongs to, if its csrf value is right."""
-        session = self._session(request)
-        try:
-            form = await read_form(request)
-        except FormRefused:
-            return Form(()), None, None
-        csrf = form.get("csrf") or ""
-        if session is None or not secrets.compare_digest(session.csrf.encode(), csrf.encode()):
-            return form, None, None
+        form, session = await self._browser.posted(request)
         return form, session, self._pending(session, form.get("request"))
-
-    def _session(self, request: Request) -> Session | None:
-        cookie = request.cookies.get(COOKIE)
-        return self.instance.sessions.find(cookie, self.instance.clock.now())
 
     def _pending(self, session: Session | None, pending_id: str | None) -> Pending | None:
         if session is None:
@@ -213,27 +257,19 @@ class Authorize:
         client = pending.request.client
         return pages.Frame(
             action=f"{self.instance.issuer}/oauth",
-            pending_id=pending.pending_id,
+            carried=(("request", pending.pending_id),),
             csrf=session.csrf,
             app=client.client_name,
-            redirect_uri=pending.request.redirect_uri,
+            leads_to=(pending.request.redirect_uri,),
         )
 
-    def _name(self, patient: str) -> str:
-        return self.instance.store.patient_name(patient)
 
-    def _with_cookie(self, response: Response, session: Session) -> Response:
-        issuer = urlsplit(self.instance.issuer)
-        response.set_cookie(
-            COOKIE,
-            session.session_id,
-            path=f"{issuer.path}/oauth",
-            secure=issuer.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
-        return response
+def encounters(instance: Instance, patient: str) -> list[tuple[str, str]]:
+    """Id and start of each visit of a patient, the latest first."""
+    found = instance.store.all("Encounter", patient)
+    starts = [(str(each.resource.get("period", {}).get("start", "")), each.id) for each in found]
+    return [(encounter, start) for start, encounter in sorted(starts, reverse=True)]
 
 
-def _redirect(url: str, status: int) -> Response:
-    return RedirectResponse(url, status, headers={"cache-control": "no-store"})
+def _other(patients: Sequence[str], chosen: str | None) -> str | None:
+    return next((each for each in patients if each != chosen), chosen)

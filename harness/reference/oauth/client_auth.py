@@ -66,6 +66,8 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
             return stranger(presented.client_id)
         raise ClientRefused("the client is not registered")
     if presented.method not in client.auth_methods:
+        if _refreshes(form) and instance.has("refresh-without-client-auth"):
+            return client
         raise ClientRefused(f"the client is not registered for {presented.method}")
     if presented.assertion is not None:
         try:
@@ -87,6 +89,10 @@ def _owner(instance: Instance, refresh_token: str | None) -> str:
     ledger, value = instance.ledger, refresh_token or ""
     token = ledger.refresh_tokens.get(value) or ledger.spent.get(value)
     return token.grant.client_id if token else ""
+
+
+def _refreshes(form: Form) -> bool:
+    return form.get("grant_type") == "refresh_token"
 
 
 def _presented(form: Form, authorization: str | None) -> _Presented:

@@ -13,27 +13,48 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from harness.reference.oauth.assertion import ALGORITHMS
 from harness.reference.oauth.client_auth import METHODS
-from harness.reference.oauth.scopes import SUPPORTED
+from harness.reference.oauth.context import STYLE
+from harness.reference.oauth.scopes import supported
+from harness.reference.smart import SmartVersion
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
 
-CAPABILITIES = (
+_CAPABILITIES = (
+    "launch-ehr",
     "launch-standalone",
-    "authorize-post",
     "client-public",
     "client-confidential-symmetric",
-    "client-confidential-asymmetric",
     "sso-openid-connect",
+    "context-banner",
+    "context-style",
+    "context-ehr-patient",
+    "context-ehr-encounter",
     "context-standalone-patient",
+    "context-standalone-encounter",
     "permission-offline",
-    "permission-online",
     "permission-patient",
     "permission-user",
+)
+_SINCE_V2 = (
+    "authorize-post",
+    "client-confidential-asymmetric",
+    "permission-online",
     "permission-v1",
     "permission-v2",
 )
+_MEMBERS_SINCE_V2 = (
+    "issuer",
+    "jwks_uri",
+    "grant_types_supported",
+    "code_challenge_methods_supported",
+)
 _GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+
+
+def capabilities(smart: SmartVersion) -> tuple[str, ...]:
+    """What the instance can do, in the words of its version of SMART App Launch."""
+    return _CAPABILITIES if smart is SmartVersion.V1 else (*_CAPABILITIES, *_SINCE_V2)
 
 
 def smart_configuration(instance: Instance) -> dict[str, Any]:
@@ -41,11 +62,14 @@ def smart_configuration(instance: Instance) -> dict[str, Any]:
     body: dict[str, Any] = {
         **_endpoints(instance),
         "grant_types_supported": list(_GRANT_TYPES),
-        "scopes_supported": list(SUPPORTED),
+        "scopes_supported": list(supported(instance.smart)),
         "response_types_supported": ["code"],
         "code_challenge_methods_supported": ["S256"],
-        "capabilities": list(CAPABILITIES),
+        "management_endpoint": instance.oauth("manage"),
+        "capabilities": list(capabilities(instance.smart)),
     }
+    if instance.smart is SmartVersion.V1:
+        body = {name: body[name] for name in body if name not in _MEMBERS_SINCE_V2}
     if instance.has("configuration-offers-plain"):
         body["code_challenge_methods_supported"] = ["S256", "plain"]
     if instance.has("configuration-omits-s256"):
@@ -63,7 +87,7 @@ def smart_configuration(instance: Instance) -> dict[str, Any]:
         ("introspection_endpoint", instance.has("configuration-omits-introspection-endpoint")),
     ):
         if omitted:
-            del body[member]
+            body.pop(member, None)
     return body
 
 
@@ -72,7 +96,7 @@ def openid_configuration(instance: Instance) -> dict[str, Any]:
     return {
         **_endpoints(instance),
         "grant_types_supported": list(_GRANT_TYPES),
-        "scopes_supported": list(SUPPORTED),
+        "scopes_supported": list(supported(instance.smart)),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "subject_types_supported": ["public"],
@@ -106,6 +130,13 @@ class Discovery:
         """GET {issuer}/.well-known/openid-configuration."""
         del request
         return JSONResponse(openid_configuration(self.instance))
+
+    async def style(self, request: Request) -> Response:
+        """GET {issuer}/style/smart_v1.json: how apps can look like the EHR."""
+        del request
+        if self.instance.has("style-as-html"):
+            return HTMLResponse("<!doctype html><title>Style guide</title>")
+        return JSONResponse(STYLE, headers={"cache-control": "max-age=3600"})
 
     async def jwks(self, request: Request) -> Response:
         """GET {issuer}/oauth/jwks."""

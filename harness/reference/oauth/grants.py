@@ -6,8 +6,6 @@ S256 only) and the rotation of refresh tokens (RFC 9700 section 4.14).
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +19,9 @@ from authlib.oauth2.rfc6749.errors import (
 
 from harness.reference.clients import Client
 from harness.reference.instance import Instance
+from harness.reference.oauth.authorization_request import code_challenge
 from harness.reference.oauth.ledger import Code, Grant, RefreshToken
-from harness.reference.oauth.scopes import split
+from harness.reference.oauth.scopes import covered, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,7 @@ class _Redeemable:
 
     token: Code | RefreshToken
     redirect_uri: str | None = None
+    any_client: bool = False
 
     def get_redirect_uri(self) -> str | None:
         return self.redirect_uri
@@ -39,7 +39,9 @@ class _Redeemable:
         return " ".join(self.token.grant.scopes)
 
     def check_client(self, client: Client) -> bool:
-        return not client.registered or self.token.grant.client_id == client.client_id
+        if self.any_client or not client.registered:
+            return True
+        return self.token.grant.client_id == client.client_id
 
 
 class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is untyped
@@ -55,6 +57,11 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
         """Authenticates the client, then compares the code with everything it is bound to."""
         super().validate_token_request()
         code: Code = self.request.authorization_code.token
+        if code.code_challenge is None:
+            # RFC 9700 section 2.1.1: no verifier where there was no challenge.
+            if "code_verifier" in self.request.form:
+                raise InvalidGrantError("The code was asked for without a code_challenge.")
+            return
         verifier = self.request.form.get("code_verifier")
         if verifier is None:
             if not self.instance.has("pkce-missing-verifier-accepted"):
@@ -65,7 +72,13 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
                 raise InvalidGrantError("The code_verifier does not match the code_challenge.")
 
     def query_authorization_code(self, value: str, client: Client) -> _Redeemable | None:
-        """The code, unless it is unknown, spent, expired, revoked or another client's."""
+        """The code, unless it is unknown, spent, expired, revoked or another client's.
+
+        It is spent by this, whether or not verifier and redirect_uri turn out right: RFC 6749
+        section 4.1.2 binds it to the client and lets it be used once, and RFC 9700 section 4.5
+        ends it with its first use at the token endpoint. So nobody tries twice. Another client
+        does not spend it, lest it could cut off a launch that is not its own.
+        """
         ledger = self.instance.ledger
         code = ledger.codes.get(value)
         spent = ledger.spent.get(value)
@@ -74,22 +87,25 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
                 code = spent
             elif spent.grant.client_id == client.client_id:
                 ledger.revoke(spent.grant)
-        if code is None or self.instance.clock.now() >= code.expires_at:
+        if code is None:
+            return None
+        expired = self.instance.clock.now() >= code.expires_at
+        if expired and not self.instance.has("code-never-expires"):
             return None
         lenient = self.instance.has("code-redirect-uri-ignored")
         redeemable = _Redeemable(code, None if lenient else code.redirect_uri)
-        if ledger.revoked(code.grant) or not redeemable.check_client(client):
+        foreign = not redeemable.check_client(client)
+        if foreign and not self.instance.has("code-of-another-client-accepted"):
             return None
-        return redeemable
+        ledger.spend_code(code)
+        return None if ledger.revoked(code.grant) else redeemable
 
     def authenticate_user(self, redeemable: _Redeemable) -> Grant:
         """What Authlib calls the user is here the grant that the user gave."""
         return redeemable.token.grant
 
     def delete_authorization_code(self, redeemable: _Redeemable) -> None:
-        """A code is spent once tokens were issued for it."""
-        if isinstance(redeemable.token, Code):
-            self.instance.ledger.spend_code(redeemable.token)
+        """A code is spent already, see `query_authorization_code`."""
 
 
 class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib is untyped
@@ -114,12 +130,18 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib i
                 ledger.revoke(spent.grant)
         if token is None and self.instance.has("refresh-token-any-accepted"):
             token = ledger.last_refresh(client.client_id)
-        return _Redeemable(token) if token else None
+        lenient = self.instance.has("refresh-of-another-client-accepted")
+        return _Redeemable(token, any_client=lenient) if token else None
 
     def _validate_token_scope(self, token: _Redeemable) -> None:
-        """Authlib's own comparison: no more than was granted."""
-        if not self.instance.has("refresh-grants-any-scope"):
-            super()._validate_token_scope(token)
+        """In the place of Authlib's comparison of strings: no more than was granted."""
+        text = self.request.payload.scope
+        if not text or self.instance.has("refresh-grants-any-scope"):
+            return
+        requested = split(text)
+        granted = token.token.grant.scopes
+        if requested is None or not covered(requested, granted, self.instance.smart):
+            raise InvalidScopeError("The scope goes beyond what was granted.")
 
     def authenticate_user(self, redeemable: _Redeemable) -> Grant:
         """What Authlib calls the user is here the grant that the user gave."""
@@ -141,12 +163,6 @@ class BackendGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # Auth
             raise InvalidRequestError("Missing 'scope' in request.")
         if split(text) is None:
             raise InvalidScopeError("The scope is malformed.")
-
-
-def code_challenge(verifier: str) -> str:
-    """S256 (RFC 7636 section 4.2)."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 GRANTS: tuple[type[Any], ...] = (CodeGrant, RefreshGrant, BackendGrant)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from harness.reference.access import Access
+from harness.reference.oauth.launches import NO_CONTEXT, LaunchContext
 
 CODE_LIFE = timedelta(seconds=60)
 OFFLINE_LIFE = timedelta(days=100)
@@ -37,28 +38,35 @@ class Grant:
         client_id: the client it was given to.
         scopes: as granted, in the form in which they were asked for.
         username: who approved; None for client_credentials.
-        patient: id of the patient in context.
+        context: what the app was launched with, as far as it was granted.
         fhir_user: the person's own resource, None unless `fhirUser` was granted.
         nonce: of the authorization request (OpenID Connect Core section 3.1.2.1).
+        granted_at: when; None for client_credentials.
     """
 
     grant_id: str
     client_id: str
     scopes: tuple[str, ...]
     username: str | None = None
-    patient: str | None = None
+    context: LaunchContext = NO_CONTEXT
     fhir_user: str | None = None
     nonce: str | None = None
+    granted_at: datetime | None = None
+
+    @property
+    def patient(self) -> str | None:
+        """Id of the patient in context."""
+        return self.context.patient
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An authorization code (RFC 6749 section 4.1.2) with its PKCE challenge (S256)."""
+    """An authorization code (RFC 6749 section 4.1.2) with its PKCE challenge (S256), if any."""
 
     value: str = field(repr=False)
     grant: Grant
     redirect_uri: str
-    code_challenge: str
+    code_challenge: str | None
     expires_at: datetime
 
 
@@ -92,6 +100,7 @@ class Ledger:
     spent: dict[str, Code | RefreshToken] = field(default_factory=dict)
     """Codes that were redeemed and refresh tokens that were rotated, to notice their reuse."""
     revoked_grants: set[str] = field(default_factory=set)
+    _revoked_access: set[str] = field(default_factory=set)
     _assertions: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _writes: int = 0
 
@@ -122,9 +131,21 @@ class Ledger:
     def live_access(self, value: str, now: datetime) -> AccessToken | None:
         """The access token, if it is known, not expired and its grant not revoked."""
         token = self.access_tokens.get(value)
-        if token is None or now >= token.expires_at or self.revoked(token.grant):
+        if token is None or now >= token.expires_at or self.ended(token):
             return None
         return token
+
+    def ended(self, token: AccessToken) -> bool:
+        """Whether the access token was revoked, by itself or with its grant."""
+        return token.value in self._revoked_access or self.revoked(token.grant)
+
+    def live_grants(self, username: str, now: datetime) -> list[Grant]:
+        """What a person has permitted and apps can still use, the latest first."""
+        access = (self.live_access(value, now) for value in self.access_tokens)
+        refresh = (self.live_refresh(value, now) for value in self.refresh_tokens)
+        held = [token.grant for tokens in (access, refresh) for token in tokens if token]
+        grants = {grant.grant_id: grant for grant in held if grant.username == username}
+        return sorted(grants.values(), key=lambda grant: str(grant.granted_at), reverse=True)
 
     def live_refresh(self, value: str, now: datetime) -> RefreshToken | None:
         """The refresh token, if it is known, not rotated, not expired, and not revoked."""
@@ -150,7 +171,7 @@ class Ledger:
 
     def revoke_access(self, token: AccessToken) -> None:
         """Ends one access token (RFC 7009 section 2.1)."""
-        self.access_tokens.pop(token.value, None)
+        self._revoked_access.add(token.value)
 
     def first_use(self, issuer: str, jti: str, expires_at: datetime, now: datetime) -> bool:
         """Whether an assertion's `jti` is new; remembers it until the assertion expires."""
@@ -167,6 +188,7 @@ class Ledger:
             return
         # Expired access tokens are kept for a day, so that an expired one is told from garbage.
         _drop(self.access_tokens, lambda token: now >= token.expires_at + timedelta(days=1))
+        self._revoked_access &= self.access_tokens.keys()
         _drop(self.codes, lambda code: now >= code.expires_at)
         _drop(self.refresh_tokens, lambda token: now >= token.expires_at)
         _drop(self.spent, lambda each: now >= each.expires_at + timedelta(days=1))

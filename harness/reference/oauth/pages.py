@@ -37,6 +37,12 @@ cursor:pointer;background:#fff;color:#0b5c8a}
 button.main{background:#0b5c8a;color:#fff}
 button.link{border:0;padding:0;text-decoration:underline}
 .error{border-left:4px solid #b3261e;background:#fdecea;padding:.6rem .9rem}
+details{padding:0 .25rem .6rem 2rem}
+summary{color:#47606f;font-size:.9rem;cursor:pointer}
+table{border-collapse:collapse;width:100%}
+th,td{border-top:1px solid #e1e7eb;padding:.6rem .25rem;text-align:left;vertical-align:top}
+td form{margin:0 0 .4rem}
+td code{color:#47606f;font-size:.8rem;overflow-wrap:anywhere}
 .quiet{color:#47606f;font-size:.9rem}
 :focus-visible{outline:3px solid #f0a202;outline-offset:2px}
 """
@@ -49,36 +55,41 @@ class Frame:
     """What every form of one browser carries.
 
     Args:
-        action: URL below which the forms are posted, `{issuer}/oauth`.
-        pending_id: the authorization request at hand.
+        action: URL below which the forms are posted.
+        carried: hidden fields that say what is at hand, as (name, value).
         csrf: the secret of the browser's session.
-        app: name of the client.
-        redirect_uri: where the last form leads; named in the Content-Security-Policy.
+        app: name of the client; None on the EHR's own pages.
+        leads_to: where forms may lead in the end; named in the Content-Security-Policy.
     """
 
     action: str
-    pending_id: str
+    carried: tuple[tuple[str, str], ...]
     csrf: str
-    app: str
-    redirect_uri: str
+    app: str | None
+    leads_to: tuple[str, ...] = ()
 
     def hidden(self) -> str:
-        """The hidden fields."""
-        return (
-            f'<input type="hidden" name="request" value="{escape(self.pending_id)}">'
-            f'<input type="hidden" name="csrf" value="{escape(self.csrf)}">'
-        )
+        """The hidden fields of a form that is posted."""
+        return hidden((*self.carried, ("csrf", self.csrf)))
 
     def form(self, step: str, content: str, method: str = "post") -> str:
         """A form that is sent to one step of the sign-in."""
         return f'<form method="{method}" action="{escape(self.action)}/{step}">{content}</form>'
 
 
-def login_page(frame: Frame, *, username: str = "", failed: bool = False) -> HTMLResponse:
-    """User name and password."""
-    error = '<p class="error" role="alert">User name or password is not right.</p>'
+def hidden(fields: Iterable[tuple[str, str]]) -> str:
+    """Hidden fields of a form."""
+    return "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in fields
+    )
+
+
+def login_page(frame: Frame, username: str = "", refused: str | None = None) -> HTMLResponse:
+    """User name and password; `refused` says why the last ones did not do."""
+    error = f'<p class="error" role="alert">{escape(refused)}</p>' if refused else ""
     fields = (
-        f"{frame.hidden()}{error if failed else ''}"
+        f"{frame.hidden()}{error}"
         '<div class="field"><label for="username">User name</label>'
         '<input type="text" id="username" name="username" autocomplete="username" required '
         f'autofocus value="{escape(username)}"></div>'
@@ -87,47 +98,68 @@ def login_page(frame: Frame, *, username: str = "", failed: bool = False) -> HTM
         'autocomplete="current-password" required></div>'
         '<div class="actions"><button class="main" type="submit">Sign in</button></div>'
     )
-    lead = f"<p>to continue to <strong>{escape(frame.app)}</strong></p>"
-    return _page("Sign in", lead + frame.form("login", fields), frame.redirect_uri)
+    lead = f"<p>to continue to <strong>{escape(frame.app or 'the EHR')}</strong></p>"
+    return page("Sign in", lead + frame.form("login", fields), frame.leads_to)
 
 
 def picker_page(
     frame: Frame, name: str, choices: Sequence[tuple[str, str]], *, query: str, more: int
 ) -> HTMLResponse:
     """A choice of patients, as (id, name); `more` tells how many are not shown."""
-    items = "".join(
-        f'<li><label><input type="radio" name="patient" value="{escape(patient_id)}" required>'
-        f"<span>{escape(patient)}<code>{escape(patient_id)}</code></span></label></li>"
-        for patient_id, patient in choices
-    )
     search = ""
     if more or query:
         search = frame.form(
             "continue",
-            f'<input type="hidden" name="request" value="{escape(frame.pending_id)}">'
-            '<div class="field"><label for="q">Find by name or id</label>'
+            hidden(frame.carried) + '<div class="field"><label for="q">Find by name or id</label>'
             f'<input type="search" id="q" name="q" value="{escape(query)}"></div>'
             '<button type="submit">Find</button>'
             f'<p class="quiet" role="status">{len(choices)} shown, {more} more.</p>',
             method="get",
         )
-    fields = (
-        f"{frame.hidden()}<fieldset><legend>Patient</legend><ul>{items}</ul></fieldset>"
+    lead = f"<p>Whose record may <strong>{escape(frame.app or '')}</strong> open?</p>"
+    choose = frame.form("patient", _choice(frame, "patient", "Patient", choices))
+    content = lead + search + choose + signed_in(frame, name)
+    return page("Choose a patient", content, frame.leads_to)
+
+
+def encounter_page(frame: Frame, name: str, choices: Sequence[tuple[str, str]]) -> HTMLResponse:
+    """A choice of visits of one patient, as (id, start)."""
+    shown = [(each, f"Visit of {start[:10]}") for each, start in choices]
+    lead = f"<p>Which visit may <strong>{escape(frame.app or '')}</strong> open?</p>"
+    choose = frame.form("encounter", _choice(frame, "encounter", "Visit", shown))
+    return page("Choose a visit", lead + choose + signed_in(frame, name), frame.leads_to)
+
+
+def _choice(frame: Frame, field: str, legend: str, choices: Iterable[tuple[str, str]]) -> str:
+    """Radio buttons for (id, name), and a button to go on."""
+    items = "".join(
+        f'<li><label><input type="radio" name="{field}" value="{escape(value)}" required>'
+        f"<span>{escape(text)}<code>{escape(value)}</code></span></label></li>"
+        for value, text in choices
+    )
+    return (
+        f"{frame.hidden()}<fieldset><legend>{legend}</legend><ul>{items}</ul></fieldset>"
         '<div class="actions"><button class="main" type="submit">Continue</button></div>'
     )
-    lead = f"<p>Whose record may <strong>{escape(frame.app)}</strong> open?</p>"
-    content = lead + search + frame.form("patient", fields) + _signed_in(frame, name)
-    return _page("Choose a patient", content, frame.redirect_uri)
 
 
 def consent_page(
-    frame: Frame, name: str, patient: str | None, scopes: Iterable[str]
+    frame: Frame,
+    name: str,
+    patient: str | None,
+    scopes: Iterable[tuple[str, Sequence[str]]],
 ) -> HTMLResponse:
-    """One checkbox for each scope, Approve and Deny."""
+    """One checkbox for each scope, below it those of its narrower alternatives; Approve and Deny.
+
+    Args:
+        frame: of the forms.
+        name: of the person.
+        patient: name of the patient in context.
+        scopes: each scope that is asked for, and what may be granted in its place.
+    """
     items = "".join(
-        f'<li><label><input type="checkbox" name="scope" value="{escape(scope)}" checked>'
-        f"<span>{escape(describe(scope))}<code>{escape(scope)}</code></span></label></li>"
-        for scope in scopes
+        f"<li>{_scope_box(scope, checked=True)}{_alternatives(narrower)}</li>"
+        for scope, narrower in scopes
     )
     fields = (
         f"{frame.hidden()}<fieldset><legend>The app will be able to</legend>"
@@ -138,9 +170,24 @@ def consent_page(
         '<button type="submit" name="decision" value="deny">Deny</button></div>'
     )
     whose = f" to the record of <strong>{escape(patient)}</strong>" if patient else ""
-    lead = f"<p><strong>{escape(frame.app)}</strong> asks for access{whose}.</p>"
-    content = lead + frame.form("consent", fields) + _signed_in(frame, name)
-    return _page("Approve access", content, frame.redirect_uri)
+    lead = f"<p><strong>{escape(frame.app or '')}</strong> asks for access{whose}.</p>"
+    content = lead + frame.form("consent", fields) + signed_in(frame, name)
+    return page("Approve access", content, frame.leads_to)
+
+
+def _scope_box(scope: str, *, checked: bool) -> str:
+    return (
+        f'<label><input type="checkbox" name="scope" value="{escape(scope)}"'
+        f"{' checked' if checked else ''}>"
+        f"<span>{escape(describe(scope))}<code>{escape(scope)}</code></span></label>"
+    )
+
+
+def _alternatives(scopes: Sequence[str]) -> str:
+    if not scopes:
+        return ""
+    items = "".join(f"<li>{_scope_box(scope, checked=False)}</li>" for scope in scopes)
+    return f"<details><summary>Untick it and share only</summary><ul>{items}</ul></details>"
 
 
 def error_page(message: str) -> HTMLResponse:
@@ -149,17 +196,21 @@ def error_page(message: str) -> HTMLResponse:
         f'<p class="error" role="alert">{escape(message)}</p>'
         "<p>Go back to the app and start again.</p>"
     )
-    return _page("This cannot go on", content, None, status=400)
+    return page("This cannot go on", content, status=400)
 
 
-def _signed_in(frame: Frame, name: str) -> str:
+def signed_in(frame: Frame, name: str) -> str:
+    """Who is signed in, and the way out."""
     button = '<button class="link" type="submit">Sign in as somebody else</button>'
     return frame.form(
         "logout", f'{frame.hidden()}<p class="quiet">Signed in as {escape(name)}. {button}</p>'
     )
 
 
-def _page(title: str, content: str, redirect_uri: str | None, *, status: int = 200) -> HTMLResponse:
+def page(
+    title: str, content: str, leads_to: tuple[str, ...] = (), *, status: int = 200
+) -> HTMLResponse:
+    """A whole page; `leads_to` are the URIs outside to which its forms may lead."""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -167,13 +218,14 @@ def _page(title: str, content: str, redirect_uri: str | None, *, status: int = 2
         f"<header>Reference EHR · synthetic patients only</header><h1>{escape(title)}</h1>"
         f"{content}</main></body></html>"
     )
-    return HTMLResponse(html, status_code=status, headers=_headers(redirect_uri))
+    return HTMLResponse(html, status_code=status, headers=_headers(leads_to))
 
 
-def _headers(redirect_uri: str | None) -> dict[str, str]:
+def _headers(leads_to: tuple[str, ...]) -> dict[str, str]:
+    sources = "".join(sorted({_source(uri) for uri in leads_to}))
     policy = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
-        f"form-action 'self'{_source(redirect_uri)}; frame-ancestors 'none'; base-uri 'none'"
+        f"form-action 'self'{sources}; frame-ancestors 'none'; base-uri 'none'"
     )
     return {
         "content-security-policy": policy,
@@ -184,10 +236,8 @@ def _headers(redirect_uri: str | None) -> dict[str, str]:
     }
 
 
-def _source(redirect_uri: str | None) -> str:
-    """The redirect URI as a source: browsers hold redirects after a form to form-action, too."""
-    if redirect_uri is None:
-        return ""
-    parts = urlsplit(redirect_uri)
+def _source(uri: str) -> str:
+    """A URI as a source: browsers hold redirects after a form to form-action, too."""
+    parts = urlsplit(uri)
     source = f" {parts.scheme}://{parts.netloc}" if parts.netloc else f" {parts.scheme}:"
     return "" if set(source[1:]) & set(" ;,'\"\r\n\t") else source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -24,6 +24,7 @@ from harness.reference.clients import Client
 from harness.reference.instance import Instance
 from harness.reference.oauth import scopes, tokens
 from harness.reference.oauth.client_auth import AmbiguousClient, ClientRefused, authenticate
+from harness.reference.oauth.context import launch_context
 from harness.reference.oauth.forms import Form, FormRefused, read_form
 from harness.reference.oauth.grants import GRANTS
 from harness.reference.oauth.ledger import AccessToken, Grant, RefreshToken
@@ -75,9 +76,12 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
 
     async def revoke(self, request: Request) -> Response:
         """POST /oauth/revoke (RFC 7009)."""
-        return await self._answer(
+        response = await self._answer(
             request, lambda each: self.create_endpoint_response("revocation", each)
         )
+        if response.status_code == HTTPStatus.OK and self.instance.has("revocation-answers-error"):
+            return JSONResponse({"error": "server_error"}, status_code=500)
+        return response
 
     async def _answer(self, request: Request, endpoint: Any) -> Response:
         try:
@@ -116,6 +120,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
             response.headers["www-authenticate"] = f'Basic realm="reference", error="{error.error}"'
         if error.error == "invalid_grant" and self.instance.has("invalid-code-answers-200-error"):
             response.status_code = 200
+        if error.error == "invalid_grant" and self.instance.has("error-code-wrong"):
+            response = super().handle_error_response(request, InvalidRequestError())
         unknown = error.error == "unsupported_grant_type"
         if unknown and self.instance.has("unknown-grant-type-answers-500"):
             return JSONResponse({"error": "server_error"}, status_code=500)
@@ -158,7 +164,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
         """The ledger knows the token since it was issued."""
 
     def _backend_grant(self, client: Client, requested: tuple[str, ...]) -> Grant:
-        granted = scopes.preauthorized(requested, client)
+        granted = scopes.preauthorized(requested, client, self.instance.smart)
         if self.instance.has("backend-scope-widened"):
             granted = client.scopes
         if not granted:
@@ -218,14 +224,14 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is
             "scope": " ".join(grant.scopes),
             "sub": grant.username or grant.client_id,
         }
-        patient = grant.patient
+        context = grant.context
         if isinstance(token, AccessToken):
             payload["token_type"] = "Bearer"
             payload["iat"] = int(token.issued_at.timestamp())
             payload["scope"] = " ".join(token.access.scopes)
-            patient = token.access.patient
-        if patient is not None:
-            payload["patient"] = patient
+            context = replace(context, patient=token.access.patient)
+        if grant.username is not None:
+            payload |= launch_context(instance, context)
         if grant.fhir_user is not None:
             payload["fhirUser"] = f"{instance.fhir_base}/{grant.fhir_user}"
         return payload

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from harness.reference.oauth.authorization_request import AuthorizationRequest
+from harness.reference.oauth.launches import NO_CONTEXT, LaunchContext
 
 SIGNED_IN = timedelta(hours=8)
 UNDECIDED = timedelta(minutes=15)
+LOCK = timedelta(seconds=60)
+_WRONG_PASSWORDS = 5
 _MAX_PENDING = 4096
 
 
@@ -21,6 +24,21 @@ class Session:
     csrf: str
     expires_at: datetime
     username: str | None = None
+    _failures: int = 0
+    _locked_until: datetime | None = None
+
+    def failed(self, now: datetime) -> None:
+        """Notes a wrong password; every fifth locks the session for a minute.
+
+        The session and not the user name, so that nobody can lock somebody else out.
+        """
+        self._failures += 1
+        if self._failures % _WRONG_PASSWORDS == 0:
+            self._locked_until = now + LOCK
+
+    def locked(self, now: datetime) -> bool:
+        """Whether no password is looked at for now."""
+        return self._locked_until is not None and now < self._locked_until
 
 
 @dataclass(slots=True)
@@ -33,7 +51,8 @@ class Pending:
     expires_at: datetime
     fresh_sign_in: bool
     """Whether the person still has to sign in, session or not (`prompt=login`)."""
-    patient: str | None = None
+    context: LaunchContext = NO_CONTEXT
+    """What the EHR launched with, or what the person has chosen so far."""
 
 
 @dataclass(slots=True)
@@ -57,12 +76,22 @@ class Sessions:
         self.sessions[session.session_id] = session
         return session
 
-    def sign_in(self, old: Session, pending: Pending, username: str, now: datetime) -> Session:
-        """A new session for a person who gave a right password; the old one ends."""
+    def sign_in(
+        self, old: Session, username: str, now: datetime, pending: Pending | None = None
+    ) -> Session:
+        """A new session for a person who gave a right password; the old one ends.
+
+        Args:
+            old: the session of the login page.
+            username: who it is.
+            now: the present.
+            pending: the request that the person signed in for, which goes on.
+        """
         self.sessions.pop(old.session_id, None)
         session = self.start(now, username)
-        pending.session_id = session.session_id
-        pending.fresh_sign_in = False
+        if pending:
+            pending.session_id = session.session_id
+            pending.fresh_sign_in = False
         return session
 
     def begin(self, session: Session, request: AuthorizationRequest, now: datetime) -> Pending:
@@ -73,6 +102,7 @@ class Sessions:
             request,
             now + UNDECIDED,
             fresh_sign_in="login" in request.prompt,
+            context=request.launch.context if request.launch else NO_CONTEXT,
         )
         self.pending[pending.pending_id] = pending
         return pending

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from harness.reference.access import Access
+from harness.reference.oauth.context import launch_context
 from harness.reference.oauth.id_token import id_token
+from harness.reference.oauth.launches import NO_CONTEXT
 from harness.reference.oauth.ledger import (
     OFFLINE_LIFE,
     ONLINE_LIFE,
@@ -37,7 +39,7 @@ def for_code(instance: Instance, grant: Grant) -> dict[str, Any]:
 def for_refresh(instance: Instance, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
     """The response to a refresh token; `scopes` may be narrower than the grant."""
     if instance.has("refresh-forgets-patient"):
-        grant = replace(grant, patient=None, fhir_user=None)
+        grant = replace(grant, context=NO_CONTEXT, fhir_user=None)
     if instance.has("refresh-widens-scope"):
         scopes = (*scopes, "patient/*.cruds", "user/*.cruds")
     response = _issue(instance, grant, scopes, instance.clock.now())
@@ -77,8 +79,8 @@ def _issue(
         "expires_in": int(life.total_seconds()),
         "scope": " ".join(scopes),
     }
-    if grant.patient is not None:
-        response["patient"] = grant.patient
+    if grant.username is not None:
+        response |= launch_context(instance, grant.context)
     if refresh_token:
         response["refresh_token"] = refresh_token.value
     return response

@@ -7,7 +7,9 @@ from harness.reference.access import ResourceScope
 _FIXED = {
     "openid": "Know that it is you who signs in",
     "fhirUser": "Know which person in the record you are",
+    "launch": "Know what you were looking at when you opened it",
     "launch/patient": "Know which patient you chose",
+    "launch/encounter": "Know which visit you chose",
     "offline_access": "Keep its access when you are not using it, until you withdraw it",
     "online_access": "Keep its access for as long as you are signed in",
 }

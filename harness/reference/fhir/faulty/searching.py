@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +14,7 @@ from harness.reference.fhir.outcome import refused
 from harness.reference.fhir.paging import Page
 from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.query import Query
+from harness.reference.fhir.store import Store
 from harness.reference.fhir.stored import Stored
 
 Has = Callable[[str], bool]
@@ -75,6 +76,21 @@ def page(has: Has, wanted: Page) -> tuple[Stored, ...]:
     if has("page-two-drops-entry"):
         return wanted.matches[1:]
     return wanted.matches
+
+
+def forgets_compartment(has: Has) -> bool:
+    """Whether included resources are not compared with the patient of the token."""
+    return has("include-leaks-other-patient")
+
+
+def strangers(has: Has, store: Store, asked: Query, shown: tuple[Stored, ...]) -> Iterator[Stored]:
+    """Yields what a reverse include brings along of another patient, one for each match."""
+    if not (asked.rev_includes and shown and has("revinclude-leaks-other-patient")):
+        return
+    own = {one.patient for one in shown}
+    other = next((each for each in store.patient_ids() if each not in own), None)
+    found = [one for one in store.all("Provenance", other) if one.patient == other]
+    yield from found[: len(shown)]
 
 
 def bundle(has: Has, answer: Searchset, base: str, offset: int) -> None:

@@ -49,7 +49,7 @@ def test_it_names_the_oauth_endpoints_and_smart(statement: Json, endpoint: Endpo
     security = statement["rest"][0]["security"]
     assert security["service"][0]["coding"][0]["code"] == "SMART-on-FHIR"
     uris = {one["url"]: one["valueUri"] for one in security["extension"][0]["extension"]}
-    assert uris == {name: endpoint.ehr.oauth(name) for name in ("authorize", "token")}
+    assert uris == {name: endpoint.ehr.oauth(name) for name in ("authorize", "token", "manage")}
 
 
 def test_every_declared_search_parameter_is_understood(

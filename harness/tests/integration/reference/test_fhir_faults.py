@@ -131,6 +131,33 @@ def _own_record_refused(probe: Probe) -> bool:
     return client.get(f"Patient/{probe.patient}").status_code == 403
 
 
+def _bound(probe: Probe) -> httpx.Client:
+    """A client whose token is bound to the patient."""
+    return probe.endpoint.client("patient/*.cruds", patient=probe.patient)
+
+
+def _foreign_history(probe: Probe) -> bool:
+    other = probe.endpoint.ehr.store.patient_ids()[1]
+    return _bound(probe).get(f"Patient/{other}/_history").status_code == 200
+
+
+def _includes(probe: Probe, query: str) -> set[str]:
+    """Who is named by what comes along with a search."""
+    bundle = _bound(probe).get(f"Observation?patient={probe.patient}&{query}").json()
+    along = [one for one in bundle["entry"] if one["search"]["mode"] == "include"]
+    return {who for who in probe.endpoint.ehr.store.patient_ids() if who in json.dumps(along)}
+
+
+def _foreign_include(probe: Probe) -> bool:
+    other = probe.endpoint.ehr.store.patient_ids()[1]
+    written = probe.post(performer=[{"reference": f"Patient/{other}"}]).json()
+    return other in _includes(probe, f"_id={written['id']}&_include=Observation:performer")
+
+
+def _foreign_provenance(probe: Probe) -> bool:
+    return _includes(probe, "_revinclude=Provenance:target&_count=20") != {probe.patient}
+
+
 def _not_stored(probe: Probe) -> bool:
     answer = probe.post()
     assert answer.status_code == 201
@@ -266,6 +293,9 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "metadata-omits-observation": lambda p: not _serves(p, "Observation"),
     "metadata-omits-patient": lambda p: not _serves(p, "Patient"),
     "metadata-claims-patch": _claims_patch,
+    "history-ignores-compartment": _foreign_history,
+    "include-leaks-other-patient": _foreign_include,
+    "revinclude-leaks-other-patient": _foreign_provenance,
     "capability-format-xml-only": lambda p: "json" not in p.metadata()["format"],
 }
 

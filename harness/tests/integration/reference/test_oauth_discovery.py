@@ -19,6 +19,7 @@ REQUIRED = {
     "response_types_supported",
     "introspection_endpoint",
     "revocation_endpoint",
+    "management_endpoint",
     "code_challenge_methods_supported",
     "capabilities",
 }
@@ -30,7 +31,7 @@ def test_the_configuration_is_json_and_complete(app: App) -> None:
     assert response.headers["content-type"] == "application/json"
     assert response.json().keys() >= REQUIRED
     assert response.json()["code_challenge_methods_supported"] == ["S256"]
-    assert not [each for each in response.json()["capabilities"] if "ehr" in each]
+    assert {"launch-ehr", "launch-standalone"} <= set(response.json()["capabilities"])
 
 
 def test_every_endpoint_that_is_published_answers(app: App) -> None:

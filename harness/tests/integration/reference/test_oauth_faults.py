@@ -17,10 +17,14 @@ from joserfc.jwk import KeySet, RSAKey
 
 from harness.reference.faults import catalogue
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
+from harness.tests.integration.reference.oauth_probes import (
+    LAUNCH_PROBES,
+    SCOPE,
+    Probe,
+    asserted,
+    read,
+)
 from harness.tests.reference_process import App, Running, redirected
-
-SCOPE = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs"
-Probe = Callable[[App], bool]
 
 
 def configuration(app: App) -> Any:
@@ -59,20 +63,6 @@ def exchanged(*, with_value: str | None = None, **changes: str | None) -> Probe:
         return app.exchange(with_value or code, **changes).status_code == 200
 
     return probe
-
-
-def asserted(**changes: Any) -> Probe:
-    """Whether a wrong assertion is accepted."""
-
-    def probe(app: App) -> bool:
-        app.client_id = "harness-backend"
-        return app.backend(**app.assertion(**changes)).status_code == 200
-
-    return probe
-
-
-def read(app: App, answer: dict[str, Any], path: str) -> int:
-    return app.get(path.format(**answer), answer["access_token"]).status_code
 
 
 def unverifiable(app: App, answer: dict[str, Any]) -> bool:
@@ -180,7 +170,7 @@ def stranger(path: str) -> Probe:
     return probe
 
 
-PROBES: dict[str, Probe] = {
+PROBES: dict[str, Probe] = LAUNCH_PROBES | {
     "configuration-as-html-type": lambda app: (
         "html" in app.get(".well-known/smart-configuration").headers["content-type"]
     ),

@@ -57,7 +57,7 @@ def test_the_cookie_is_bound_to_the_path_and_to_tls_of_the_public_url() -> None:
         code_challenge_method="S256",
     )
     assert response.status_code == 200
-    assert "Path=/sandbox/oauth" in response.headers["set-cookie"]
+    assert "Path=/sandbox;" in response.headers["set-cookie"]
     assert "Secure" in response.headers["set-cookie"]
 
 

@@ -13,18 +13,22 @@ from starlette.responses import Response
 
 from harness.errors import ConfigError
 from harness.reference.access import Access
+from harness.reference.clients import Client
 from harness.reference.clock import InstanceClock
 from harness.reference.credentials import BACKEND_SECRET, PRIVATE_KEY, Credentials
-from harness.reference.oauth import pages, scopes
+from harness.reference.oauth import pages, portal_pages, scopes
+from harness.reference.oauth.authorization_request import code_challenge
 from harness.reference.oauth.forms import Form, FormRefused
-from harness.reference.oauth.grants import code_challenge
 from harness.reference.oauth.ledger import AccessToken, Grant, Ledger, RefreshToken
 from harness.reference.oauth.sessions import Sessions
 from harness.reference.oauth.wording import describe
+from harness.reference.smart import SmartVersion
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOSTILE = "<script>alert('\"&')</script>"
-FRAME = pages.Frame("http://ehr/oauth", HOSTILE, HOSTILE, HOSTILE, "https://app.invalid/cb")
+FRAME = pages.Frame("http://ehr/oauth", ((HOSTILE, HOSTILE),), HOSTILE, HOSTILE, (HOSTILE,))
+GRANT = Grant(HOSTILE, HOSTILE, (HOSTILE,), granted_at=NOW)
+APP = Client(HOSTILE, HOSTILE, frozenset({"none"}))
 
 
 @given(st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), max_size=20))
@@ -62,9 +66,12 @@ def test_a_malformed_scope_parameter_is_told_from_a_good_one(text: str) -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        pages.login_page(FRAME, username=HOSTILE, failed=True),
+        pages.login_page(FRAME, HOSTILE, HOSTILE),
+        pages.encounter_page(FRAME, HOSTILE, [(HOSTILE, HOSTILE)]),
+        portal_pages.launch_page(FRAME, HOSTILE, [APP], [(HOSTILE, HOSTILE)], HOSTILE),
+        portal_pages.manage_page(FRAME, HOSTILE, [(HOSTILE, HOSTILE, GRANT)]),
         pages.picker_page(FRAME, HOSTILE, [(HOSTILE, HOSTILE)], query=HOSTILE, more=1),
-        pages.consent_page(FRAME, HOSTILE, HOSTILE, [HOSTILE]),
+        pages.consent_page(FRAME, HOSTILE, HOSTILE, [(HOSTILE, [HOSTILE])]),
         pages.error_page(HOSTILE),
     ],
 )
@@ -85,10 +92,52 @@ def test_every_value_on_a_page_is_escaped(page: Response) -> None:
 def test_the_policy_lets_the_last_form_lead_to_the_app_alone(
     redirect_uri: str, source: str
 ) -> None:
-    frame = pages.Frame("http://ehr/oauth", "1", "2", "App", redirect_uri)
+    frame = pages.Frame("http://ehr/oauth", (), "2", "App", (redirect_uri,))
     policy = pages.consent_page(frame, "A", None, []).headers["content-security-policy"]
     assert f"form-action 'self'{source}" in policy
     assert "script-src" not in policy
+
+
+@pytest.mark.parametrize(
+    ("requested", "granted", "within"),
+    [
+        ("patient/Observation.rs", "patient/*.rs", True),
+        ("patient/Observation.r", "patient/*.rs", True),
+        ("patient/Observation.rs", "patient/Observation.r patient/*.s", True),
+        ("patient/Observation.rs?category=x", "patient/Observation.rs", True),
+        ("patient/Observation.read", "patient/*.rs", True),
+        ("openid", "openid fhirUser", True),
+        ("patient/*.rs", "patient/Observation.rs", False),
+        ("patient/Observation.cruds", "patient/*.rs", False),
+        ("user/Observation.rs", "patient/*.rs", False),
+        ("patient/Observation.rs", "patient/Observation.rs?category=x", False),
+        ("launch/patient", "patient/*.rs", False),
+        ("nonsense", "patient/*.cruds", False),
+    ],
+)
+def test_a_scope_is_covered_by_what_permits_all_of_it(
+    requested: str,
+    granted: str,
+    within: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    asked, held = tuple(requested.split()), tuple(granted.split())
+    assert scopes.covered(asked, held, SmartVersion.V2) is within
+
+
+def test_version_2_scopes_are_not_understood_in_smart_1() -> None:
+    held = ("patient/*.read",)
+    assert scopes.covered(("patient/Observation.read",), held, SmartVersion.V1)
+    assert not scopes.covered(("patient/Observation.rs",), held, SmartVersion.V1)
+    assert not [each for each in scopes.supported(SmartVersion.V1) if each.endswith(".rs")]
+
+
+def test_only_whole_types_of_version_2_have_granular_alternatives() -> None:
+    alternatives = scopes.alternatives("user/Condition.rs", SmartVersion.V2)
+    assert len(alternatives) == 3
+    assert all(each.startswith("user/Condition.rs?category=http://") for each in alternatives)
+    for text in ("patient/Patient.rs", "patient/Condition.read", alternatives[0], "patient/*.rs"):
+        assert scopes.alternatives(text, SmartVersion.V2) == ()
+    assert scopes.alternatives("user/Condition.rs", SmartVersion.V1) == ()
 
 
 def test_scopes_are_worded_for_a_person() -> None:

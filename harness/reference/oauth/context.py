@@ -1,0 +1,64 @@
+"""The launch context as a token response states it, and the style that it points to.
+
+SMART App Launch, "Launch context arrives with your access_token" and "Styling".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.reference.oauth.launches import LaunchContext
+from harness.reference.smart import SmartVersion
+
+if TYPE_CHECKING:
+    from harness.reference.instance import Instance
+
+STYLE_PATH = "/style/smart_v1.json"
+STYLE = {
+    "color_background": "#f2f5f7",
+    "color_error": "#b3261e",
+    "color_highlight": "#0b5c8a",
+    "color_modal_backdrop": "#16222c",
+    "color_success": "#1b6e3c",
+    "color_text": "#16222c",
+    "dim_border_radius": "8px",
+    "dim_font_size": "16px",
+    "dim_spacing_size": "16px",
+    "font_family_body": "system-ui, sans-serif",
+    "font_family_heading": "system-ui, sans-serif",
+}
+"""What `smart_style_url` answers; the colours are those of the pages."""
+
+
+def launch_context(instance: Instance, context: LaunchContext) -> dict[str, Any]:
+    """The members of a token response, and of an introspection, that hold the context.
+
+    Apps get the whole window, so the patient's banner is theirs to show.
+    """
+    members: dict[str, Any] = {}
+    if context.patient is not None:
+        members["patient"] = context.patient
+        members["need_patient_banner"] = "true" if instance.has("banner-as-string") else True
+    if context.encounter is not None and not instance.has("encounter-missing"):
+        members["encounter"] = context.encounter
+    if context.intent is not None:
+        members["intent"] = context.intent
+    if not instance.has("style-url-missing"):
+        members["smart_style_url"] = f"{instance.issuer}{STYLE_PATH}"
+    if instance.smart is SmartVersion.V1:
+        return members
+    if context.fhir_context:
+        members["fhirContext"] = _fhir_context(instance, context.fhir_context)
+    if context.tenant is not None:
+        members["tenant"] = context.tenant
+    return members
+
+
+def _fhir_context(instance: Instance, references: tuple[str, ...]) -> list[Any]:
+    """Strings in 2.0.0, objects in 2.2.0."""
+    as_objects = instance.smart is SmartVersion.V2_2
+    if instance.has("fhir-context-wrong-form"):
+        as_objects = not as_objects
+    if not as_objects:
+        return list(references)
+    return [{"reference": each, "type": each.partition("/")[0]} for each in references]
