@@ -39,6 +39,7 @@ COMMANDS = {
     "ehrs": Command("ehrs", "list, check and write EHR files"),
     "reference": Command("reference", "run the reference EHR as a server"),
     "login": Command("login", "launch in your browser and keep the refresh token"),
+    "jwks": Command("jwks", "make signing keys, show or serve the public set"),
     "sync": Command("sync", "pull a tenant's changes now; show its state"),
     "scheduler": Command("scheduler", "sync all tenants on their schedules"),
     "report": Command("report", "turn the results of a run into HTML"),

@@ -88,6 +88,33 @@ def public_jwks(keys: Iterable[SigningKey]) -> dict[str, Any]:
     return {"keys": [key.public_jwk() for key in keys]}
 
 
+def published(text: str) -> dict[str, Any]:
+    """The JWK Set to publish for a file of keys, private or public, whatever its form.
+
+    Args:
+        text: a JWK or JWK Set as JSON, or one PEM.
+
+    Raises:
+        ConfigError: no RSA or EC key, or a member that is none. The text is never in the message.
+    """
+    if not text.lstrip().startswith("{"):
+        return {"keys": [_public(_pem(text), {})]}
+    members = _members(text)
+    if not members:
+        raise ConfigError("the file has no key")
+    return {"keys": [_public(_import(jwk, str(jwk.get("kty"))), jwk) for jwk in members]}
+
+
+def _public(key: Key, jwk: dict[str, Any]) -> dict[str, Any]:
+    usable = _algorithms(key)
+    alg = str(jwk.get("alg") or usable[0])
+    if alg not in usable:
+        raise ConfigError(
+            f"a key of the file cannot sign with its alg {alg}", hint=f"it can with {usable[0]}"
+        )
+    return SigningKey(key, alg, str(jwk.get("kid") or key.thumbprint())).public_jwk()
+
+
 def private_jwk(key: SigningKey) -> str:
     """The key as JSON, for the file that a `file:` reference names. A secret."""
     return json.dumps(key.key.as_dict(private=True) | {"kid": key.kid, "alg": key.alg})
@@ -100,20 +127,25 @@ def _algorithms(key: Key) -> tuple[str, ...]:
 
 
 def _from_json(text: str, kid: str | None) -> tuple[Key, dict[str, Any]]:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        raise ConfigError("the client's key is neither JSON nor PEM") from None
-    candidates = document.get("keys", [document])
-    members = candidates if isinstance(candidates, list) else []
-    jwks = [each for each in members if isinstance(each, dict)]
+    jwks = _members(text)
     private = [each for each in jwks if each.get("d")] or jwks
-    in_set = "keys" in document and kid is not None
+    in_set = "keys" in json.loads(text) and kid is not None
     named = [each for each in private if each.get("kid") == kid] if in_set else private
     if not named:
         which = f" with kid {kid!r}" if kid is not None else ""
         raise ConfigError(f"the JWK Set has no private key{which}")
     return _import(named[0], str(named[0].get("kty"))), named[0]
+
+
+def _members(text: str) -> list[dict[str, Any]]:
+    """The JWKs of a JWK or a JWK Set."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConfigError("the client's key is neither JSON nor PEM") from None
+    candidates = document.get("keys", [document])
+    members = candidates if isinstance(candidates, list) else []
+    return [each for each in members if isinstance(each, dict)]
 
 
 def _pem(text: str) -> Key:

@@ -24,6 +24,9 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from harness.config.secrets import Secret
 from harness.errors import ConfigError
 
+NEW_KEY = "harness login --new-vault-key"
+"""The command that prints a fresh key."""
+
 BUSY_SECONDS = 10.0
 _HOST = socket.gethostname()
 _SCHEMA = """
@@ -213,7 +216,7 @@ class Vault:
 
     def _create(self) -> None:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._path.parent)
             # Opening a file that SQLite has open drops its locks when it is closed again.
             # https://www.sqlite.org/howtocorrupt.html section 2.2
             with suppress(FileExistsError):
@@ -258,7 +261,7 @@ def _fernet(key: Secret) -> MultiFernet:
     if not keys:
         raise ConfigError(
             "the vault key is no Fernet key: expected 32 bytes as base64url",
-            hint="harness.smart.vault.new_key() makes one",
+            hint=f"`{NEW_KEY}` prints one",
         )
     return MultiFernet(keys)
 

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 
 from harness.config.ehr import EhrFile, Login
+from harness.config.secrets import Secrets
 from harness.errors import ConfigError
 from harness.smart.session import Identity, TokenSession
 from harness.smart.vault import Entry, Vault
@@ -18,6 +19,13 @@ from harness.smart.vault import Entry, Vault
 def entry_of(ehr: EhrFile, client: str, login: str) -> Entry:
     """The entry of an EHR file's login; never a tenant's."""
     return Entry(f"ehr:{ehr.name}", client, login)
+
+
+def seed_of(login: Login, secrets: Secrets) -> str | None:
+    """The digest of the token that the EHR file refers to; None where it refers to none now."""
+    if login.refresh_token is None or secrets.missing([("", login.refresh_token)]):
+        return None
+    return _digest(secrets.resolve(login.refresh_token).reveal())
 
 
 async def open_session(
@@ -40,11 +48,11 @@ async def open_session(
         if stored is None:
             raise ConfigError(
                 f"login {login.name!r} has no refresh token, neither stored nor in the EHR file",
-                hint="set refresh_token of the login to a reference",
+                hint=f"harness login --ehr {ehr.name}, or set refresh_token to a reference",
             )
         return TokenSession(identity, vault, entry)
     token = identity.secrets.resolve(login.refresh_token).reveal()
-    seed = hashlib.sha256(token.encode()).hexdigest()
+    seed = _digest(token)
     if stored is None or stored.seed != seed:
         await asyncio.to_thread(
             vault.put,
@@ -55,3 +63,7 @@ async def open_session(
             expected=stored.version if stored else 0,
         )
     return TokenSession(identity, vault, entry)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
