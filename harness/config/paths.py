@@ -49,6 +49,18 @@ def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "fhir-harness"
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and every missing one above it, for its owner alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    # `parents=True` would give those above the mode of the umask.
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
 def find(kind: str, name_or_path: str) -> Path:
     """The file that `name_or_path` means.
 

@@ -26,7 +26,6 @@ from harness.http.decoding import ACCEPTED, Body, UndecodableError
 from harness.http.exchange import Headers, Request, Response
 from harness.http.origin import host_of
 
-
 # The library logs URLs, headers and cookies as they are, so pytest's --log-cli-level=DEBUG would
 # print live tokens. What went over the wire stands, redacted, in the evidence.
 for _name in ("httpx", "httpcore"):

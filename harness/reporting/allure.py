@@ -128,7 +128,7 @@ def write_configuration(account: Account, path: Path) -> None:
         '  historyPath: "../allure-history.jsonl",',
         "  categories,",
         "  plugins: {",
-        '    awesome: { options: { groupBy: ["epic", "feature"], singleFile: false } },',
+        '    awesome: { options: { groupBy: ["epic", "feature"], singleFile: true } },',
         "  },",
         "};",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console
@@ -31,6 +32,15 @@ _MANY = 10
 _LABEL = 11
 
 
+class _Console(Console):
+    """Falls silent when its reader goes away, as `| head` does; the run goes on to its reports."""
+
+    def on_broken_pipe(self) -> None:
+        """Send what is left to nowhere, without rich's exit."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+
+
 class Terminal:
     """Prints to one stream.
 
@@ -40,7 +50,7 @@ class Terminal:
     """
 
     def __init__(self, file: TextIO, *, color: bool | None = None) -> None:
-        self._console = Console(
+        self._console = _Console(
             file=file,
             force_terminal=color or None,
             no_color=True if color is False else None,

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from harness.config.paths import make_private
 from harness.config.secrets import Secret
 from harness.errors import ConfigError
 

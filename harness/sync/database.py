@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
+from harness.config.paths import make_private
 from harness.errors import ConfigError
 
 BUSY_SECONDS = 30.0
@@ -60,7 +61,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 def _make_private(path: Path) -> None:
     folder = path.parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         raise ConfigError(
             f"{folder}: expected a folder that only its owner can enter, for it will hold PHI",

@@ -92,3 +92,10 @@ def test_a_file_beyond_its_bounds_is_refused(tmp_path: Path, content: bytes, wor
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=words):
         load_ehr(str(path))
+
+
+def test_private_folders_are_private_from_the_first_missing_one(tmp_path: Path) -> None:
+    deepest = tmp_path / "a/b/c"
+    paths.make_private(deepest)
+    for each in (deepest, deepest.parent, deepest.parent.parent):
+        assert each.stat().st_mode & 0o777 == 0o700
