@@ -68,7 +68,11 @@ def register(subparsers: Any) -> None:
 def coverage(args: argparse.Namespace) -> int:
     """Print what is judged, and what is not."""
     official = read(args.spec)
-    verdicts = verdicts_of(args.run_name, args.reports) if args.run_name else {}
+    verdicts: Mapping[str, str] = {}
+    if args.run_name:
+        judged, verdicts = verdicts_of(args.run_name, args.reports, official.spec)
+        if judged != official.version:
+            sys.stderr.write(f"note: the run judged {official.title} {judged}\n")
     versions = replace(regulatory_set().versions, **{FAMILIES[official.spec]: official.version})
     found = cover(official, catalogue(), collected(), versions, verdicts)
     rows = found.missing if args.missing else found.rows
@@ -113,8 +117,8 @@ def collected() -> dict[str, str]:
     return found
 
 
-def verdicts_of(run: str, reports: str | None) -> Mapping[str, str]:
-    """The verdict of every check of a run, from its summary.
+def verdicts_of(run: str, reports: str | None, spec: str) -> tuple[str, Mapping[str, str]]:
+    """From the summary of a run: which version of a family it judged, and every verdict by check.
 
     Raises:
         UsageError: there is no such run, or its summary cannot be read.
@@ -124,7 +128,8 @@ def verdicts_of(run: str, reports: str | None) -> Mapping[str, str]:
     file = folders.find(run, reports) / "summary.json"
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
-        return {str(each["check"]): str(each["verdict"]) for each in summary["verdicts"]}
+        verdicts = {str(each["check"]): str(each["verdict"]) for each in summary["verdicts"]}
+        return str(summary["specifications"][FAMILIES[spec]]), verdicts
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = type(error).__name__
         hint = "name a finished run"

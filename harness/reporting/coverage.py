@@ -47,7 +47,7 @@ class CoveredRow:
         row: the row.
         checks: ids of the checks that judge it; empty where none does.
         reason: why none does, as in the list, or `NO_CHECK`; None where some do.
-        verdict: the worst of its checks in the run; None without a run, or where none was in it.
+        verdict: the worst of its checks in the run; None without a run, or without checks.
     """
 
     row: Row
@@ -163,8 +163,12 @@ def cover(
 
 
 def worst(checks: Iterable[str], verdicts: Mapping[str, str]) -> str | None:
-    """The verdict that speaks for these checks; None where none of them has one."""
-    said = {verdicts[check] for check in checks if check in verdicts}
+    """The verdict that speaks for these checks; what a run left out is not run.
+
+    Returns:
+        None without checks, or without a run.
+    """
+    said = {verdicts.get(check, Word.NOT_RUN) for check in checks} if verdicts else frozenset()
     return next((word.value for word in WORST_FIRST if word.value in said), None)
 
 

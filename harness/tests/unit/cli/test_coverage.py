@@ -84,13 +84,16 @@ def test_only_what_is_missing_is_shown_when_asked(capsys: pytest.CaptureFixture[
 
 @pytest.mark.usefixtures("_collected")
 def test_a_run_adds_its_verdicts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(tmp_path, verdicts=[{"check": WELL_KNOWN, "verdict": "failed"}])
+    judged = {"specifications": {"smart": "2.0.0"}}
+    run(tmp_path, **judged, verdicts=[{"check": WELL_KNOWN, "verdict": "failed"}])
     options = ["--run", "20260101T000000Z-abc", "--reports", str(tmp_path)]
     assert main(["coverage", *options, "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    by_number = {each["number"]: each for each in said["rows"]}
+    out, noted = capsys.readouterr()
+    by_number = {each["number"]: each for each in json.loads(out)["rows"]}
     assert by_number[372]["verdict"] == "failed"
-    assert by_number[14]["verdict"] is None
+    assert by_number[14]["verdict"] == "not run"
+    assert by_number[18]["verdict"] is None
+    assert noted == "note: the run judged SMART App Launch 2.0.0\n"
     assert main(["coverage", *options]) == 0
     assert "well-known/smart-configuration  [failed]" in capsys.readouterr().out
 

@@ -87,7 +87,8 @@ def test_the_worst_verdict_of_a_run_speaks() -> None:
     found = covered(one="passed", two="not applicable", three="failed")
     assert [each.verdict for each in found.rows] == ["failed", "failed", None, None, None]
     assert [each.verdict for each in found.requirements] == ["passed", "failed", None]
-    assert covered(two="passed").rows[0].verdict == "passed"
+    assert covered(two="passed", three="passed").rows[1].verdict == "passed"
+    assert covered(two="passed").rows[1].verdict == "not run"
     assert covered().rows[0].verdict is None
 
 
@@ -143,6 +144,9 @@ def test_a_page_has_one_line_for_each_row_and_requirement() -> None:
     assert len(table) == sums + 2 + len(ROWS) + 2 + len(CATALOGUE)
     assert "| 1 | 5 | not judged: planned |" in table
     assert "| @4 | SHALL | to come | planned: Ask \\| again. |" in table
-    assert "| @2 | SHALL | in part | `x.py::two`<br>`x.py::three`<br>*the rest* |" in table
+    assert (
+        "| @2 | SHALL | in part | `x.py::two`<br>`x.py::three`<br>*the rest*<br>**not run** |"
+        in table
+    )
     assert any(line.startswith("| [smart/a](https://x/2.2.0)<br>") for line in table)
     assert any(line.endswith("**failed** |") for line in table)
