@@ -203,6 +203,7 @@ def _ready(reference: Reference, credentials: Credentials) -> dict[str, Any]:
         "pid": os.getpid(),
         "public_url": reference.public_url,
         "fhir_base": instance.fhir_base,
+        "smart": instance.smart.value,
         "credentials": dict(credentials.values),
         "users": users,
     }

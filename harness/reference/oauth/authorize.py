@@ -77,7 +77,8 @@ class Authorize:
             person = self._browser.check_password(form, session)
         except SignInRefused as refusal:
             frame = self._frame(session, pending)
-            return pages.login_page(frame, form.get("username") or "", str(refusal))
+            username = form.get("username") or ""
+            return pages.login_page(frame, username, str(refusal), wait=refusal.wait)
         now = self.instance.clock.now()
         session = self.instance.sessions.sign_in(session, person.username, now, pending)
         return self._browser.with_cookie(self._onwards(pending), session)

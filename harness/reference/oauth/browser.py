@@ -10,18 +10,27 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from harness.reference.oauth.forms import Form, FormRefused, read_form
-from harness.reference.oauth.sessions import LOCK, Session
+from harness.reference.oauth.sessions import Session
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
     from harness.reference.people import Person
 
-WRONG = "User name or password is not right."
-LOCKED = f"Too many wrong passwords. Try again in {int(LOCK.total_seconds())} seconds."
+_WRONG = "User name or password is not right."
+_LOCKED = "Too many wrong passwords. Try again in a minute."
 
 
 class SignInRefused(Exception):
-    """The person is not signed in; the text is for the person."""
+    """The person is not signed in; the text is for the person.
+
+    Args:
+        reason: the text.
+        wait: the seconds until a password is looked at again.
+    """
+
+    def __init__(self, reason: str, wait: int = 0) -> None:
+        self.wait = wait
+        super().__init__(reason)
 
 
 class Browser:
@@ -75,12 +84,13 @@ class Browser:
             SignInRefused: they are not right, or were wrong too often in this session.
         """
         now = self.instance.clock.now()
-        if session.locked(now):
-            raise SignInRefused(LOCKED)
+        if wait := session.locked(now):
+            raise SignInRefused(_LOCKED, wait)
         person = self.instance.people.get(form.get("username") or "")
         if person is None or not person.check_password(form.get("password") or ""):
             session.failed(now)
-            raise SignInRefused(LOCKED if session.locked(now) else WRONG)
+            wait = session.locked(now)
+            raise SignInRefused(_LOCKED if wait else _WRONG, wait)
         return person
 
 

@@ -85,8 +85,17 @@ def hidden(fields: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def login_page(frame: Frame, username: str = "", refused: str | None = None) -> HTMLResponse:
-    """User name and password; `refused` says why the last ones did not do."""
+def login_page(
+    frame: Frame, username: str = "", refused: str | None = None, *, wait: int = 0
+) -> HTMLResponse:
+    """User name and password.
+
+    Args:
+        frame: of the form.
+        username: as it was typed.
+        refused: why the last ones did not do.
+        wait: the seconds for which no others will do.
+    """
     error = f'<p class="error" role="alert">{escape(refused)}</p>' if refused else ""
     fields = (
         f"{frame.hidden()}{error}"
@@ -99,7 +108,11 @@ def login_page(frame: Frame, username: str = "", refused: str | None = None) -> 
         '<div class="actions"><button class="main" type="submit">Sign in</button></div>'
     )
     lead = f"<p>to continue to <strong>{escape(frame.app or 'the EHR')}</strong></p>"
-    return page("Sign in", lead + frame.form("login", fields), frame.leads_to)
+    response = page("Sign in", lead + frame.form("login", fields), frame.leads_to)
+    if wait:
+        response.status_code = 429
+        response.headers["retry-after"] = str(wait)
+    return response
 
 
 def picker_page(

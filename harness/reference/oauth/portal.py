@@ -99,7 +99,8 @@ class Portal:
             person = self._browser.check_password(form, session)
         except SignInRefused as refusal:
             frame = self._frame(session, target)
-            return pages.login_page(frame, form.get("username") or "", str(refusal))
+            username = form.get("username") or ""
+            return pages.login_page(frame, username, str(refusal), wait=refusal.wait)
         now = self.instance.clock.now()
         session = self.instance.sessions.sign_in(session, person.username, now)
         return self._browser.with_cookie(redirect(self._url(target)), session)

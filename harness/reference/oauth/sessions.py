@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,9 +37,10 @@ class Session:
         if self._failures % _WRONG_PASSWORDS == 0:
             self._locked_until = now + LOCK
 
-    def locked(self, now: datetime) -> bool:
-        """Whether no password is looked at for now."""
-        return self._locked_until is not None and now < self._locked_until
+    def locked(self, now: datetime) -> int:
+        """For how many seconds no password is looked at."""
+        left = self._locked_until - now if self._locked_until else timedelta(0)
+        return max(0, math.ceil(left.total_seconds()))
 
 
 @dataclass(slots=True)

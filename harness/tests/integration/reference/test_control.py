@@ -38,6 +38,8 @@ def test_control_is_not_on_the_public_listener(app: App, reference: Running) -> 
         {"name": "n", "rate": "fast"},
         {"name": "n", "burst": 0},
         {"name": "n", "retry_after": "soon"},
+        {"name": "n", "smart": "3.0.0"},
+        {"name": "n", "smart": ["2.0.0"]},
     ],
 )
 def test_a_wrong_instance_is_refused(reference: Running, body: dict[str, Any]) -> None:
@@ -52,7 +54,8 @@ def test_an_unknown_fault_is_answered_with_the_nearest_name(reference: Running) 
 
 def test_an_instance_comes_and_goes(reference: Running, app: App) -> None:
     base = reference.instance("comes-and-goes")["fhir_base"]
-    assert "comes-and-goes" in [each["name"] for each in reference.control("GET", "/instances")]
+    known = {each["name"]: each["smart"] for each in reference.control("GET", "/instances")}
+    assert known["comes-and-goes"] == "2.0.0"
     assert app.machine.get(f"{base}/metadata").status_code == 200
     assert reference.control("DELETE", "/instances/comes-and-goes") is None
     assert app.machine.get(f"{base}/metadata").status_code == 404

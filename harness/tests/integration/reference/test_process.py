@@ -119,6 +119,17 @@ def test_nothing_secret_is_in_its_command_line_or_its_log() -> None:
     assert not [each for each in secrets if each in log]
 
 
+def test_it_speaks_the_version_and_launches_where_it_is_told_to() -> None:
+    uri = "https://app.invalid/start?from=ehr"
+    with start(patients=3, smart="1.0.0", launch_uris=[uri]) as running:
+        assert running.ready["smart"] == "1.0.0"
+        app = App(running.fhir_base, running.credentials)
+        response = app.visit("launch", "patient", client_id=app.client_id, launch_uri=uri)
+        assert response.headers["location"].startswith(f"{uri}&iss=http%3A")
+        assert "permission-v2" not in app.get(".well-known/smart-configuration").text
+        app.close()
+
+
 def test_behind_a_proxy_it_speaks_of_its_public_url() -> None:
     with subprocess.Popen(
         [*COMMAND, "--public-url=https://ehr.invalid/sandbox/", "--port=0"],
@@ -143,6 +154,8 @@ def test_behind_a_proxy_it_speaks_of_its_public_url() -> None:
         ("--rate=-1",),
         ("--public-url=ehr.invalid",),
         ("--redirect-uri=javascript:alert(1)",),
+        ("--launch-uri=javascript:alert(1)",),
+        ("--launch-uri=/launch",),
         ("--env-file=/no/such/folder/file",),
         ("--json",),
     ],
