@@ -6,7 +6,7 @@ http://hl7.org/fhir/R4/http.html#paging
 from __future__ import annotations
 
 from harness import applies_if, conforms, verifies
-from harness.checks.acts.search import Found
+from harness.checks.found import Found
 
 
 @verifies("fhir/paging/next")

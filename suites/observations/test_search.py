@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Exchange, conforms, expect, verifies
-from harness.checks.acts.search import Dated, Found
+from harness.checks.found import Dated, Found
 
 
 @verifies("us-core/patient/id")

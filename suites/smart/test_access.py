@@ -11,8 +11,8 @@ import pytest
 
 from harness import Exchange, expect, prerequisite, verifies
 from harness.checks.acts.access import Probe, reveals
-from harness.checks.acts.launch import Launch
 from harness.checks.acts.leaks import CORNERS
+from harness.checks.launching import Launch
 
 
 @verifies("oauth/bearer/no-token")

@@ -12,7 +12,7 @@ import pytest
 from harness import Exchange, expect, verifies
 from harness.checks.acts.assertions import WRONG
 from harness.checks.acts.backend import BackendGrant
-from harness.checks.acts.search import Found
+from harness.checks.found import Found
 
 
 @verifies("smart/backend/token")

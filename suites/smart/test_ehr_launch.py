@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness import Exchange, applies_if, conforms, expect, prerequisite, verifies
 from harness.checks.acts.ehr_launch import Started
-from harness.checks.acts.launch import Authorization, Launch
+from harness.checks.launching import Authorization, Launch
 from harness.config.ehr import EhrFile
 from harness.smart.context import Context
 from harness.smart.discovery import Discovery

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import pytest
 
 from harness import conforms, verifies
-from harness.checks.acts.launch import Authorization
 from harness.checks.acts.launch_errors import SIMILAR, Attempt
+from harness.checks.launching import Authorization
 
 
 @verifies("smart/launch/pkce-plain")

@@ -6,8 +6,8 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#obtain-authorizatio
 from __future__ import annotations
 
 from harness import Exchange, applies_if, conforms, expect, prerequisite, verifies
-from harness.checks.acts.launch import Authorization
 from harness.checks.acts.launch_errors import Attempt
+from harness.checks.launching import Authorization
 from harness.smart.discovery import Discovery
 
 

@@ -6,7 +6,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#response-5
 from __future__ import annotations
 
 from harness import Exchange, applies_if, configured, expect, verifies
-from harness.checks.acts.launch import Launch
+from harness.checks.launching import Launch
 
 
 @verifies("smart/token/json")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import Launch, Plan, planned, whole_launch
+from harness.checks.acts.launch import planned, whole_launch
+from harness.checks.launching import Launch, Plan
 from harness.config.ehr import AuthKind, Permit
 from harness.errors import (
     NotApplicable,

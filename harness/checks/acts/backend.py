@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access, fhir_client
 from harness.checks.acts.launch import negative
-from harness.checks.acts.search import CATEGORY, VITAL_SIGNS, Found, find
+from harness.checks.acts.search import CATEGORY, VITAL_SIGNS, find
+from harness.checks.found import Found
 from harness.config.ehr import ClientAuth, Grant, OAuthClient
 from harness.errors import (
     NotApplicable,

@@ -10,18 +10,8 @@ from urllib.parse import urljoin
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import fhir_get
-from harness.checks.acts.launch import (
-    Authorization,
-    Launch,
-    Plan,
-    Variation,
-    authorized,
-    exchanged,
-    launched,
-    negative,
-    planned,
-    suited,
-)
+from harness.checks.acts.launch import authorized, exchanged, launched, negative, planned, suited
+from harness.checks.launching import Authorization, Launch, Plan, Variation
 from harness.config.ehr import LaunchKind
 from harness.errors import (
     LoginFailed,

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import Launch
+from harness.checks.launching import Launch
 from harness.errors import NotApplicable, NotSupported, PrerequisiteFailed, ProtocolError
 from harness.http.client import SMALL
 from harness.http.exchange import Exchange

@@ -6,7 +6,8 @@ Who may ask: https://hl7.org/fhir/smart-app-launch/STU2.2/token-introspection.ht
 from __future__ import annotations
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import Launch, negative
+from harness.checks.acts.launch import negative
+from harness.checks.launching import Launch
 from harness.config.ehr import ClientAuth
 from harness.errors import NotConfigured, NotSupported
 from harness.http.exchange import Exchange

@@ -11,16 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import (
-    Authorization,
-    Launch,
-    Variation,
-    authorized,
-    exchanged,
-    holds_token,
-    negative,
-    with_code,
-)
+from harness.checks.acts.launch import authorized, exchanged, holds_token, negative, with_code
+from harness.checks.launching import Authorization, Launch, Variation
 from harness.errors import NotSupported
 from harness.http.exchange import Exchange
 from harness.smart.discovery import Discovery

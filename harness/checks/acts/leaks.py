@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Probe, fhir_get
-from harness.checks.acts.launch import Launch, negative
+from harness.checks.acts.launch import negative
+from harness.checks.launching import Launch
 from harness.errors import ProtocolError
 from harness.fhir.bundle import Bundle
 from harness.http.exchange import Exchange

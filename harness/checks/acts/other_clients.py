@@ -6,8 +6,9 @@ RFC 6749 sections 3.2.1, 4.1.3, 6 and 10.4.
 from __future__ import annotations
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import Launch, exchanged, holds_token, negative, with_code
+from harness.checks.acts.launch import exchanged, holds_token, negative, with_code
 from harness.checks.acts.refresh import offline_launch, send_refresh
+from harness.checks.launching import Launch
 from harness.config.ehr import ClientAuth, Grant, OAuthClient
 from harness.errors import NotApplicable, NotConfigured
 from harness.http.exchange import Exchange

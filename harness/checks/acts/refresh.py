@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import Launch, Plan, negative, plan, whole_launch
+from harness.checks.acts.launch import negative, plan, whole_launch
+from harness.checks.launching import Launch, Plan
 from harness.config.ehr import DriverKind
 from harness.errors import NotApplicable, OAuthError, PrerequisiteFailed, ProtocolError
 from harness.http.exchange import Exchange

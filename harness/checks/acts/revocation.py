@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import fhir_get
-from harness.checks.acts.launch import Launch
 from harness.checks.acts.other_clients import proof_of
 from harness.checks.acts.refresh import offline_launch, send_refresh
+from harness.checks.launching import Launch
 from harness.config.ehr import Permit
 from harness.errors import NotPermitted, NotSupported, PrerequisiteFailed
 from harness.http.exchange import Exchange

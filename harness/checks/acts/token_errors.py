@@ -6,7 +6,8 @@ They stand on a launch that succeeded: a client that is refused for itself prove
 from __future__ import annotations
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.launch import Launch, exchanged, negative, planned, with_code
+from harness.checks.acts.launch import exchanged, negative, planned, with_code
+from harness.checks.launching import Launch
 from harness.config.ehr import ClientAuth, LaunchKind
 from harness.errors import NotConfigured
 from harness.http.exchange import Exchange

@@ -14,7 +14,8 @@ from typing import Any
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import IDENTIFIERS, SEARCHES, Access, fhir_get, new_identifier
-from harness.checks.acts.search import Found, find
+from harness.checks.acts.search import find
+from harness.checks.found import Found
 from harness.checks.scratch import created_id
 from harness.config.ehr import Permit
 from harness.errors import NotApplicable, NotPermitted, PrerequisiteFailed, ProtocolError
