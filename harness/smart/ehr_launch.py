@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from harness.config.ehr import EhrFile, LaunchSource, LaunchSpec, Login, OAuthClient
 from harness.config.secrets import Secrets
@@ -139,24 +139,26 @@ async def received(  # noqa: PLR0913 - as the other drivers; the rest is for a p
     if client is None:
         raise ConfigError(f"no client {spec.client!r} in {ehr.name}")
     target = LaunchTarget(launch_uri(client))
+    # A path counts from the base, so that it moves with it.
+    start = urljoin(f"{ehr.fhir_base}/", spec.launch_url) if spec.launch_url else None
     if spec.source is LaunchSource.MANUAL:
-        caught = await manual.launched(target, spec.launch_url, say=say, ask=ask, patience=patience)
+        caught = await manual.launched(target, start, say=say, ask=ask, patience=patience)
         return LaunchContext.of(caught)
-    if spec.source not in (LaunchSource.URL, LaunchSource.FORM) or spec.launch_url is None:
+    if spec.source not in (LaunchSource.URL, LaunchSource.FORM) or start is None:
         came = spec.source.value if spec.source else "none"
         raise NotConfigured(
             f"launch {spec.name!r} has source {came!r}: expected url or form with launch_url, "
             "or manual"
         )
     task = _task(spec, client, login, secrets, target, choices)
-    trusted = (spec.launch_url, http.base, *ehr.auth.extra_origins)
+    trusted = (start, http.base, *ehr.auth.extra_origins)
     walk = Walk(
         http,
         task,
         frozenset(origin(url) for url in trusted),
         decide=next_launch_step if spec.source is LaunchSource.FORM else arrive_only,
     )
-    return LaunchContext.of(await walk.run(Follow(spec.launch_url)), walk.exchanges, walk.cookies)
+    return LaunchContext.of(await walk.run(Follow(start)), walk.exchanges, walk.cookies)
 
 
 def _task(

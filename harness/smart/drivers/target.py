@@ -8,6 +8,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from harness.smart.authorize import AuthorizationRequest, AuthorizationResponse, same_place
+from harness.smart.text import plain
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -45,6 +46,9 @@ class Target(Protocol):
             alone: the page offers nothing else to do.
         """
 
+    def strayed(self, url: str) -> str | None:
+        """Why `url` looks like an answer that goes elsewhere; None where it does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class RedirectTarget:
@@ -60,6 +64,11 @@ class RedirectTarget:
     def takes(self, parameters: Mapping[str, str], *, alone: bool) -> bool:
         """A cancel link on a login page carries an error too, and is no answer yet."""
         return "code" in parameters or ("error" in parameters and (self.deny or alone))
+
+    def strayed(self, url: str) -> str | None:
+        """Never: a login may pass through the `code` and `state` of other servers."""
+        del url
+        return None
 
     def read(self, caught: Caught) -> AuthorizationResponse:
         """The authorization response that was caught."""
@@ -81,3 +90,11 @@ class LaunchTarget:
     def takes(self, parameters: Mapping[str, str], *, alone: bool) -> bool:
         """A bare link to the application, without `launch`, is a bookmark and no launch."""
         return "launch" in parameters or (alone and "iss" in parameters)
+
+    def strayed(self, url: str) -> str | None:
+        """A launch at another URI: of another application, or of this one as registered."""
+        names = {name for name, _ in Caught(url).parameters}
+        if not {"iss", "launch"} <= names or self.answered_by(url):
+            return None
+        place = plain(url.split("?", 1)[0])
+        return f"the EHR starts an application at {place}, and not at {self.launch_uri}"

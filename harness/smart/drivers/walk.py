@@ -82,6 +82,7 @@ class Walk:
         for _ in range(MAX_REDIRECTS + 1):
             if self.task.target.answered_by(url):
                 return _caught(url, method, body)
+            self._stay(url)
             if secret:
                 self._trust(url)
             cookie = self.cookies.header(url, self.http.clock.now())
@@ -126,6 +127,14 @@ class Walk:
             return self.decide(page, self.task, self.progress)
         except StuckError as stuck:
             _give_up(exchange, page, stuck)
+
+    def _stay(self, url: str) -> None:
+        """Bring no answer to a place that is neither the EHR nor the target."""
+        strayed = self.task.target.strayed(url)
+        if strayed is not None and not any(url.startswith(f"{each}/") for each in self.trusted):
+            raise LoginFailed(
+                strayed, hint="set launch_uri of the client to the one that is registered"
+            )
 
     def _trust(self, url: str) -> None:
         target = origin(url)

@@ -125,6 +125,12 @@ def test_a_launch_by_url_follows_redirects_to_the_launch_uri_and_no_further() ->
     assert not context.posted
 
 
+def test_a_launch_url_may_be_a_path_that_counts_from_the_base() -> None:
+    spec = replace(BY_URL, launch_url="../start?app=1")
+    context = receive(app_of(start=always(to_app())), spec)
+    assert [each.request.url for each in context.exchanges] == [f"{START}?app=1"]
+
+
 @pytest.mark.parametrize(
     "uri", ["org.example.app:/launch", "http://127.0.0.1:54321/launch", "http://[::1]:8/a/launch"]
 )
@@ -160,6 +166,17 @@ def test_a_launch_url_that_asks_for_more_names_the_source_to_use() -> None:
 def test_redirects_in_a_circle_are_given_up() -> None:
     with pytest.raises(LoginFailed, match="redirects in a circle"):
         receive(app_of(start=always(RedirectResponse("/start", 302))), BY_URL)
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://app.example.org/other", "http://127.0.0.1:1/launch", "other.app:/launch"]
+)
+def test_a_launch_at_another_uri_is_not_followed_there(uri: str) -> None:
+    app = app_of(start=always(to_app(to=uri)))
+    with pytest.raises(LoginFailed, match=f"at {uri}, and not at {LAUNCH_URI} .set launch_uri"):
+        receive(app, BY_URL)
+    inside = app_of(start=always(to_app(to="https://ehr.example.org/go")), go=always(to_app()))
+    assert receive(inside, BY_URL).launch == "h-1"
 
 
 def test_a_redirect_to_a_private_address_is_refused() -> None:

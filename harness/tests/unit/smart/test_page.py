@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from harness.config.secrets import Secret
 from harness.smart.drivers.choices import Choices
 from harness.smart.drivers.fill import StuckError, Wishes
+from harness.smart.drivers.launching import next_launch_step
 from harness.smart.drivers.page import MAX_CONTROLS, Page
 from harness.smart.drivers.plan import Follow, Progress, Submit, Task, next_step
-from harness.smart.drivers.target import Caught, RedirectTarget
+from harness.smart.drivers.target import Caught, LaunchTarget, RedirectTarget
 from harness.tests.unit.smart.site import authorization_request
 
 URL = "https://ehr.example.org/auth/page"
@@ -117,6 +118,19 @@ def test_any_page_leads_on_or_is_given_up_in_words(html: str) -> None:
     with suppress(StuckError):
         step = next_step(Page.parse(html, URL), task, Progress())
         assert isinstance(step, (Follow, Submit, Caught))
+
+
+@given(st.lists(elements, max_size=12).map("".join), st.sampled_from([None, "1", "Patient"]))
+def test_any_page_of_an_ehr_leads_on_or_is_given_up_in_words(
+    html: str, patient: str | None
+) -> None:
+    wishes = Wishes(Choices(patient=patient), (), app=("app-id", "Allow"))
+    task = Task(LaunchTarget("https://app.example.org/launch"), wishes, "user", Secret("p"))
+    page, progress = Page.parse(html, URL), Progress()
+    with suppress(StuckError):
+        for _ in range(3):
+            step = next_launch_step(page, task, progress)
+            assert isinstance(step, (Follow, Submit, Caught))
 
 
 @given(st.text(max_size=300))
