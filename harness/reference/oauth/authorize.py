@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -12,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.reference.oauth import pages, scopes
+from harness.reference.oauth.approval import granted_scopes, new_code
 from harness.reference.oauth.authorization_request import (
     ErrorRedirect,
     NotRedirectable,
@@ -21,7 +20,6 @@ from harness.reference.oauth.authorization_request import (
 from harness.reference.oauth.browser import Browser, SignInRefused, redirect
 from harness.reference.oauth.forms import Form, FormRefused, read_form
 from harness.reference.oauth.launches import NO_CONTEXT, LaunchContext
-from harness.reference.oauth.ledger import CODE_LIFE, Code, Grant, new_token
 from harness.reference.oauth.sessions import Pending, Session
 
 if TYPE_CHECKING:
@@ -124,11 +122,7 @@ class Authorize:
         if self._asks_patient(offered, pending) or self._asks_encounter(offered, pending):
             return self._onwards(pending)
         self.instance.sessions.decided(pending)
-        granted = scopes.chosen(offered, form.all("scope"), self.instance.smart)
-        if self.instance.has("scope-widened-at-consent"):
-            granted = offered
-        if self.instance.has("granular-scope-widened"):
-            granted = tuple(dict.fromkeys(scope.partition("?")[0] for scope in granted))
+        granted = granted_scopes(self.instance, offered, form.all("scope"))
         if form.get("decision") != "approve" or not granted:
             refusal = pending.request.refuse("access_denied", "the person did not approve")
             return self._refused(refusal, status=303)
@@ -190,38 +184,13 @@ class Authorize:
         return pages.picker_page(frame, person.name, shown, query=query, more=more)
 
     def _approved(self, pending: Pending, person: Person, granted: tuple[str, ...]) -> Response:
-        now = self.instance.clock.now()
         wanted = pending.request
         if self.instance.has("approval-answers-error"):
             refusal = wanted.refuse("server_error", "the approval could not be stored")
             return self._refused(refusal, status=303)
-        grant = Grant(
-            grant_id=secrets.token_urlsafe(16),
-            client_id=wanted.client.client_id,
-            scopes=granted,
-            username=person.username,
-            context=self._context(pending, person, granted),
-            fhir_user=person.fhir_user if "fhirUser" in granted else None,
-            nonce=wanted.nonce,
-            granted_at=now,
-        )
-        code = Code(new_token(), grant, wanted.redirect_uri, wanted.code_challenge, now + CODE_LIFE)
-        self.instance.ledger.add_code(code, now)
+        code = new_code(self.instance, pending, person, granted)
         url = redirect_url(self.instance, wanted.redirect_uri, wanted.state, code=code.value)
         return redirect(url)
-
-    def _context(self, pending: Pending, person: Person, granted: tuple[str, ...]) -> LaunchContext:
-        """What of the context the granted scopes let the app know."""
-        context = pending.context
-        if scopes.LAUNCH in granted:
-            if self.instance.has("launch-context-patient-ignored"):
-                return replace(context, patient=_other(person.patients, context.patient))
-            return context
-        patient = context.patient if scopes.needs_patient(granted) else None
-        if patient and self.instance.has("patient-of-another"):
-            patient = _other(self.instance.store.patient_ids(), patient)
-        encounter = context.encounter if scopes.LAUNCH_ENCOUNTER in granted else None
-        return LaunchContext(patient, encounter)
 
     def _refused(self, refusal: ErrorRedirect, status: int = 302) -> Response:
         url = redirect_url(
@@ -270,7 +239,3 @@ def encounters(instance: Instance, patient: str) -> list[tuple[str, str]]:
     found = instance.store.all("Encounter", patient)
     starts = [(str(each.resource.get("period", {}).get("start", "")), each.id) for each in found]
     return [(encounter, start) for start, encounter in sorted(starts, reverse=True)]
-
-
-def _other(patients: Sequence[str], chosen: str | None) -> str | None:
-    return next((each for each in patients if each != chosen), chosen)
