@@ -127,7 +127,7 @@ class Conduct:
 
     def _probe(self, live: Live) -> None:
         live.begin([PROBE])
-        live.wait([PROBE])
+        live.wait([PROBE], self._screen.asking)
         outcome = live.outcomes[PROBE]
         if isinstance(outcome.error, EhrUnreachable):
             raise outcome.error

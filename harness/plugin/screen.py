@@ -42,6 +42,11 @@ class Screen:
         if self._header and self._verbosity >= 0:
             self._terminal.header(about, checks)
 
+    def asking(self) -> None:
+        """Show that the first answer is waited for, where the stream is a terminal."""
+        if self._verbosity >= 0:
+            self._terminal.passing("waiting for the first answer of the EHR")
+
     def waiting(self, check: Check) -> None:
         """Show what is waited for, where the stream is a terminal."""
         if self._verbosity >= 0:

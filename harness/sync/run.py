@@ -174,7 +174,7 @@ class SyncRun:
         if not outcome.gaps:
             return RunStatus.COMPLETE, None
         if outcome.counts.pages:
-            return RunStatus.INCOMPLETE, outcome.stopped or f"{len(outcome.gaps)} queries failed"
+            return RunStatus.INCOMPLETE, outcome.stopped or _failed(len(outcome.gaps))
         if outcome.come_back is not None or self._stop is not None:
             return RunStatus.INCOMPLETE, outcome.stopped
         return RunStatus.FAILED, outcome.stopped or outcome.gaps[0].reason
@@ -194,3 +194,7 @@ class SyncRun:
         notes = {f"{type_}: {note}": n for (type_, note), n in self._outcome.notes.items()}
         self.account = account_of(self.store, row, self.tenant.name, self._names, notes)
         return self.account
+
+
+def _failed(queries: int) -> str:
+    return f"{queries} {'query' if queries == 1 else 'queries'} failed"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import re
 import signal
 import stat
@@ -147,7 +148,7 @@ def test_a_run_leaves_no_secret(shell: Shell, proxied: Behind, options: tuple[st
 
 def test_failures_show_no_secret(shell: Shell, proxied: Behind) -> None:
     server, credentials = proxied
-    alter = test_wrong_input.spoilt(test_wrong_input.random.Random(7))
+    alter = test_wrong_input.spoilt(random.Random(7))
     server.alter = lambda each: alter(each) if "/oauth/token" in each.asked.path else each
     ended = shell.pytest("--ehr=reference", f"--ehr-url={server.base}", **credentials)
     assert "failed (" in ended.everything

@@ -373,10 +373,12 @@ JUNK: list[Any] = [None, True, -1, 1e300, "", [], {}, [None], [[]], {"a": 1}, "\
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if path:
         yield path
-    under = value.items() if isinstance(value, dict) else ()
-    under = enumerate(value[:4]) if isinstance(value, list) else under
-    for key, each in under:
-        yield from places(each, (*path, key))
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from places(each, (*path, name))
+    elif isinstance(value, list):
+        for index, each in enumerate(value[:4]):
+            yield from places(each, (*path, index))
 
 
 def spoilt(chance: random.Random) -> Callable[[Passed], Passed]:
