@@ -7,8 +7,9 @@ import secrets as randomness
 import socket
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from starlette.requests import Request as Asked
@@ -18,6 +19,7 @@ from starlette.responses import Response as Answered
 from harness.config.ehr import (
     AuthorizeMethod,
     AuthSpec,
+    DriverKind,
     EhrFile,
     LaunchKind,
     LaunchSource,
@@ -26,6 +28,7 @@ from harness.config.ehr import (
     OAuthClient,
     SecretRef,
 )
+from harness.config.load import ehr_from
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError, HostileInput, LoginFailed, NotConfigured, ProtocolError
 from harness.http.clock import ManualClock
@@ -297,6 +300,17 @@ def test_a_button_that_only_says_launch_is_pressed() -> None:
     assert receive(ehr_site(body, go=always(to_app()))).launch == "h-1"
 
 
+def test_a_link_that_only_says_launch_is_followed() -> None:
+    body = "<a href=/elsewhere>News</a><a href=/go>Launch</a>"
+    assert receive(ehr_site(body, go=always(to_app()))).launch == "h-1"
+
+
+def test_a_one_time_code_is_named_as_what_is_in_the_way() -> None:
+    body = "<form method=post action=/otp><input name=otp required></form>"
+    with pytest.raises(LoginFailed, match="second factor"):
+        receive(ehr_site(body))
+
+
 def test_a_page_without_a_way_on_says_what_to_check() -> None:
     with pytest.raises(LoginFailed, match="starts the application") as failure:
         receive(ehr_site("<p>Welcome"))
@@ -451,3 +465,76 @@ def test_a_launch_that_never_comes_is_given_up() -> None:
 
     with pytest.raises(LoginFailed, match="came within 0 s"):
         receive(app_of(), spec, say=lambda _: None, ask=never, patience=0.01)
+
+
+def test_launch_and_login_by_hand_follow_one_another_on_one_port(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"http://127.0.0.1:{free.getsockname()[1]}"
+    client = replace(CLIENT, redirect_uri=f"{place}/callback")
+    ehr = ehr_of(client, Login("clinician", DriverKind.MANUAL))
+
+    async def token(asked: Asked) -> Answered:
+        return Answered((await fields_of(asked))["code"])
+
+    async def visited(waiting: asyncio.Task[Launch], path: str) -> str:
+        while not waiting.done():
+            with suppress(ConnectionError):
+                return await visit(place, path)
+            await asyncio.sleep(0)
+        raise AssertionError("nobody listened")
+
+    async def go() -> Launch:
+        clock = ManualClock()
+        async with client_of(app_of(token=token), clock) as http:
+            found = from_exchanges(ehr, None)
+            launcher = Launcher(http, ehr, found, Secrets({}), clock, randomness.token_bytes)
+            spec = replace(SPEC, source=LaunchSource.MANUAL)
+            waiting = asyncio.create_task(launcher.performed(spec))
+            query = urlencode({"iss": BASE, "launch": "h-8"})
+            assert " 200 " in await visited(waiting, f"/launch?{query}")
+            said = ""
+            while f"{AUTHORIZE}?" not in said:
+                await asyncio.sleep(0)
+                said += capsys.readouterr().err
+            asked = dict(parse_qsl(urlsplit(said.split(AUTHORIZE)[1].split()[0]).query))
+            assert asked["launch"] == "h-8"
+            answer = urlencode({"code": "c-8", "state": asked["state"]})
+            assert " 200 " in await visited(waiting, f"/callback?{answer}")
+            return await waiting
+
+    launch = asyncio.run(go())
+    assert launch.exchange is not None
+    assert launch.exchange.body == b"c-8"
+
+
+FILE: dict[str, Any] = {
+    "title": "E",
+    "fhir_base": BASE,
+    "auth": {"kind": "smart"},
+    "clients": [{"name": "rpm", "id": "rpm", "redirect_uri": REDIRECT, "launch_uri": LAUNCH_URI}],
+    "logins": [{"name": "clinician"}],
+    "launches": [
+        {
+            "name": "ehr",
+            "kind": "ehr",
+            "client": "rpm",
+            "login": "clinician",
+            "scopes": "openid",
+            "source": "url",
+            "launch_url": START,
+            "method": "post",
+        }
+    ],
+}
+
+
+def test_an_ehr_file_names_launch_uri_and_method() -> None:
+    ehr = ehr_from(FILE, Path("e.toml"))
+    assert launch_uri(ehr.clients[0]) == LAUNCH_URI
+    assert ehr.launches[0].method is AuthorizeMethod.POST
+    clients = [FILE["clients"][0] | {"launch_uri": "http://app.example.org/launch"}]
+    with pytest.raises(ConfigError, match=r"clients\[0\]\.launch_uri: expected https"):
+        ehr_from(FILE | {"clients": clients}, Path("e.toml"))

@@ -123,13 +123,69 @@ def test_a_login_form_is_filled_in_and_sent_where_it_says() -> None:
     assert response.code == "c-1"
 
 
-def test_a_redirect_uri_of_any_scheme_ends_the_login() -> None:
-    request = authorization_request(redirect_uri="org.example.app:/callback")
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        "org.example.app:/callback",
+        "org.example.app://callback",
+        "http://127.0.0.1:49152/callback",
+        "http://127.0.0.1:65535/",
+        "http://[::1]:50000/callback",
+        "http://localhost/callback",
+    ],
+)
+def test_a_native_redirect_uri_ends_the_login(redirect_uri: str) -> None:
+    """RFC 8252 sections 7.1 and 7.3."""
+    request = authorization_request(redirect_uri=redirect_uri)
 
     async def finish(asked: Asked) -> Answered:
-        return back(asked.cookies["state"], "org.example.app:/callback", code="c-9")
+        return back(asked.cookies["state"], redirect_uri, code="c-9")
 
     assert drive(signing_in(finish), request=request).code == "c-9"
+
+
+def test_another_port_of_this_machine_is_another_application() -> None:
+    request = authorization_request(redirect_uri="http://127.0.0.1:49152/callback")
+
+    async def finish(asked: Asked) -> Answered:
+        return back(asked.cookies["state"], "http://127.0.0.1:49153/callback", code="c-9")
+
+    with pytest.raises(HostileInput, match="private or local address"):
+        drive(signing_in(finish), request=request)
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "origin"),
+    [(REDIRECT, "https://app.example.org"), ("org.example.app:/callback", "null")],
+)
+def test_a_posted_request_comes_from_the_origin_of_the_application(
+    redirect_uri: str, origin: str
+) -> None:
+    """As a browser sends it, so that a server which refuses other origins is noticed."""
+    request = authorization_request(redirect_uri=redirect_uri, post=True)
+
+    async def start(asked: Asked) -> Answered:
+        sent = await fields_of(asked)
+        assert (asked.method, asked.headers["Origin"]) == ("POST", origin)
+        assert "referer" not in asked.headers
+        return back(sent["state"], redirect_uri, code="c-1")
+
+    assert drive(app_of(auth__authorize=start), request=request).code == "c-1"
+
+
+def test_a_link_cannot_post() -> None:
+    async def go() -> None:
+        async with client_of(app_of()) as http:
+            await by_driver(
+                http,
+                authorization_request(post=True),
+                login(driver=DriverKind.MANUAL),
+                Secrets({}),
+                EhrFile("e", "E", "https://ehr.example.org/fhir", AuthSpec()),
+            )
+
+    with pytest.raises(NotConfigured, match='method = "post" needs'):
+        asyncio.run(go())
 
 
 def test_a_wrong_password_is_named_as_such() -> None:
