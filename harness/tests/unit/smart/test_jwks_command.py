@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -201,20 +205,23 @@ def test_a_port_in_use_is_named() -> None:
             server_of({"keys": []}, "127.0.0.1", taken.getsockname()[1])
 
 
-def test_serving_ends_with_ctrl_c(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_serving_ends_with_ctrl_c(tmp_path: Path) -> None:
     path = tmp_path / "key.json"
     path.write_text(private_jwk(EC))
-
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("socketserver.BaseServer.serve_forever", interrupted)
-    status, out, err = run("serve", str(path), "--port", "0", capsys=capsys)
-    assert (status, out) == (ExitStatus.OK, "")
-    assert "serving 1 public keys at http://127.0.0.1:" in err
-    assert json.loads(path.read_text())["d"] not in err
+    code = "import sys; from harness.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "jwks", "serve", str(path), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr is not None
+        said = serving.stderr.readline()
+        url = re.search(r"http://127\.0\.0\.1:\d+/jwks\.json", said)
+        try:
+            assert url is not None, said
+            with urllib.request.urlopen(url[0], timeout=5) as answer:
+                assert json.load(answer) == {"keys": [EC.public_jwk()]}
+        finally:
+            serving.send_signal(signal.SIGINT)
+        rest = serving.stderr.read()
+    assert (serving.returncode, rest.strip()) == (ExitStatus.OK, "")
 
 
 def test_text_that_is_no_key_is_refused_in_words() -> None:
