@@ -223,7 +223,9 @@ def _explain_cause(error: BaseException) -> NoAnswerError | None:
                 f"the TLS certificate is not trusted: {cause.verify_message}",
                 "if it is right, name its issuer under tls.ca_file of the EHR file",
             )
-        if isinstance(cause, ssl.SSLError):
+        # Those two say that the library was waiting when something else went wrong.
+        waited = isinstance(cause, ssl.SSLWantReadError | ssl.SSLWantWriteError)
+        if isinstance(cause, ssl.SSLError) and not waited:
             # OpenSSL's words for bytes that are no TLS record, such as an answer in plain http.
             plain = cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
             hint = "does it speak plain http there?" if plain else None

@@ -123,6 +123,9 @@ def hostile(
                     asked = _read(self.rfile)
                 except ValueError:
                     self.connection.sendall(head(400, "text/plain", 0))
+                    # Closed at once, the answer would be lost to a reset for what was not read.
+                    self.connection.shutdown(socket.SHUT_WR)
+                    self.connection.recv(65536)
                 else:
                     server.serve(self.connection, asked)
 
