@@ -36,8 +36,8 @@ Performs a SMART launch and stores the refresh token, encrypted, in a vault. Syn
 need nobody to sign in, for as long as the EHR lets the grant live.
 
 --tenant: the launch of a tenant, whose vault its syncs use.
---ehr: a launch of an EHR file, by default its first standalone one. `pytest --ehr=NAME` uses what
-is stored where the login of the launch has driver "refresh_token".
+--ehr: a launch of an EHR file, by default the standalone one that a run takes. `pytest --ehr=NAME`
+uses what is stored where the login of the launch has driver "refresh_token".
 
 Where the login has driver "form" it signs in by itself; else it says which page to open in a
 browser, and waits. Driver "refresh_token" with a user name and a password signs in by itself too,

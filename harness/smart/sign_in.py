@@ -16,17 +16,31 @@ from harness.config.ehr import (
 )
 from harness.errors import ConfigError
 from harness.smart.launch import Launcher
+from harness.smart.scopes import Scope, Syntax
 from harness.smart.tokens import TokenResponse
+from harness.spec.regulatory import resolve_versions
+
+
+def suited(ehr: EhrFile, kind: LaunchKind, version: str) -> LaunchSpec | None:
+    """The first launch of a kind whose scopes are in the syntax of a version of SMART App Launch.
+
+    Version 1.0.0 wants the old syntax alone, every later one anything else; where none is so, the
+    first of the kind will do. None where there is none at all.
+    """
+    launches = [each for each in ehr.launches if each.kind is kind]
+    fitting = (each for each in launches if _in_old_syntax(each) == (version == "1.0.0"))
+    return next(fitting, next(iter(launches), None))
 
 
 def chosen(ehr: EhrFile, name: str | None = None) -> LaunchSpec:
-    """The named launch; without a name the first standalone one, as runs take it.
+    """The named launch; without a name the standalone one that a run takes.
 
     Raises:
         ConfigError: there is none.
     """
-    standalone = (each for each in ehr.launches if each.kind is LaunchKind.STANDALONE)
-    spec = ehr.launch(name) if name is not None else next(standalone, None)
+    version = resolve_versions(ehr.versions).smart
+    standalone = suited(ehr, LaunchKind.STANDALONE, version)
+    spec = ehr.launch(name) if name is not None else standalone
     if spec is None:
         known = ", ".join(each.name for each in ehr.launches) or "none"
         wanted = f"launch {name!r}" if name is not None else "standalone launch"
@@ -77,3 +91,8 @@ def _driver(ehr: EhrFile, login: Login) -> DriverKind:
     sandbox = ehr.environment is Environment.SANDBOX
     unattended = login.driver is DriverKind.REFRESH_TOKEN and credentials and sandbox
     return DriverKind.FORM if unattended or login.driver is DriverKind.FORM else DriverKind.MANUAL
+
+
+def _in_old_syntax(spec: LaunchSpec) -> bool:
+    syntaxes = {Scope.parse(each).syntax for each in spec.scopes} - {None}
+    return syntaxes == {Syntax.V1}

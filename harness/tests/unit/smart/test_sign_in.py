@@ -18,11 +18,12 @@ from harness.config.ehr import (
     LaunchSpec,
     Login,
     SecretRef,
+    Versions,
 )
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError
 from harness.smart.drivers.refresh_token import seed_of
-from harness.smart.sign_in import chosen, interactive
+from harness.smart.sign_in import chosen, interactive, suited
 
 FROM_EHR = LaunchSpec(
     "ehr",
@@ -57,6 +58,16 @@ def test_the_first_standalone_launch_is_taken_unless_one_is_named() -> None:
     assert chosen(ehr(DriverKind.FORM), "ehr") is FROM_EHR
     with pytest.raises(ConfigError, match="no launch 'x'; there are: ehr, alone"):
         chosen(ehr(DriverKind.FORM), "x")
+
+
+def test_the_launch_without_a_name_suits_the_version_as_it_does_for_a_run() -> None:
+    old = replace(STANDALONE, name="v1", scopes=("launch/patient", "patient/Patient.read"))
+    new = replace(STANDALONE, name="v2", scopes=("launch/patient", "patient/Patient.rs"))
+    both = replace(ehr(DriverKind.FORM), launches=(old, new))
+    assert chosen(both).name == "v2"
+    assert chosen(replace(both, versions=Versions(smart="1.0.0"))).name == "v1"
+    assert chosen(replace(both, launches=(old,))).name == "v1"
+    assert suited(both, LaunchKind.EHR, "2.0.0") is None
 
 
 @pytest.mark.parametrize(
