@@ -15,6 +15,7 @@ REDIRECT_URIS = (
     "http://localhost:8765/callback",
     "harness.app:/callback",
 )
+BROWSER_REDIRECT_URI = "https://app.example.org/callback"
 LAUNCH_URI = "http://127.0.0.1:8765/launch"
 BACKEND_SCOPES = ("system/*.rs", "system/Observation.cruds")
 _USER_GRANTS = frozenset({"authorization_code", "refresh_token"})
@@ -81,6 +82,12 @@ def registered(
             frozenset({"none"}),
             redirect_uris=uris,
             launch_uris=launches,
+        ),
+        Client(
+            "harness-browser",
+            "Harness (public, in a browser)",
+            frozenset({"none"}),
+            redirect_uris=frozenset({BROWSER_REDIRECT_URI}),
         ),
         Client(
             "harness-symmetric",

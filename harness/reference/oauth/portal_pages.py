@@ -40,7 +40,7 @@ def launch_page(
     search = ""
     if more or query:
         search = (
-            f'<form method="get" action="{escape(url)}"><div class="field">'
+            f'<form method="get" action="{escape(url)}">{_only(apps)}<div class="field">'
             '<label for="q">Find by name or id</label>'
             f'<input type="search" id="q" name="q" value="{escape(query)}"></div>'
             '<button type="submit">Find</button>'
@@ -71,6 +71,11 @@ def manage_page(
     )
     content = sections or "<p>No app has access because of you.</p>"
     return page("Apps with access", content + signed_in(frame, name), frame.leads_to)
+
+
+def _only(apps: Sequence[Client]) -> str:
+    """Keeps a search to the one app that the page was opened for."""
+    return hidden((("client_id", apps[0].client_id),)) if len(apps) == 1 else ""
 
 
 def _launch_button(url: str, app: Client, patient_id: str) -> str:

@@ -69,6 +69,28 @@ def test_a_patient_launches_from_the_portal_without_choosing(app: App, reference
     assert token["patient"] == patients(reference, "patient")[0]
 
 
+@pytest.mark.parametrize("client_id", ["harness-symmetric", "harness-asymmetric"])
+def test_each_kind_of_client_is_launched(new_app: NewApp, client_id: str) -> None:
+    token = new_app(client_id).launched("patient", "launch patient/*.rs")
+    assert {"patient", "encounter", "intent"} <= token.keys()
+
+
+def test_the_request_of_a_launch_may_be_posted(app: App) -> None:
+    handle = app.ehr_launch("patient")["launch"]
+    url = f"{app.issuer}/oauth/authorize"
+    assert Page(app.browser.post(url, data=app.request(SCOPE, launch=handle))).form("consent")
+
+
+def test_a_launch_may_ask_for_the_password_again_and_keeps_its_context(app: App) -> None:
+    handle = app.ehr_launch("patient")["launch"]
+    page = Page(app.open("launch patient/*.rs", launch=handle, prompt="login"))
+    password = app.credentials["REFERENCE_PATIENT_PASSWORD"]
+    page = Page(app.submit(page, "login", username="patient", password=password))
+    ticked = page.form("consent")["checked"]
+    done = app.submit(page, "consent", scope=ticked, decision="approve")
+    assert "encounter" in app.exchange(redirected(done)["code"]).json()
+
+
 def test_a_chosen_visit_and_intent_arrive_with_the_token(app: App) -> None:
     latest = app.launched("patient", "launch")["encounter"]
     earlier = latest.rpartition("-")[0] + "-1"
