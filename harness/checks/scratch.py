@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+import anyio
 
 from harness.config.ehr import EhrFile, Permit
 from harness.errors import HarnessError, NotPermitted
@@ -55,6 +58,7 @@ class Written:
         writer: what sent it, and undoes it.
         id: the logical id, once known.
         before: what an update replaced; None of a create.
+        over: set when its answer came, or will not come.
     """
 
     number: int
@@ -64,6 +68,7 @@ class Written:
     id: str | None = None
     before: Resource | None = None
     gone: bool = False
+    over: anyio.Event = field(default_factory=anyio.Event, repr=False, compare=False)
 
     @property
     def place(self) -> str:
@@ -112,11 +117,12 @@ class Scratch:
             NotPermitted: the EHR file has no `write` among its permits.
         """
         entry = self._begin("POST", writer, resource)
-        exchange = await writer.create(resource)
-        entry.id = created_id(exchange, entry.type)
-        if exchange.status >= 400 and entry.id is None:  # noqa: PLR2004
-            entry.gone = True
-        self._done(entry, exchange)
+        with _whole(entry):
+            exchange = await writer.create(resource)
+            entry.id = created_id(exchange, entry.type)
+            if exchange.status >= 400 and entry.id is None:  # noqa: PLR2004
+                entry.gone = True
+            self._done(entry, exchange)
         return exchange
 
     async def update(
@@ -137,11 +143,12 @@ class Scratch:
         ours = any(
             each.type == entry.type and each.id == entry.id for each in self._standing(entry)
         )
-        if not ours:
-            entry.before = await _current(writer, entry.type, entry.id)
-        exchange = await writer.update(resource, if_match=if_match)
-        entry.gone = ours or exchange.status >= 400  # noqa: PLR2004
-        self._done(entry, exchange)
+        with _whole(entry):
+            if not ours:
+                entry.before = await _current(writer, entry.type, entry.id)
+            exchange = await writer.update(resource, if_match=if_match)
+            entry.gone = ours or exchange.status >= 400  # noqa: PLR2004
+            self._done(entry, exchange)
         return exchange
 
     async def delete(self, writer: Writer, resource_type: str, resource_id: str) -> Exchange:
@@ -174,6 +181,8 @@ class Scratch:
             One line per resource that was left behind.
         """
         left = []
+        for entry in list(self.written):
+            await entry.over.wait()
         for entry in reversed(self.written):
             if entry.gone:
                 continue
@@ -214,6 +223,16 @@ class Scratch:
 
     def _standing(self, but: Written) -> list[Written]:
         return [each for each in self.written if each is not but and not each.gone]
+
+
+@contextmanager
+def _whole(entry: Written) -> Iterator[None]:
+    """Let a write that was begun end, even in a run that is cut off: without its id no undo."""
+    try:
+        with anyio.CancelScope(shield=True):
+            yield
+    finally:
+        entry.over.set()
 
 
 def identifiers(resource: Mapping[str, Any]) -> list[dict[str, str]]:
