@@ -6,11 +6,10 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#launch-app-ehr-laun
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import fhir_get
-from harness.checks.acts.launch import authorized, exchanged, launched, negative, planned, suited
+from harness.checks.acts.launch import authorized, exchanged, launched, negative, planned
 from harness.checks.launching import Authorization, Launch, Plan, Variation
 from harness.config.ehr import LaunchKind
 from harness.errors import (
@@ -26,6 +25,7 @@ from harness.smart.context import Context
 from harness.smart.discovery import Discovery
 from harness.smart.ehr_launch import LaunchContext, received, with_launch
 from harness.smart.entropy import fresh
+from harness.smart.sign_in import suited
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,10 @@ def ehr_plan(run: Run) -> Plan:
     Raises:
         NotConfigured: it has none.
     """
-    spec = suited(run, LaunchKind.EHR)
+    spec = suited(run.ehr, LaunchKind.EHR, run.versions.smart)
     if spec is None:
         raise NotConfigured("no launch of kind ehr")
-    url = spec.launch_url and urljoin(f"{run.ehr.fhir_base}/", spec.launch_url)
-    return planned(run, replace(spec, launch_url=url, scopes=with_launch(spec.scopes)))
+    return planned(run, replace(spec, scopes=with_launch(spec.scopes)))
 
 
 async def start(run: Run) -> Started:

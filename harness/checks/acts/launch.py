@@ -26,7 +26,8 @@ from harness.smart.client_auth import ClientProof, authenticate, client_id
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
 from harness.smart.drivers.cookies import CookieJar
-from harness.smart.scopes import Scope, Syntax
+from harness.smart.scopes import Scope
+from harness.smart.sign_in import suited
 from harness.smart.tokens import TokenResponse
 
 
@@ -44,24 +45,12 @@ def plan(run: Run, name: str | None = None) -> Plan:
     Raises:
         NotConfigured: the EHR file has none.
     """
-    spec = run.ehr.launch(name) if name else suited(run, LaunchKind.STANDALONE)
+    spec = (
+        run.ehr.launch(name) if name else suited(run.ehr, LaunchKind.STANDALONE, run.versions.smart)
+    )
     if spec is None:
         raise NotConfigured(f"no launch {name!r} in the EHR file" if name else "no launch")
     return planned(run, spec)
-
-
-def suited(run: Run, kind: LaunchKind) -> LaunchSpec | None:
-    """The first launch of a kind in the scope syntax of the version; else the first of the kind."""
-    launches = [each for each in run.ehr.launches if each.kind is kind]
-    old = run.versions.smart == "1.0.0"
-    fitting = (each for each in launches if in_old_syntax(each) == old)
-    return next(fitting, next(iter(launches), None))
-
-
-def in_old_syntax(spec: LaunchSpec) -> bool:
-    """Whether a launch asks for resources in the syntax of SMART 1 only."""
-    syntaxes = {Scope.parse(each).syntax for each in spec.scopes} - {None}
-    return syntaxes == {Syntax.V1}
 
 
 def planned(run: Run, spec: LaunchSpec) -> Plan:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.launch import plan
-from harness.config.ehr import DriverKind, SecretRef
-from harness.config.paths import data_dir
+from harness.config.ehr import DriverKind
 from harness.errors import NotApplicable, ProtocolError
 from harness.smart.discovery import Discovery
 from harness.smart.drivers.refresh_token import open_session
+from harness.smart.ehr_vault import open_vault
 from harness.smart.session import Identity
 from harness.smart.tokens import TokenResponse
-from harness.smart.vault import Vault
 
-KEY = SecretRef("env", "HARNESS_VAULT_KEY")
 LONGEST = 120.0
 """Seconds that the grant is kept to this run while it is refreshed."""
 
@@ -29,7 +27,7 @@ async def stored_grant(run: Run, discovery: Discovery) -> TokenResponse:
         raise NotApplicable(f"login {what.login.name!r} signs in by itself")
     endpoint = discovery.endpoint("token_endpoint")
     identity = Identity(run.http, what.client, run.secrets, endpoint, run.clock, run.entropy)
-    vault = Vault(data_dir() / "ehrs" / run.ehr.name / "vault.sqlite", run.secrets.resolve(KEY))
+    vault = open_vault(run.ehr, run.secrets)
     session = await open_session(identity, run.ehr, what.login, vault)
     async with session.reserved(LONGEST):
         await session.access_token()
