@@ -79,6 +79,9 @@ class InstanceApp:
             return False
         if path == "/oauth/token" and self.instance.has("cors-missing-on-token"):
             return False
+        below = path.startswith(f"{_FHIR}/") and path != _CONFIGURATION
+        if below and self.instance.has("cors-missing-on-fhir"):
+            return False
         return path not in oauth_routes.PAGES
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:

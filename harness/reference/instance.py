@@ -83,6 +83,7 @@ class Instance:
             "constraint-search": self.has("granular-scope-ignored-on-search"),
             "compartment-read": self.has("compartment-ignored-on-read"),
             "compartment-search": self.has("compartment-ignored-on-search"),
+            "user-level": self.has("user-scope-not-honoured"),
         }
         return frozenset(lapse for lapse, holds in forgotten.items() if holds)
 

@@ -104,6 +104,8 @@ def _reachable(
             versions = ()  # that it exists is nobody else's business
         if versions and not reach.within_constraints(versions[-1], context.now):
             raise forbidden(f"the scopes of this token do not cover {versions[-1].reference}")
+        # An earlier version may lie in a category that the token does not reach.
+        versions = tuple(one for one in versions if reach.within_constraints(one, context.now))
     if not versions:
         raise refused(404, "not-found", f"there is no {resource_type}/{resource_id}")
     return versions

@@ -162,7 +162,7 @@ def _challenge(instance: Instance, client: Client, form: Form, refuse: _Refuse) 
     if challenge is None:
         if instance.smart is SmartVersion.V1 or (
             not client.confidential and instance.has("pkce-optional-for-public")
-        ):
+        ) or instance.has("pkce-optional"):
             return None
         raise refuse("invalid_request", "code_challenge is missing; PKCE is required")
     if method != "S256":

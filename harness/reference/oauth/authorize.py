@@ -38,6 +38,8 @@ class Authorize:
 
     async def authorize(self, request: Request) -> Response:
         """GET or POST /oauth/authorize."""
+        if request.method == "POST" and self.instance.has("authorize-post-refused"):
+            return pages.error_page("The app must send its request by GET.")
         try:
             form = (
                 await read_form(request)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
@@ -60,13 +60,15 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
     presented = _presented(form, authorization)
     if presented == _Presented("none", ""):
         presented = _Presented("none", _owner(instance, form.get("refresh_token")))
+    if presented.assertion is not None and instance.has("assertion-subject-ignored"):
+        presented = replace(presented, client_id=presented.assertion.issuer)
     client = instance.clients.get(presented.client_id)
     if client is None:
         if presented.client_id and instance.has("invalid-client-accepted"):
             return stranger(presented.client_id)
         raise ClientRefused("the client is not registered")
     if presented.method not in client.auth_methods:
-        if _refreshes(form) and instance.has("refresh-without-client-auth"):
+        if _unproven(instance, form, presented):
             return client
         raise ClientRefused(f"the client is not registered for {presented.method}")
     if presented.assertion is not None:
@@ -91,8 +93,13 @@ def _owner(instance: Instance, refresh_token: str | None) -> str:
     return token.grant.client_id if token else ""
 
 
-def _refreshes(form: Form) -> bool:
-    return form.get("grant_type") == "refresh_token"
+def _unproven(instance: Instance, form: Form, presented: _Presented) -> bool:
+    """Whether a client need not prove itself; a fault's doing."""
+    fault = {
+        "refresh_token": "refresh-without-client-auth",
+        "authorization_code": "code-without-client-auth",
+    }.get(form.get("grant_type") or "")
+    return presented.method == "none" and fault is not None and instance.has(fault)
 
 
 def _presented(form: Form, authorization: str | None) -> _Presented:

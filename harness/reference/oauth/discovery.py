@@ -93,7 +93,7 @@ def smart_configuration(instance: Instance) -> dict[str, Any]:
 
 def openid_configuration(instance: Instance) -> dict[str, Any]:
     """`.well-known/openid-configuration` of the issuer."""
-    return {
+    body = {
         **_endpoints(instance),
         "grant_types_supported": list(_GRANT_TYPES),
         "scopes_supported": list(supported(instance.smart)),
@@ -106,6 +106,11 @@ def openid_configuration(instance: Instance) -> dict[str, Any]:
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
     }
+    if instance.has("openid-configuration-wrong-issuer"):
+        body["issuer"] = "https://identity.internal.invalid"
+    if instance.has("openid-configuration-bare"):
+        body = {name: body[name] for name in ("issuer", "token_endpoint")}
+    return body
 
 
 class Discovery:
@@ -129,6 +134,8 @@ class Discovery:
     async def openid(self, request: Request) -> Response:
         """GET {issuer}/.well-known/openid-configuration."""
         del request
+        if self.instance.has("openid-configuration-missing"):
+            return HTMLResponse("<!doctype html><title>Not found</title>", status_code=404)
         return JSONResponse(openid_configuration(self.instance))
 
     async def style(self, request: Request) -> Response:

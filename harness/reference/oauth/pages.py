@@ -20,6 +20,7 @@ main{max-width:34rem;margin:3rem auto;padding:2rem;background:#fff;border:1px so
 border-radius:8px}
 header{color:#47606f;font-size:.9rem;margin-bottom:1rem}
 h1{font-size:1.4rem;line-height:1.25;margin:0 0 .5rem}
+h2{font-size:1.1rem;margin:1.5rem 0 .25rem}
 label{display:block}
 .field{margin:1rem 0}.field label{font-weight:600}
 input[type=text],input[type=password],input[type=search]{width:100%;padding:.55rem;font:inherit;

@@ -180,7 +180,13 @@ class Portal:
             raise _NotLaunched("The app has not registered that launch URI.")
         now = self.instance.clock.now()
         launch = self.instance.launches.begin(client.client_id, person.username, context, now)
-        query = urlencode({"iss": self.instance.fhir_base, "launch": launch.handle})
+        iss = self.instance.fhir_base
+        if self.instance.has("launch-iss-internal"):
+            iss = "http://fhir-backend.invalid/r4"
+        given = {"iss": iss, "launch": launch.handle}
+        if self.instance.has("launch-without-iss"):
+            del given["iss"]
+        query = urlencode(given)
         return f"{uri}{'&' if urlsplit(uri).query else '?'}{query}"
 
     def _encounter(self, form: Form, patient: str) -> str | None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
-from harness.tests.reference_process import App, redirected
+from harness.tests.reference_process import App, Running, redirected
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 VITALS = f"patient/Observation.rs?category={CATEGORY}|vital-signs"
@@ -110,6 +110,19 @@ def test_read_vread_and_history_open_the_granted_categories_only(
     for suffix in ("", "/_history", "/_history/1"):
         assert app.get(f"Observation/{ids['vital-signs']}{suffix}", token).status_code == 200
         assert app.get(f"Observation/{ids['survey']}{suffix}", token).status_code == 403
+
+
+def test_a_version_of_another_category_stays_hidden(app: App, reference: Running) -> None:
+    answer = app.launch("patient", f"launch/patient {VITALS}")
+    made = observation(answer["patient"], "survey")
+    first = reference.control("POST", "/instances/default/resources", made)
+    changed = {**observation(answer["patient"], "vital-signs"), "id": first["id"]}
+    reference.control("POST", "/instances/default/resources", changed)
+    path, token = f"Observation/{first['id']}", answer["access_token"]
+    assert app.get(path, token).status_code == 200
+    assert app.get(f"{path}/_history", token).json()["total"] == 1
+    statuses = [app.get(f"{path}/_history/{each}", token).status_code for each in (1, 2)]
+    assert statuses == [404, 200]
 
 
 def test_create_takes_the_granted_categories_only(app: App) -> None:
