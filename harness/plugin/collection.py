@@ -26,6 +26,9 @@ MARKERS: Mapping[str, str] = {
     "g10": "part of (g)(10) certification",
     "write": "writes to the EHR",
 }
+CERTIFIED = frozenset({"smart", "us-core", "oidc", "bulk"})
+"""The specifications that (g)(10) certification names (45 CFR 170.215)."""
+
 CHECK = pytest.StashKey[Check]()
 _MOST = 10
 """Mistakes told at once."""
@@ -123,6 +126,8 @@ class Collection:
         suite = check.suite.replace("-", "_")
         if suite in MARKERS:
             item.add_marker(getattr(pytest.mark, suite))
+        if check.requirement.spec in CERTIFIED:
+            item.add_marker(pytest.mark.g10)
 
     def _check(self, item: pytest.Function) -> Check:
         check_id, function = item.nodeid, item.function

@@ -10,6 +10,8 @@ import pytest
 from harness import Exchange, applies_if, conforms, expect, prerequisite, verifies
 from harness.checks.acts.write import KINDS, Refused, Written
 
+pytestmark = pytest.mark.write
+
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
 

@@ -5,8 +5,12 @@ http://hl7.org/fhir/R4/http.html#update
 
 from __future__ import annotations
 
+import pytest
+
 from harness import Exchange, conforms, expect, prerequisite, verifies
 from harness.checks.acts.write import Updated
+
+pytestmark = pytest.mark.write
 
 
 @verifies("fhir/update/status")

@@ -58,6 +58,7 @@ def test_scope_is_enforced_on_search(limited_search: Probe) -> None:
     )
 
 
+@pytest.mark.write
 @verifies("smart/access/scope-write")
 def test_scope_is_enforced_on_create(limited_create: Exchange) -> None:
     """With a read-only scope nothing SHALL be written."""

@@ -12,7 +12,13 @@ from harness.checks.acting import Run, act
 from harness.checks.acts.launch import negative, plan, whole_launch
 from harness.checks.launching import Launch, Plan
 from harness.config.ehr import DriverKind
-from harness.errors import NotApplicable, OAuthError, PrerequisiteFailed, ProtocolError
+from harness.errors import (
+    NotApplicable,
+    NotSupported,
+    OAuthError,
+    PrerequisiteFailed,
+    ProtocolError,
+)
 from harness.http.exchange import Exchange
 from harness.smart import grants
 from harness.smart.client_auth import authenticate
@@ -59,16 +65,15 @@ async def offline_launch(run: Run, discovery: Discovery) -> tuple[Launch, str]:
     """A launch of its own, and its refresh token.
 
     Raises:
-        NotApplicable: the launch does not ask for offline_access, or it was not granted.
+        NotApplicable: the launch does not ask for offline_access.
+        NotSupported: the first launch yielded a refresh token, and this one does not.
     """
     what = plan(run)
     if not {"offline_access", "online_access"} & set(what.spec.scopes):
         raise NotApplicable(f"launch {what.spec.name!r} asks for no refresh token")
     launch = await whole_launch(run, discovery, what)
     if launch.token.refresh_token is None:
-        if launch.was_granted("offline_access"):
-            raise PrerequisiteFailed("the launch yielded no refresh token")
-        raise NotApplicable("offline_access is not granted, and no refresh token came")
+        raise NotSupported("a further launch yields no refresh token")
     return launch, launch.token.refresh_token
 
 
@@ -84,8 +89,11 @@ def refreshed_from(run: Run, exchange: Exchange, original: Launch) -> Refreshed:
 @act
 async def refresh_launch(run: Run, discovery: Discovery, launch: Launch | None = None) -> Launch:
     """The launch whose refresh token is used; the only one there is, where a person signs in."""
-    by_hand = launch is not None and plan(run).login.driver is DriverKind.MANUAL
-    if by_hand and launch is not None and launch.token.refresh_token:
+    if launch is not None and launch.token.refresh_token is None:
+        if launch.was_granted("offline_access"):
+            raise PrerequisiteFailed("the launch yielded no refresh token")
+        raise NotApplicable("offline_access is not granted, and no refresh token came")
+    if launch is not None and plan(run).login.driver is DriverKind.MANUAL:
         return launch
     return (await offline_launch(run, discovery))[0]
 
