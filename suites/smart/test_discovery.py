@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness import Exchange, applies_if, expect, verifies
+from harness.smart.configuration import strings
 from harness.smart.discovery import Discovery
+from harness.spec.regulatory import Versions
 
 
 @verifies("smart/discovery/well-known")
@@ -32,9 +34,6 @@ def test_configuration_is_json_whatever_is_accepted(well_known_as_xml: Exchange)
 
 
 MEMBERS = [
-    pytest.param(
-        "authorization_endpoint", str, marks=verifies("smart/discovery/authorization-endpoint")
-    ),
     pytest.param("token_endpoint", str, marks=verifies("smart/discovery/token-endpoint")),
     pytest.param("capabilities", list, marks=verifies("smart/discovery/capabilities")),
     pytest.param("grant_types_supported", list, marks=verifies("smart/discovery/grant-types")),
@@ -44,7 +43,16 @@ MEMBERS = [
 @pytest.mark.parametrize(("name", "kind"), MEMBERS)
 def test_configuration_has_member(configuration: Exchange, name: str, kind: type) -> None:
     """The configuration SHALL carry each required member."""
-    expect(configuration).member(name, kind)
+    expect(configuration).member(name, kind, items=str if kind is list else None)
+
+
+@verifies("smart/discovery/authorization-endpoint")
+def test_authorization_endpoint_is_named(configuration: Exchange, versions: Versions) -> None:
+    """The configuration SHALL name the authorization_endpoint, in 2.2 for launches."""
+    claimed = strings(configuration.json_object(), "capabilities", [])
+    needed = {"launch-ehr", "launch-standalone"} & set(claimed) or versions.smart != "2.2.0"
+    applies_if(needed, unless="neither launch-ehr nor launch-standalone is declared")
+    expect(configuration).member("authorization_endpoint", str)
 
 
 @verifies("smart/discovery/absolute-urls")

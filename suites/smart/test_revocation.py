@@ -16,6 +16,14 @@ def test_revocation_is_answered_with_200(revoked_access_token: Revoked) -> None:
     expect(revoked_access_token.answer).status(200)
 
 
+@verifies("oauth/revocation/status")
+def test_revocation_of_a_refresh_token_is_answered_with_200(
+    revoked_refresh_token: Revoked,
+) -> None:
+    """The same holds of a refresh token."""
+    expect(revoked_refresh_token.answer).status(200)
+
+
 @verifies("oauth/revocation/dead")
 def test_revoked_access_token_reads_nothing(revoked_access_token: Revoked) -> None:
     """A revoked access token SHALL NOT be usable again."""

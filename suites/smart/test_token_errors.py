@@ -5,13 +5,21 @@ https://www.rfc-editor.org/rfc/rfc6749#section-5.2
 
 from __future__ import annotations
 
-from harness import Exchange, expect, verifies
+from harness import Exchange, applies_if, expect, verifies
+from harness.checks.acts.token_errors import is_refusal
 
 
 @verifies("oauth/code/unknown")
 def test_unknown_code_is_refused(unknown_code: Exchange) -> None:
     """An unknown code SHALL be refused with 400 and an OAuth error."""
     expect(unknown_code).refused_by_oauth(400)
+
+
+@verifies("oauth/code/error")
+def test_refusal_of_a_code_is_called_invalid_grant(unknown_code: Exchange) -> None:
+    """A refusal SHALL name its reason: a code that is not valid is an invalid_grant."""
+    applies_if(is_refusal(unknown_code), unless="the code is not refused by an OAuth error")
+    expect(unknown_code).member("error", equals="invalid_grant")
 
 
 @verifies("oauth/code/single-use")

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access
 from harness.config.ehr import ClientAuth, Grant
-from harness.errors import NotApplicable, NotConfigured
+from harness.errors import NotConfigured
 from harness.http.client import FHIR_JSON, SMALL
 from harness.http.exchange import Exchange, Headers, Request
+from harness.http.origin import is_private, origin
 from harness.smart.discovery import Discovery, well_known_urls
 
 ANY_ORIGIN = "https://app.example.org"
@@ -60,48 +61,43 @@ class Crossing:
         return None
 
 
-def browser_origin(run: Run, discovery: Discovery) -> str:
-    """The origin of a public client that launches in a browser.
+def browser_origin(run: Run) -> str:
+    """The origin of a browser-based app: a public client that is served from somewhere.
 
     Raises:
-        NotApplicable: the server claims no public clients, which is what browser apps are.
-        NotConfigured: the EHR file has no public client.
+        NotConfigured: the EHR file has none; a redirect_uri on loopback is a native app's.
     """
-    if not discovery.claims("client-public"):
-        raise NotApplicable("client-public is not declared: no browser-based apps")
     for client in run.ehr.clients:
         public = client.auth is ClientAuth.NONE and Grant.AUTHORIZATION_CODE in client.grants
         parts = urlsplit(client.redirect_uri or "")
-        if public and parts.scheme in ("http", "https"):
-            return f"{parts.scheme}://{parts.netloc}"
-    raise NotConfigured("no public client with an http(s) redirect_uri")
+        if public and parts.scheme == "https" and not is_private(parts.hostname or "localhost"):
+            return origin(str(client.redirect_uri))
+    raise NotConfigured("no browser-based app: a public client with an https redirect_uri")
 
 
-async def crossing_get(run: Run, url: str, origin: str) -> Crossing:
+async def crossing_get(run: Run, url: str, page: str) -> Crossing:
     """A GET without further headers, which a browser sends without a preflight."""
-    accept = (("Accept", "application/json"), ("Origin", origin))
+    accept = (("Accept", "application/json"), ("Origin", page))
     request = Request("GET", url, Headers(accept))
-    return Crossing(origin, answer=await run.http.send(request, max_bytes=SMALL * 16))
+    return Crossing(page, answer=await run.http.send(request, max_bytes=SMALL * 16))
 
 
-async def preflighted(run: Run, url: str, origin: str, method: str, header: str) -> Crossing:
+async def preflighted(run: Run, url: str, page: str, method: str, header: str) -> Crossing:
     """The preflight of a request with a header that browsers ask about."""
     asked = (
-        ("Origin", origin),
+        ("Origin", page),
         ("Access-Control-Request-Method", method),
         ("Access-Control-Request-Headers", header),
     )
     exchange = await run.http.send(Request("OPTIONS", url, Headers(asked)), max_bytes=SMALL)
-    return Crossing(origin, header, preflight=exchange)
+    return Crossing(page, header, preflight=exchange)
 
 
 @act
-async def public_crossings(
-    run: Run, discovery: Discovery, configuration: Exchange
-) -> Mapping[str, Crossing]:
+async def public_crossings(run: Run, configuration: Exchange) -> Mapping[str, Crossing]:
     """What everybody may read, asked for by a page of any origin."""
     del configuration
-    browser_origin(run, discovery)
+    browser_origin(run)
     return {
         "smart-configuration": await crossing_get(
             run, well_known_urls(run.ehr.fhir_base)[0], ANY_ORIGIN
@@ -115,17 +111,17 @@ async def registered_crossings(
     run: Run, discovery: Discovery, access: Access
 ) -> Mapping[str, Crossing]:
     """What an app needs, asked for by a page of the origin that its client is registered with."""
-    origin = browser_origin(run, discovery)
+    app = browser_origin(run)
     token_endpoint = str(discovery.configuration.token_endpoint)
-    form = Headers((("Content-Type", "application/x-www-form-urlencoded"), ("Origin", origin)))
+    form = Headers((("Content-Type", "application/x-www-form-urlencoded"), ("Origin", app)))
     refused = await run.http.send(
         Request("POST", token_endpoint, form, b"grant_type=authorization_code"), retry=False
     )
-    headers = Headers((("Accept", FHIR_JSON), ("Origin", origin)))
+    headers = Headers((("Accept", FHIR_JSON), ("Origin", app)))
     url = f"{run.ehr.fhir_base}/Patient/{access.patient}"
     read = await run.http.send(Request("GET", url, headers), bearer=access.bearer)
-    before = await preflighted(run, url, origin, "GET", "authorization")
+    before = await preflighted(run, url, app, "GET", "authorization")
     return {
-        "token": Crossing(origin, answer=refused),
-        "FHIR": Crossing(origin, "authorization", before.preflight, read),
+        "token": Crossing(app, answer=refused),
+        "FHIR": Crossing(app, "authorization", before.preflight, read),
     }

@@ -30,10 +30,18 @@ from harness.smart.sign_in import suited
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How the EHR started the application; `context` is None where it never did."""
+    """How the EHR started the application.
+
+    Attributes:
+        plan: what was launched.
+        context: what came to the launch URI; None where nothing did.
+        from_this_ehr: whether `iss` is the FHIR endpoint of the EHR file.
+        page: what the EHR showed instead.
+    """
 
     plan: Plan
     context: LaunchContext | None
+    from_this_ehr: bool = False
     page: str | None = None
 
     @property
@@ -74,7 +82,7 @@ async def start(run: Run) -> Started:
         context = await received(run.http, run.ehr, what.spec, what.login, run.secrets)
     except LoginFailed as failed:
         return Started(what, None, page=str(failed))
-    return Started(what, context)
+    return Started(what, context, from_this_ehr=context.is_for(run.ehr))
 
 
 async def proceed(

@@ -7,10 +7,11 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.checks.acting import Run, act
+from harness.checks.acts.access import fhir_get, reveals
 from harness.checks.acts.launch import authorized, exchanged, holds_token, negative, with_code
 from harness.checks.launching import Authorization, Launch, Variation
 from harness.errors import NotSupported
@@ -30,15 +31,27 @@ OTHER_AUDIENCE = "https://other-server.example.org/fhir"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A launch that must not succeed: how far it got."""
+    """A launch that must not succeed: how far it got.
+
+    Attributes:
+        authorization: up to the redirect, or the page.
+        exchange: of the code, if one came.
+        use: the patient, read with the token, if one came and that was tried.
+    """
 
     authorization: Authorization
     exchange: Exchange | None
+    use: Exchange | None = None
 
     @property
     def granted(self) -> bool:
         """Whether an access token was issued."""
         return self.exchange is not None and holds_token(self.exchange)
+
+    @property
+    def opened(self) -> bool:
+        """Whether the token read the patient."""
+        return self.use is not None and reveals(self.use)
 
     @property
     def outcome(self) -> str:
@@ -56,9 +69,14 @@ async def attempted(
 
 @act
 async def wrong_audience(run: Run, discovery: Discovery, launch: Launch) -> Attempt:
-    """A launch made out to another FHIR server."""
+    """A launch made out to another FHIR server, and the patient read with what it yields."""
     negative(run)
-    return await attempted(run, discovery, launch, Variation(parameters={"aud": OTHER_AUDIENCE}))
+    varied = Variation(parameters={"aud": OTHER_AUDIENCE})
+    tried = await attempted(run, discovery, launch, varied)
+    if tried.exchange is None or not tried.granted:
+        return tried
+    token = str(tried.exchange.json_object()["access_token"])
+    return replace(tried, use=await fhir_get(run, f"Patient/{launch.patient}", token))
 
 
 @act

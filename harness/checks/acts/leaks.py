@@ -25,7 +25,6 @@ CORNERS: Mapping[str, str] = {
     "reverse-include": "Patient?_id={other}&_revinclude=Observation:patient",
     "history": "Patient/{other}/_history",
     "version": "Patient/{other}/_history/1",
-    "everything": "Patient/{other}/$everything",
 }
 
 

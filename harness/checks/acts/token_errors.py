@@ -9,7 +9,7 @@ from harness.checks.acting import Run, act
 from harness.checks.acts.launch import exchanged, negative, planned, with_code
 from harness.checks.launching import Launch
 from harness.config.ehr import ClientAuth, LaunchKind
-from harness.errors import NotConfigured
+from harness.errors import NotConfigured, ProtocolError
 from harness.http.exchange import Exchange
 from harness.smart import grants
 from harness.smart.client_auth import ClientProof, authenticate, basic, client_id
@@ -17,7 +17,17 @@ from harness.smart.discovery import Discovery
 from harness.smart.entropy import fresh
 from harness.smart.grants import token_request
 
+REFUSALS = (400, 401)
 SECRETS = (ClientAuth.SECRET_BASIC, ClientAuth.SECRET_POST)
+
+
+def is_refusal(exchange: Exchange) -> bool:
+    """Whether it is an OAuth error response (RFC 6749 section 5.2), whatever the error."""
+    try:
+        error = exchange.json_object().get("error")
+    except ProtocolError:
+        return False
+    return exchange.status in REFUSALS and isinstance(error, str)
 
 
 @act

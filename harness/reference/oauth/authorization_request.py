@@ -160,9 +160,11 @@ def _scopes(instance: Instance, text: str | None, refuse: _Refuse) -> tuple[str,
 def _challenge(instance: Instance, client: Client, form: Form, refuse: _Refuse) -> str | None:
     challenge, method = form.get("code_challenge"), form.get("code_challenge_method")
     if challenge is None:
-        if instance.smart is SmartVersion.V1 or (
-            not client.confidential and instance.has("pkce-optional-for-public")
-        ) or instance.has("pkce-optional"):
+        if (
+            instance.smart is SmartVersion.V1
+            or (not client.confidential and instance.has("pkce-optional-for-public"))
+            or instance.has("pkce-optional")
+        ):
             return None
         raise refuse("invalid_request", "code_challenge is missing; PKCE is required")
     if method != "S256":

@@ -58,10 +58,7 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
         AmbiguousClient: more than one method at once.
     """
     presented = _presented(form, authorization)
-    if presented == _Presented("none", ""):
-        presented = _Presented("none", _owner(instance, form.get("refresh_token")))
-    if presented.assertion is not None and instance.has("assertion-subject-ignored"):
-        presented = replace(presented, client_id=presented.assertion.issuer)
+    presented = _named(instance, form, presented)
     client = instance.clients.get(presented.client_id)
     if client is None:
         if presented.client_id and instance.has("invalid-client-accepted"):
@@ -81,6 +78,15 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
         if not expected or not secrets.compare_digest(expected, presented.secret.encode()):
             raise ClientRefused("the client secret is wrong")
     return client
+
+
+def _named(instance: Instance, form: Form, presented: _Presented) -> _Presented:
+    """With the client_id where it does not stand in the place that the method has for it."""
+    if presented == _Presented("none", ""):
+        return _Presented("none", _owner(instance, form.get("refresh_token")))
+    if presented.assertion is not None and instance.has("assertion-subject-ignored"):
+        return replace(presented, client_id=presented.assertion.issuer)
+    return presented
 
 
 def _owner(instance: Instance, refresh_token: str | None) -> str:

@@ -124,7 +124,8 @@ class Matrix:
         acts: Iterable[str],
         given: Mapping[str, Outcome],
     ) -> dict[str, Outcome]:
-        base = str(self.reference.instance(name, **instance)["fhir_base"])
+        made = self.reference.instance(name, smart=VERSIONS.smart, **instance)
+        base = str(made["fhir_base"])
         target = Target(load_ehr("reference"), VERSIONS, Secrets({}), {}).at(
             base, self.reference.credentials
         )

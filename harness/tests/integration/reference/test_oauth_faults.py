@@ -171,108 +171,114 @@ def stranger(path: str) -> Probe:
     return probe
 
 
-PROBES: dict[str, Probe] = LAUNCH_PROBES | CHECK_PROBES | {
-    "configuration-as-html-type": lambda app: (
-        "html" in app.get(".well-known/smart-configuration").headers["content-type"]
-    ),
-    "configuration-not-json": lambda app: app.get(
-        ".well-known/smart-configuration"
-    ).text.startswith("<"),
-    "configuration-needs-token": lambda app: (
-        app.get(".well-known/smart-configuration").status_code == 401
-    ),
-    "configuration-offers-plain": lambda app: (
-        "plain" in configuration(app)["code_challenge_methods_supported"]
-    ),
-    "configuration-omits-s256": lambda app: (
-        "S256" not in configuration(app)["code_challenge_methods_supported"]
-    ),
-    "configuration-omits-grant-types": lacks("grant_types_supported"),
-    "configuration-omits-token-endpoint": lacks("token_endpoint"),
-    "configuration-omits-capabilities": lacks("capabilities"),
-    "configuration-omits-jwks-uri": lacks("jwks_uri"),
-    "configuration-omits-issuer": lacks("issuer"),
-    "configuration-omits-authorization-endpoint": lacks("authorization_endpoint"),
-    "configuration-omits-introspection-endpoint": lacks("introspection_endpoint"),
-    "configuration-honours-accept": lambda app: (
-        app.machine.get(
-            f"{app.fhir_base}/.well-known/smart-configuration",
-            headers={"accept": "application/xml"},
-        ).status_code
-        == 406
-    ),
-    "approval-answers-error": lambda app: "error" in app.authorize("patient", SCOPE),
-    "unknown-grant-type-answers-500": lambda app: (
-        app.machine.post(f"{app.issuer}/oauth/token", data={"grant_type": "none"}).status_code
-        == 500
-    ),
-    "configuration-relative-endpoint": lambda app: configuration(app)[
-        "authorization_endpoint"
-    ].startswith("/"),
-    "state-not-echoed": lambda app: "state" not in app.authorize("patient", SCOPE),
-    "state-altered": lambda app: app.authorize("patient", SCOPE).get("state") != app.state,
-    "any-redirect-uri-accepted": lambda app: (
-        app.open(SCOPE, redirect_uri="https://evil.invalid/").status_code == 200
-    ),
-    "wrong-audience-accepted": lambda app: (
-        app.open(SCOPE, aud="https://other.invalid").status_code == 200
-    ),
-    "pkce-verifier-ignored": exchanged(code_verifier="x" * 43),
-    "pkce-missing-verifier-accepted": exchanged(code_verifier=None),
-    "code-replay-accepted": replayed_code,
-    "code-redirect-uri-ignored": exchanged(redirect_uri="http://localhost:8765/callback"),
-    "invalid-code-answers-200-error": exchanged(with_value="BAD_CODE"),
-    "invalid-client-accepted": exchanged(client_id="nobody"),
-    "wrong-secret-accepted": wrong_secret,
-    "token-response-cacheable": lambda app: "cache-control" not in app.token().headers,
-    "token-response-as-text": lambda app: "text" in app.token().headers["content-type"],
-    "token-type-missing": launched(lambda _, answer: "token_type" not in answer),
-    "token-type-mac": launched(lambda _, answer: answer["token_type"] == "mac"),
-    "expires-in-missing": launched(lambda _, answer: "expires_in" not in answer),
-    "expires-in-string": launched(lambda _, answer: isinstance(answer["expires_in"], str)),
-    "scope-missing": launched(lambda _, answer: "scope" not in answer),
-    "patient-missing": launched(lambda _, answer: "patient" not in answer),
-    "patient-of-another": another_patient,
-    "id-token-missing": launched(lambda _, answer: "id_token" not in answer),
-    "id-token-wrong-audience": claimed(lambda app, claims: claims["aud"] != app.client_id),
-    "id-token-wrong-issuer": claimed(lambda app, claims: claims["iss"] != app.issuer),
-    "id-token-expired": claimed(lambda _, claims: claims["exp"] < time.time()),
-    "id-token-bad-signature": launched(unverifiable),
-    "id-token-nonce-missing": claimed(lambda app, claims: claims.get("nonce") != app.nonce),
-    "fhir-user-missing": claimed(lambda _, claims: "fhirUser" not in claims),
-    "scope-widened-at-consent": widened_consent,
-    "refresh-token-missing": launched(lambda _, answer: "refresh_token" not in answer),
-    "refresh-widens-scope": refreshed(lambda _, first, second: first["scope"] != second["scope"]),
-    "refresh-grants-any-scope": refresh_beyond_the_grant,
-    "refresh-omits-expires-in": refreshed(lambda _, __, second: "expires_in" not in second),
-    "refresh-token-any-accepted": garbage_refresh,
-    "refresh-reuse-accepted": reused_refresh,
-    "refresh-forgets-patient": refreshed(
-        lambda app, first, second: read(app, {**first, **second}, "Patient/{patient}") != 200
-    ),
-    "assertion-signature-ignored": foreign_key,
-    "assertion-expired-accepted": asserted(exp=int(time.time()) - 60),
-    "assertion-replay-accepted": replayed_assertion,
-    "assertion-audience-ignored": asserted(aud="https://other.invalid"),
-    "backend-scope-widened": widened_backend,
-    "introspection-anonymous": anonymous_introspection,
-    "introspection-inactive-for-active": launched(
-        lambda app, answer: app.introspect(answer["access_token"]).json()["active"] is False
-    ),
-    "introspection-active-for-garbage": lambda app: app.introspect("garbage").json()["active"],
-    "anonymous-read-allowed": lambda app: app.get("Patient").status_code == 200,
-    "unknown-token-accepted": lambda app: app.get("Patient", "garbage").status_code == 200,
-    "expired-token-accepted": expired_token,
-    "unauthorized-answers-403": lambda app: app.get("Patient").status_code == 403,
-    "unauthorized-without-challenge": lambda app: (
-        "www-authenticate" not in app.get("Patient").headers
-    ),
-    "scope-ignored-on-read": narrow("Observation/{id}"),
-    "scope-ignored-on-search": narrow("Observation?patient={patient}"),
-    "scope-ignored-on-write": unwritten,
-    "compartment-ignored-on-read": stranger("Patient/{other}"),
-    "compartment-ignored-on-search": stranger("Observation?patient={other}"),
-}
+PROBES: dict[str, Probe] = (
+    LAUNCH_PROBES
+    | CHECK_PROBES
+    | {
+        "configuration-as-html-type": lambda app: (
+            "html" in app.get(".well-known/smart-configuration").headers["content-type"]
+        ),
+        "configuration-not-json": lambda app: app.get(
+            ".well-known/smart-configuration"
+        ).text.startswith("<"),
+        "configuration-needs-token": lambda app: (
+            app.get(".well-known/smart-configuration").status_code == 401
+        ),
+        "configuration-offers-plain": lambda app: (
+            "plain" in configuration(app)["code_challenge_methods_supported"]
+        ),
+        "configuration-omits-s256": lambda app: (
+            "S256" not in configuration(app)["code_challenge_methods_supported"]
+        ),
+        "configuration-omits-grant-types": lacks("grant_types_supported"),
+        "configuration-omits-token-endpoint": lacks("token_endpoint"),
+        "configuration-omits-capabilities": lacks("capabilities"),
+        "configuration-omits-jwks-uri": lacks("jwks_uri"),
+        "configuration-omits-issuer": lacks("issuer"),
+        "configuration-omits-authorization-endpoint": lacks("authorization_endpoint"),
+        "configuration-omits-introspection-endpoint": lacks("introspection_endpoint"),
+        "configuration-honours-accept": lambda app: (
+            app.machine.get(
+                f"{app.fhir_base}/.well-known/smart-configuration",
+                headers={"accept": "application/xml"},
+            ).status_code
+            == 406
+        ),
+        "approval-answers-error": lambda app: "error" in app.authorize("patient", SCOPE),
+        "unknown-grant-type-answers-500": lambda app: (
+            app.machine.post(f"{app.issuer}/oauth/token", data={"grant_type": "none"}).status_code
+            == 500
+        ),
+        "configuration-relative-endpoint": lambda app: configuration(app)[
+            "authorization_endpoint"
+        ].startswith("/"),
+        "state-not-echoed": lambda app: "state" not in app.authorize("patient", SCOPE),
+        "state-altered": lambda app: app.authorize("patient", SCOPE).get("state") != app.state,
+        "any-redirect-uri-accepted": lambda app: (
+            app.open(SCOPE, redirect_uri="https://evil.invalid/").status_code == 200
+        ),
+        "wrong-audience-accepted": lambda app: (
+            app.open(SCOPE, aud="https://other.invalid").status_code == 200
+        ),
+        "pkce-verifier-ignored": exchanged(code_verifier="x" * 43),
+        "pkce-missing-verifier-accepted": exchanged(code_verifier=None),
+        "code-replay-accepted": replayed_code,
+        "code-redirect-uri-ignored": exchanged(redirect_uri="http://localhost:8765/callback"),
+        "invalid-code-answers-200-error": exchanged(with_value="BAD_CODE"),
+        "invalid-client-accepted": exchanged(client_id="nobody"),
+        "wrong-secret-accepted": wrong_secret,
+        "token-response-cacheable": lambda app: "cache-control" not in app.token().headers,
+        "token-response-as-text": lambda app: "text" in app.token().headers["content-type"],
+        "token-type-missing": launched(lambda _, answer: "token_type" not in answer),
+        "token-type-mac": launched(lambda _, answer: answer["token_type"] == "mac"),
+        "expires-in-missing": launched(lambda _, answer: "expires_in" not in answer),
+        "expires-in-string": launched(lambda _, answer: isinstance(answer["expires_in"], str)),
+        "scope-missing": launched(lambda _, answer: "scope" not in answer),
+        "patient-missing": launched(lambda _, answer: "patient" not in answer),
+        "patient-of-another": another_patient,
+        "id-token-missing": launched(lambda _, answer: "id_token" not in answer),
+        "id-token-wrong-audience": claimed(lambda app, claims: claims["aud"] != app.client_id),
+        "id-token-wrong-issuer": claimed(lambda app, claims: claims["iss"] != app.issuer),
+        "id-token-expired": claimed(lambda _, claims: claims["exp"] < time.time()),
+        "id-token-bad-signature": launched(unverifiable),
+        "id-token-nonce-missing": claimed(lambda app, claims: claims.get("nonce") != app.nonce),
+        "fhir-user-missing": claimed(lambda _, claims: "fhirUser" not in claims),
+        "scope-widened-at-consent": widened_consent,
+        "refresh-token-missing": launched(lambda _, answer: "refresh_token" not in answer),
+        "refresh-widens-scope": refreshed(
+            lambda _, first, second: first["scope"] != second["scope"]
+        ),
+        "refresh-grants-any-scope": refresh_beyond_the_grant,
+        "refresh-omits-expires-in": refreshed(lambda _, __, second: "expires_in" not in second),
+        "refresh-token-any-accepted": garbage_refresh,
+        "refresh-reuse-accepted": reused_refresh,
+        "refresh-forgets-patient": refreshed(
+            lambda app, first, second: read(app, {**first, **second}, "Patient/{patient}") != 200
+        ),
+        "assertion-signature-ignored": foreign_key,
+        "assertion-expired-accepted": asserted(exp=int(time.time()) - 60),
+        "assertion-replay-accepted": replayed_assertion,
+        "assertion-audience-ignored": asserted(aud="https://other.invalid"),
+        "backend-scope-widened": widened_backend,
+        "introspection-anonymous": anonymous_introspection,
+        "introspection-inactive-for-active": launched(
+            lambda app, answer: app.introspect(answer["access_token"]).json()["active"] is False
+        ),
+        "introspection-active-for-garbage": lambda app: app.introspect("garbage").json()["active"],
+        "anonymous-read-allowed": lambda app: app.get("Patient").status_code == 200,
+        "unknown-token-accepted": lambda app: app.get("Patient", "garbage").status_code == 200,
+        "expired-token-accepted": expired_token,
+        "unauthorized-answers-403": lambda app: app.get("Patient").status_code == 403,
+        "unauthorized-without-challenge": lambda app: (
+            "www-authenticate" not in app.get("Patient").headers
+        ),
+        "scope-ignored-on-read": narrow("Observation/{id}"),
+        "scope-ignored-on-search": narrow("Observation?patient={patient}"),
+        "scope-ignored-on-write": unwritten,
+        "compartment-ignored-on-read": stranger("Patient/{other}"),
+        "compartment-ignored-on-search": stranger("Observation?patient={other}"),
+    }
+)
 
 
 def with_control(app: App, reference: Running, name: str) -> App:
