@@ -33,7 +33,7 @@ class Instance:
         clients: registrations by client_id.
         people: who can sign in, by user name.
         key: signs id_tokens.
-        faults: names from `faults.toml`.
+        faults: names from the catalogue of faults.
         smart: the version of SMART App Launch that it speaks.
         clock: the instance's own time.
         throttle: its rate limit, on real time.

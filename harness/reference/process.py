@@ -117,7 +117,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     Args:
         patients: how many synthetic patients.
         seed: equal seeds give equal patients.
-        faults: names from `faults.toml` for the default instance.
+        faults: names from the catalogue of faults, for the default instance.
         rate: FHIR requests per second before 429; None for no limit.
         burst: how many at once.
         retry_after: `seconds`, `date` or `none`.

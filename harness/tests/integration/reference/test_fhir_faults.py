@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from typing import Any
 
 import httpx
 import pytest
 
+from harness.reference.faults import FHIR, catalogue
 from harness.reference.fhir.faulty.writing import LOCAL_UNITS
 from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
 from harness.tests.unit.reference.fhir_doubles import weight
@@ -307,8 +306,7 @@ def server() -> Iterator[FhirServer]:
 
 
 def test_every_fault_of_the_fhir_part_is_tried_here() -> None:
-    text = files("harness.reference").joinpath("faults.toml").read_text(encoding="utf-8")
-    declared = {one["name"] for one in tomllib.loads(text)["fault"] if one["part"] == "fhir"}
+    declared = {fault.name for fault in catalogue().values() if fault.part in FHIR}
     assert declared == set(SYMPTOMS)
 
 

@@ -15,7 +15,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from harness.reference.faults import catalogue
+from harness.reference.faults import OAUTH, catalogue
 from harness.tests.integration.reference.check_probes import CHECK_PROBES
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
 from harness.tests.integration.reference.oauth_probes import (
@@ -303,7 +303,7 @@ def test_a_fault_shows_where_it_is_and_nowhere_else(
 
 
 def test_every_fault_of_the_authorization_server_is_probed() -> None:
-    assert {fault.name for fault in catalogue().values() if fault.part == "oauth"} == set(PROBES)
+    assert {fault.name for fault in catalogue().values() if fault.part in OAUTH} == set(PROBES)
 
 
 def test_an_unregistered_redirect_uri_is_used_only_with_the_fault(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import harness.reference
 from harness.errors import UsageError
+from harness.reference import faults
 from harness.reference.faults import PARTS, catalogue, known
 
 SOURCES = "\n".join(
     path.read_text(encoding="utf-8")
     for path in Path(harness.reference.__path__[0]).rglob("*.py")
-    if path.name != "faults.py"
+    if path.parent.name != "faults"
 )
 
 
@@ -35,9 +37,15 @@ def test_each_fault_has_a_part_and_a_cause_in_one_sentence() -> None:
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fault.name)
 
 
-def test_the_catalogue_is_ordered_by_part() -> None:
-    parts = [PARTS.index(fault.part) for fault in catalogue().values()]
-    assert parts == sorted(parts)
+def test_no_two_faults_have_one_name() -> None:
+    data = Path(faults.__path__[0])
+    entries = [
+        entry["name"]
+        for part in PARTS
+        for entry in tomllib.loads((data / f"{part}.toml").read_text(encoding="utf-8"))["fault"]
+    ]
+    assert sorted(entries) == sorted(catalogue())
+    assert {path.stem for path in data.glob("*.toml")} == set(PARTS)
 
 
 def test_an_unknown_fault_is_refused_with_the_nearest_name() -> None:

@@ -1,4 +1,8 @@
-"""The faults that the reference EHR can have: data from `faults.toml`, read and checked."""
+"""The defects that the reference EHR can imitate: what real servers do wrong, read and checked.
+
+One file per part. `alters`: the acts that a fault can alter; none means all. `trips`: the checks
+that must fail because of it. Every fault is asked for at one place of the code, by its name.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,10 @@ from types import MappingProxyType
 
 from harness.errors import UsageError
 
-PARTS = ("oauth", "fhir", "throttle")
+OAUTH = ("discovery", "launch", "token", "access")
+FHIR = ("capability", "search", "write")
+PARTS = (*OAUTH, *FHIR, "throttle")
+"""The files, in the order of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ class Fault:
 
     Args:
         name: what it is called on the command line.
-        part: `oauth`, `fhir` or `throttle`.
+        part: one of `PARTS`.
         cause: one sentence: what the implementer did wrong.
         alters: names of the acts that it can alter; none means all.
         trips: ids of the checks that must fail because of it.
@@ -36,20 +43,23 @@ class Fault:
 
 @cache
 def catalogue() -> Mapping[str, Fault]:
-    """All faults by name, in the order of the file."""
-    text = files("harness.reference").joinpath("faults.toml").read_text(encoding="utf-8")
-    entries = tomllib.loads(text).get("fault", [])
-    faults = [
+    """All faults by name, in the order of the parts and their files."""
+    faults = [fault for part in PARTS for fault in _of(part)]
+    return MappingProxyType({fault.name: fault for fault in faults})
+
+
+def _of(part: str) -> list[Fault]:
+    text = files(__name__).joinpath(f"{part}.toml").read_text(encoding="utf-8")
+    return [
         Fault(
             name=entry["name"],
-            part=entry["part"],
+            part=part,
             cause=entry["cause"],
             alters=tuple(entry.get("alters", ())),
             trips=tuple(entry.get("trips", ())),
         )
-        for entry in entries
+        for entry in tomllib.loads(text)["fault"]
     ]
-    return MappingProxyType({fault.name: fault for fault in faults})
 
 
 def known(names: Iterable[str]) -> frozenset[str]:
