@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from joserfc.errors import JoseError
@@ -62,6 +63,7 @@ def generate(alg: str = "RS384", kid: str | None = None) -> SigningKey:
     return SigningKey(key, alg, kid or key.thumbprint())
 
 
+@lru_cache(maxsize=16)  # Checking an RSA key takes ten milliseconds, and a run signs often.
 def load_key(text: str, *, alg: str | None = None, kid: str | None = None) -> SigningKey:
     """Read a private key.
 

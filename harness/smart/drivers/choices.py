@@ -37,21 +37,16 @@ class Choices:
 
 def names_scope(control: Control, scope: Scope, requested: Iterable[str]) -> bool:
     """Whether a checkbox stands for `scope`: by its text, else by the resource type alone."""
-    parts = (control.value, control.name, control.id, control.text)
-    words = {word for part in parts for word in _SEPARATORS.split(unquote(part))}
-    spelled = {text for text in requested if _spells(words, text)}
-    if spelled:
-        return scope.text in spelled
-    if scope.type in (None, "*"):
-        return False
-    typed = re.compile(rf"(?<![A-Za-z]){scope.type}s?(?![A-Za-z])", re.IGNORECASE)
-    return any(typed.search(part) for part in parts)
+    spelled = _spelled(control, requested)
+    return scope.text in spelled if spelled else _names_type(control, scope)
 
 
 def is_scope(control: Control, requested: Iterable[str]) -> bool:
     """Whether a checkbox stands for any of the requested scopes."""
     wanted = tuple(requested)
-    return any(names_scope(control, Scope.parse(text), wanted) for text in wanted)
+    return bool(_spelled(control, wanted)) or any(
+        _names_type(control, Scope.parse(text)) for text in wanted
+    )
 
 
 def names_patient(text: str, patient: str) -> bool:
@@ -63,6 +58,23 @@ def names_patient(text: str, patient: str) -> bool:
 def names_any(text: str, names: Iterable[str]) -> bool:
     """Whether `text` contains one of the names as a word of its own."""
     return any(names_patient(text, name) for name in names)
+
+
+def _parts(control: Control) -> tuple[str, ...]:
+    return (control.value, control.name, control.id, control.text)
+
+
+def _spelled(control: Control, requested: Iterable[str]) -> set[str]:
+    """Those of the requested scopes that the checkbox spells out."""
+    words = {word for part in _parts(control) for word in _SEPARATORS.split(unquote(part))}
+    return {text for text in requested if _spells(words, text)}
+
+
+def _names_type(control: Control, scope: Scope) -> bool:
+    if scope.type in (None, "*"):
+        return False
+    typed = re.compile(rf"(?<![A-Za-z]){scope.type}s?(?![A-Za-z])", re.IGNORECASE)
+    return any(typed.search(part) for part in _parts(control))
 
 
 def _spells(words: set[str], scope: str) -> bool:
