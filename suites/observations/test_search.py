@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness import Exchange, conforms, expect, verifies
+from harness import Exchange, applies_if, conforms, expect, verifies
+from harness.checks.acts.included import Along
 from harness.checks.found import Dated, Found
 
 
@@ -125,4 +126,15 @@ def test_last_updated_finds_all_and_only_what_changed(by_last_updated: Dated) ->
     by_last_updated.found.expect_all(by_last_updated.certain, seen_in="the search without it")
     by_last_updated.found.expect_none_of(
         by_last_updated.excluded, because="it was changed before that time"
+    )
+
+
+@verifies("fhir/search/revinclude")
+def test_provenance_that_comes_along_is_that_of_the_matches(provenance_along: Along) -> None:
+    """_revinclude SHALL bring resources that refer to the matches."""
+    applies_if(provenance_along.provenance, unless="no Provenance came along")
+    expect(provenance_along.exchange).that(
+        not provenance_along.strangers,
+        expected="Provenance whose target is a match",
+        actual=f"{provenance_along.strangers} of {provenance_along.provenance} refer to none",
     )

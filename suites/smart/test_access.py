@@ -105,6 +105,17 @@ def test_other_patient_is_not_found_in_any_corner(
     )
 
 
+@pytest.mark.write
+@verifies("smart/access/other-patient-corners")
+def test_include_brings_no_other_patient(other_performer: Probe) -> None:
+    """What comes along with an own resource SHALL NOT be another patient's."""
+    expect(other_performer.exchange).that(
+        not other_performer.leaked,
+        expected="nothing of another patient",
+        actual=other_performer.outcome,
+    )
+
+
 @verifies("oauth/bearer/query")
 def test_token_in_the_url_opens_nothing(token_in_query: Exchange) -> None:
     """A token in the URL ends up in logs; a server that accepts it invites that."""

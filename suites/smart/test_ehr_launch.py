@@ -138,3 +138,9 @@ def test_unknown_handle_starts_nothing(unknown_handle: Authorization) -> None:
 def test_used_handle_starts_nothing(reused_handle: Authorization) -> None:
     """A launch handle stands for one launch."""
     conforms(reused_handle.code is None, expected="no code", actual=reused_handle.outcome)
+
+
+@verifies("smart/ehr-launch/handle-foreign")
+def test_handle_of_another_application_starts_nothing(foreign_handle: Authorization) -> None:
+    """A launch handle stands for the application that the EHR launched."""
+    conforms(foreign_handle.code is None, expected="no code", actual=foreign_handle.outcome)

@@ -45,3 +45,11 @@ def test_similar_redirect_uri_is_not_visited(
         expected="an error page, and no redirect",
         actual=similar_redirects[kind].outcome,
     )
+
+
+@verifies("oauth/scope/missing")
+def test_missing_scope_opens_no_resources(missing_scope: Attempt) -> None:
+    """What was not asked for is better not granted: a default is the server's, or a refusal."""
+    granted = [str(each) for each in missing_scope.scope.resources]
+    actual = f"granted: {' '.join(granted)}"
+    conforms(not granted, expected="no code, or no resource scope", actual=actual)

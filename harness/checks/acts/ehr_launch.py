@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import fhir_get
 from harness.checks.acts.launch import authorized, exchanged, launched, negative, planned
+from harness.checks.acts.other_clients import another
 from harness.checks.launching import Authorization, Launch, Plan, Variation
 from harness.config.ehr import LaunchKind
 from harness.errors import (
@@ -179,3 +180,12 @@ async def reused_handle(run: Run, discovery: Discovery, ehr_launch: Launch) -> A
     if first.code is None:
         raise NotSupported(f"a further launch is not granted: {first.outcome}")
     return await proceed(run, discovery, started)
+
+
+@act
+async def foreign_handle(run: Run, discovery: Discovery, ehr_launch: Launch) -> Authorization:
+    """An authorization request of one application with the launch handle of another one."""
+    negative(run)
+    other = another(run, ehr_launch.authorization.plan.client)
+    started = await start(run)
+    return await proceed(run, discovery, replace(started, plan=replace(started.plan, client=other)))

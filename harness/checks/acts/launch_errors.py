@@ -18,6 +18,7 @@ from harness.errors import NotSupported
 from harness.http.exchange import Exchange
 from harness.smart.discovery import Discovery
 from harness.smart.pkce import PkceMethod
+from harness.smart.scopes import ScopeSet
 
 UNREGISTERED = "https://unregistered.example.org/callback"
 SIMILAR: Mapping[str, Mapping[str, str]] = {
@@ -52,6 +53,12 @@ class Attempt:
     def opened(self) -> bool:
         """Whether the token read the patient."""
         return self.use is not None and reveals(self.use)
+
+    @property
+    def scope(self) -> ScopeSet:
+        """What was granted, as far as it was said; empty where nothing was."""
+        said = self.exchange.json_object().get("scope") if self.exchange and self.granted else None
+        return ScopeSet.parse(said if isinstance(said, str) else "")
 
     @property
     def outcome(self) -> str:
@@ -141,6 +148,13 @@ async def missing_audience(run: Run, discovery: Discovery, launch: Launch) -> At
     """A launch that does not say which FHIR server it is for."""
     negative(run)
     return await attempted(run, discovery, launch, Variation(parameters={"aud": None}))
+
+
+@act
+async def missing_scope(run: Run, discovery: Discovery, launch: Launch) -> Attempt:
+    """A launch that does not say what it is for."""
+    negative(run)
+    return await attempted(run, discovery, launch, Variation(parameters={"scope": None}))
 
 
 @act

@@ -88,7 +88,7 @@ def parse(instance: Instance, form: Form) -> AuthorizationRequest:
         raise refuse("unsupported_response_type", "response_type must be code")
     if not client.check_grant_type("authorization_code"):
         raise refuse("unauthorized_client", "the client may not use the authorization code grant")
-    if state is None and not instance.has("state-missing-accepted"):
+    if state is None:
         raise refuse("invalid_request", "state is missing")
     _check_audience(instance, form.get("aud"), refuse)
     requested = _scopes(instance, form.get("scope"), refuse)

@@ -229,7 +229,6 @@ LAUNCH_PROBES: dict[str, Probe] = {
     "revocation-answers-error": lambda app: revoke(app, "unknown").status_code == 500,
     "error-code-wrong": lambda app: app.exchange("BAD_CODE").json()["error"] == "invalid_request",
     "open-redirect-on-error": redirected_to_a_stranger,
-    "state-missing-accepted": lambda app: app.open(SCOPE, state=None).status_code == 200,
     "granular-scope-ignored-on-search": beyond_category("Observation?patient={patient}&_id={id}"),
     "granular-scope-ignored-on-read": beyond_category("Observation/{id}"),
     "granular-scope-widened": lambda app: app.launch("patient", GRANULAR)["scope"] != GRANULAR,
