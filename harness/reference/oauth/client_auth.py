@@ -64,6 +64,8 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
         if presented.client_id and instance.has("invalid-client-accepted"):
             return stranger(presented.client_id)
         raise ClientRefused("the client is not registered")
+    if _misunderstood(instance, form, presented):
+        raise ClientRefused(f"{presented.method} is not understood")
     if presented.method not in client.auth_methods:
         if _unproven(instance, form, presented):
             return client
@@ -106,6 +108,22 @@ def _unproven(instance: Instance, form: Form, presented: _Presented) -> bool:
         "authorization_code": "code-without-client-auth",
     }.get(form.get("grant_type") or "")
     return presented.method == "none" and fault is not None and instance.has(fault)
+
+
+def _misunderstood(instance: Instance, form: Form, presented: _Presented) -> bool:
+    """Whether a right way to authenticate is not known here; a fault's doing."""
+    grant = form.get("grant_type")
+    match presented.method:
+        case "none":
+            refused = instance.has("public-client-refused") and grant == "authorization_code"
+            return refused or (instance.has("public-refresh-refused") and grant == "refresh_token")
+        case "client_secret_basic":
+            return instance.has("secret-in-header-refused")
+        case "private_key_jwt":
+            launched = grant == "authorization_code"
+            return launched and instance.has("assertion-refused-in-launch")
+        case _:
+            return False
 
 
 def _presented(form: Form, authorization: str | None) -> _Presented:

@@ -40,6 +40,19 @@ def unproven_code(app: App) -> bool:
     return app.machine.post(f"{app.issuer}/oauth/token", data=fields).status_code == 200
 
 
+def by(client_id: str, grant: str) -> Probe:
+    """Whether a right request of a client is refused as if the client were not known."""
+
+    def probe(app: App) -> bool:
+        app.client_id = client_id
+        answer = app.exchange(app.authorize("patient", SCOPE)["code"])
+        if grant == "refresh":
+            answer = app.refresh(answer.json()["refresh_token"])
+        return answer.status_code == 401
+
+    return probe
+
+
 def iss(app: App) -> str | None:
     return app.ehr_launch("patient").get("iss")
 
@@ -57,6 +70,10 @@ CHECK_PROBES: dict[str, Probe] = {
     "assertion-times-ignored": asserted(exp=int(time.time()) - 3600, iat=int(time.time()) + 3600),
     "code-without-client-auth": confidential(unproven_code),
     "pkce-optional": confidential(no_pkce),
+    "public-client-refused": by("harness-public", "code"),
+    "public-refresh-refused": by("harness-public", "refresh"),
+    "secret-in-header-refused": by("harness-symmetric", "code"),
+    "assertion-refused-in-launch": by("harness-asymmetric", "code"),
     "cors-missing-on-fhir": unreadable("GET", "r4/metadata"),
     "launch-without-iss": lambda app: iss(app) is None,
     "launch-iss-internal": lambda app: iss(app) != app.fhir_base,
