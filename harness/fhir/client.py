@@ -5,20 +5,23 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from harness.errors import HostileInput
 from harness.fhir.search import Search
 from harness.http.client import FHIR_JSON, HttpClient
-from harness.http.exchange import Exchange
+from harness.http.exchange import Exchange, Headers, Request
 
 FRESH = {"Cache-Control": "no-cache"}
 """Asks for a search that is made now: HAPI answers an equal one within a minute from memory.
 
 RFC 9111 section 5.2.1.4; https://hapifhir.io/hapi-fhir/docs/server_jpa/performance.html
 """
+
+JSON_PATCH = "application/json-patch+json"
 
 AccessToken = Callable[[], Awaitable[str]]
 """Gives a token that is good for the next request; may refresh it."""
@@ -44,15 +47,21 @@ class FhirClient:
         Raises:
             HostileInput: the id would leave its segment.
         """
-        if identity is None:
-            return f"{self.base}/{quote(kind, safe='')}"
-        if identity in ("", ".", ".."):
-            raise HostileInput(f"{kind}: expected an id, got {identity!r}")
-        return f"{self.base}/{quote(kind, safe='')}/{quote(identity, safe='')}"
+        place = f"{self.base}/{quote(kind, safe='')}"
+        return place if identity is None else f"{place}/{_segment(kind, identity)}"
 
     async def read(self, kind: str, identity: str) -> Exchange:
         """`GET [base]/[type]/[id]`."""
         return await self.page(self.url(kind, identity))
+
+    async def vread(self, kind: str, identity: str, version: str) -> Exchange:
+        """`GET [base]/[type]/[id]/_history/[vid]`."""
+        return await self.page(f"{self.url(kind, identity)}/_history/{_segment(kind, version)}")
+
+    async def history(self, kind: str | None = None, identity: str | None = None) -> Exchange:
+        """The first page of the history: of one resource, of a type, or of the whole server."""
+        place = self.base if kind is None else self.url(kind, identity)
+        return await self._get(f"{place}/_history", FRESH)
 
     async def search(self, search: Search, *, post: bool = False) -> Exchange:
         """The first page, by GET, or by POST to `_search`, which is safe to repeat as well."""
@@ -88,29 +97,74 @@ class FhirClient:
             if_none_exist: search parameters of a conditional create.
             headers: further header fields, such as `Prefer`.
         """
-        fields = dict(headers or {})
-        if if_none_exist is not None:
-            fields["If-None-Exist"] = if_none_exist
+        fields = _fields(headers, **{"If-None-Exist": if_none_exist})
         url = self.url(resource["resourceType"])
         return await self.http.post_json(url, resource, bearer=await self._bearer(), headers=fields)
+
+    async def post(self, kind: str, body: bytes, content_type: str = FHIR_JSON) -> Exchange:
+        """`POST [base]/[type]` with any bytes: what no honest client sends, to see it refused."""
+        fields = Headers((("Accept", FHIR_JSON), ("Content-Type", content_type)))
+        request = Request("POST", self.url(kind), fields, body)
+        return await self.http.send(request, bearer=await self._bearer(), urgent=True)
 
     async def update(
         self,
         resource: Mapping[str, Any],
         *,
+        identity: str | None = None,
         if_match: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """`PUT [base]/[type]/[id]`; `if_match` is a version id, sent as a weak ETag."""
-        fields = dict(headers or {})
-        if if_match is not None:
-            fields["If-Match"] = f'W/"{if_match}"'
-        url = self.url(resource["resourceType"], resource["id"])
+        """`PUT [base]/[type]/[id]`.
+
+        Args:
+            resource: JSON of the resource.
+            identity: of the URL, where it is not the `id` of the resource.
+            if_match: what the change is based on, see `etag`.
+            headers: further header fields, such as `Prefer`.
+        """
+        fields = _fields(headers, **{"If-Match": etag(if_match)})
+        url = self.url(resource["resourceType"], identity or resource["id"])
         return await self.http.put_json(url, resource, bearer=await self._bearer(), headers=fields)
 
-    async def delete(self, kind: str, identity: str) -> Exchange:
-        """`DELETE [base]/[type]/[id]`."""
-        return await self.http.delete(self.url(kind, identity), bearer=await self._bearer())
+    async def update_where(self, resource: Mapping[str, Any], search: Search) -> Exchange:
+        """`PUT [base]/[type]?[search]`: a conditional update."""
+        url = search.url(self.base)
+        return await self.http.put_json(url, resource, bearer=await self._bearer())
+
+    async def patch(
+        self,
+        kind: str,
+        identity: str,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        if_match: str | None = None,
+    ) -> Exchange:
+        """`PATCH [base]/[type]/[id]` with a JSON Patch (RFC 6902); `if_match` as in `update`."""
+        fields = {"Accept": FHIR_JSON, "Content-Type": JSON_PATCH}
+        fields = _fields(fields, **{"If-Match": etag(if_match)})
+        body = json.dumps(list(operations), separators=(",", ":")).encode()
+        request = Request("PATCH", self.url(kind, identity), Headers(tuple(fields.items())), body)
+        return await self.http.send(request, bearer=await self._bearer(), urgent=True)
+
+    async def delete(self, kind: str, identity: str, *, if_match: str | None = None) -> Exchange:
+        """`DELETE [base]/[type]/[id]`; `if_match` as in `update`."""
+        fields = _fields(None, **{"If-Match": etag(if_match)})
+        url = self.url(kind, identity)
+        return await self.http.delete(url, bearer=await self._bearer(), headers=fields)
+
+    async def bundle(
+        self, entries: Sequence[Mapping[str, Any]], *, transaction: bool = False
+    ) -> Exchange:
+        """`POST [base]` with a batch, or a transaction: all of it or nothing.
+
+        Args:
+            entries: Bundle entries, each with its `request`; see `harness.fhir.writes.to_create`.
+            transaction: whether one that fails takes the others with it.
+        """
+        kind = "transaction" if transaction else "batch"
+        body = {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+        return await self.http.post_json(self.base, body, bearer=await self._bearer())
 
     async def _get(self, url: str, headers: Mapping[str, str] | None = None) -> Exchange:
         bearer = await self._bearer()
@@ -118,3 +172,20 @@ class FhirClient:
 
     async def _bearer(self) -> str | None:
         return await self._token() if callable(self._token) else self._token
+
+
+def etag(version: str | None) -> str | None:
+    """A version as `If-Match` carries it: a bare version id as a weak ETag, an ETag as it is."""
+    if version is None or version == "*" or version.endswith('"'):
+        return version
+    return f'W/"{version}"'
+
+
+def _fields(given: Mapping[str, str] | None, **added: str | None) -> dict[str, str]:
+    return {**(given or {}), **{name: value for name, value in added.items() if value is not None}}
+
+
+def _segment(kind: str, identity: str) -> str:
+    if identity in ("", ".", ".."):
+        raise HostileInput(f"{kind}: expected an id, got {identity!r}")
+    return quote(identity, safe="")

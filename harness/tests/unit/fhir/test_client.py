@@ -7,6 +7,7 @@ import pytest
 from harness.errors import HostileInput
 from harness.fhir.client import FhirClient
 from harness.fhir.search import Search
+from harness.fhir.writes import to_create
 from harness.http.exchange import Request
 from harness.tests.unit.fhir.fake import BASE, FakeServer, talk
 
@@ -81,6 +82,74 @@ def test_an_update_puts_to_the_resource_and_a_delete_names_it() -> None:
     request = asked(url, lambda client: client.update(OBSERVATION, if_match="3"))
     assert (request.method, request.headers.get("If-Match")) == ("PUT", 'W/"3"')
     assert asked(url, lambda client: client.delete("Observation", "7")).method == "DELETE"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"), [("3", 'W/"3"'), ('"3"', '"3"'), ('W/"3"', 'W/"3"'), ("*", "*")]
+)
+def test_a_bare_version_goes_out_as_a_weak_etag_and_an_etag_as_it_is(given: str, sent: str) -> None:
+    url = f"{BASE}/Observation/7"
+    request = asked(url, lambda client: client.delete("Observation", "7", if_match=given))
+    assert request.headers.get("If-Match") == sent
+
+
+def test_an_update_may_go_to_another_id_than_the_resource_says() -> None:
+    url = f"{BASE}/Observation/8"
+    request = asked(url, lambda client: client.update(OBSERVATION, identity="8"))
+    assert json.loads(request.body)["id"] == "7"
+
+
+def test_a_conditional_update_puts_to_a_search() -> None:
+    url = f"{BASE}/Observation?identifier=urn%3Ax%7C1"
+    search = Search.on("Observation", identifier="urn:x|1")
+    request = asked(url, lambda client: client.update_where(OBSERVATION, search))
+    assert request.method == "PUT"
+
+
+def test_a_patch_sends_operations_in_their_own_media_type() -> None:
+    operations = [{"op": "replace", "path": "/status", "value": "amended"}]
+    request = asked(
+        f"{BASE}/Observation/7",
+        lambda client: client.patch("Observation", "7", operations, if_match="3"),
+    )
+    assert (request.method, json.loads(request.body)) == ("PATCH", operations)
+    assert request.headers.get("Content-Type") == "application/json-patch+json"
+    assert request.headers.get("Accept") == "application/fhir+json"
+    assert request.headers.get("If-Match") == 'W/"3"'
+
+
+def test_versions_and_histories_are_read_at_three_levels() -> None:
+    at = f"{BASE}/Observation/7/_history"
+    assert asked(f"{at}/2", lambda client: client.vread("Observation", "7", "2")).method == "GET"
+    histories = (
+        asked(at, lambda client: client.history("Observation", "7")),
+        asked(f"{BASE}/Observation/_history", lambda client: client.history("Observation")),
+        asked(f"{BASE}/_history", lambda client: client.history()),
+    )
+    assert {each.headers.get("Cache-Control") for each in histories} == {"no-cache"}
+    with pytest.raises(HostileInput, match="expected an id"):
+        talk(FakeServer({}), lambda client: client.vread("Observation", "7", ".."))
+
+
+@pytest.mark.parametrize(("transaction", "kind"), [(False, "batch"), (True, "transaction")])
+def test_a_bundle_is_posted_to_the_base(transaction: bool, kind: str) -> None:  # noqa: FBT001 - a parameter set
+    entry = to_create(OBSERVATION, "identifier=x")
+    request = asked(BASE, lambda client: client.bundle([entry], transaction=transaction))
+    body = json.loads(request.body)
+    assert (request.method, body["type"]) == ("POST", kind)
+    assert body["entry"][0]["request"] == {
+        "method": "POST",
+        "url": "Observation",
+        "ifNoneExist": "identifier=x",
+    }
+
+
+def test_bytes_that_are_no_resource_go_out_as_they_are() -> None:
+    request = asked(
+        f"{BASE}/Observation", lambda client: client.post("Observation", b"{", "text/plain")
+    )
+    assert (request.method, request.body) == ("POST", b"{")
+    assert request.headers.get("Content-Type") == "text/plain"
 
 
 def test_a_token_may_be_given_as_it_is_or_not_at_all() -> None:

@@ -10,13 +10,23 @@ import pytest
 
 from harness.errors import UsageError
 from harness.fhir.fidelity import Comparison, same
+from harness.fhir.measures import UCUM
 from harness.fhir.observations import (
-    UCUM,
     Measured,
     blood_pressure,
+    body_height,
+    body_mass_index,
+    body_temperature,
     body_weight,
+    continuous_glucose,
     glucose,
+    glucose_series,
     heart_rate,
+    provenance,
+    pulse_oximetry,
+    respiratory_rate,
+    sleep,
+    steps,
 )
 
 AT = datetime(2026, 5, 1, 9, 30, 15, tzinfo=timezone(timedelta(hours=-5)))
@@ -26,7 +36,19 @@ ALL = [
     heart_rate(MEASURED, 67),
     body_weight(MEASURED, Decimal("81.35")),
     body_weight(MEASURED, 179, "[lb_av]"),
+    body_height(MEASURED, 178.5),
+    body_height(MEASURED, 70, "[in_i]"),
+    body_mass_index(MEASURED, 25.5),
+    body_temperature(MEASURED, 36.7),
+    body_temperature(MEASURED, 98.1, "[degF]"),
+    respiratory_rate(MEASURED, 14),
+    pulse_oximetry(MEASURED, 97),
+]
+RESULTS = [
     glucose(MEASURED, 104),
+    glucose(MEASURED, 5.8, "mmol/L"),
+    continuous_glucose(MEASURED, 111),
+    continuous_glucose(MEASURED, 6.2, "mmol/L"),
 ]
 
 
@@ -60,11 +82,63 @@ def test_a_fraction_of_a_second_is_written_only_where_there_is_one() -> None:
     assert built["effectiveDateTime"] == "2026-05-01T01:02:03.456+00:00"
 
 
+@pytest.mark.parametrize("built", RESULTS, ids=lambda each: each["valueQuantity"]["code"])
+def test_glucose_is_a_laboratory_result_and_its_unit_goes_with_its_code(
+    built: dict[str, Any],
+) -> None:
+    assert built["category"][0]["coding"][0]["code"] == "laboratory"
+    display = built["code"]["coding"][0]["display"]
+    assert ("Moles" in display) == (built["valueQuantity"]["code"] == "mmol/L")
+
+
+def test_a_category_may_be_named_where_an_ehr_wants_another() -> None:
+    built = glucose(replace(MEASURED, category="vital-signs"), 104)
+    assert built["category"][0]["coding"][0]["code"] == "vital-signs"
+
+
+def test_readings_of_a_sensor_are_five_minutes_apart_and_each_has_its_own_identifier() -> None:
+    series = glucose_series(MEASURED, [101, 104, 108])
+    assert [each["effectiveDateTime"][11:19] for each in series] == [
+        "09:30:15",
+        "09:35:15",
+        "09:40:15",
+    ]
+    assert [each["identifier"][0]["value"] for each in series] == ["m-1-1", "m-1-2", "m-1-3"]
+
+
+@pytest.mark.parametrize(
+    "built", [steps(MEASURED, 4312, timedelta(days=1)), sleep(MEASURED, 7.25, timedelta(hours=9))]
+)
+def test_what_takes_time_has_a_period_that_ends_when_it_was_measured(built: dict[str, Any]) -> None:
+    assert built["effectivePeriod"]["end"] == "2026-05-01T09:30:15-05:00"
+    assert built["effectivePeriod"]["start"] < built["effectivePeriod"]["end"]
+    assert "effectiveDateTime" not in built
+
+
+def test_method_and_performer_are_named_where_they_are_known() -> None:
+    method = ("371911009", "Measurement of blood pressure using cuff method")
+    built = blood_pressure(replace(MEASURED, method=method, by_patient=True), 120, 80)
+    assert built["method"]["coding"][0]["code"] == "371911009"
+    assert built["performer"] == [{"reference": "Patient/85"}]
+
+
+def test_provenance_says_who_sent_what_and_when() -> None:
+    built = provenance(["Observation/1", "Observation/2"], AT, "85", "d-7")
+    assert [each["reference"] for each in built["target"]] == ["Observation/1", "Observation/2"]
+    assert {each["who"]["reference"] for each in built["agent"]} == {"Patient/85", "Device/d-7"}
+    with pytest.raises(UsageError, match="provenance: not valid FHIR"):
+        provenance([""], AT, "85", "d-7")
+
+
 def test_what_cannot_be_written_is_refused_in_one_line() -> None:
     with pytest.raises(UsageError, match="with its zone"):
         heart_rate(replace(MEASURED, at=datetime(2026, 5, 1)), 60)  # noqa: DTZ001 - it is what is refused
-    with pytest.raises(UsageError, match=r"kg, \[lb_av\]"):
+    with pytest.raises(UsageError, match=r"kg, \[lb_av\], g"):
         body_weight(MEASURED, 80, "stone")
+    with pytest.raises(UsageError, match="mg/dL, mmol/L"):
+        glucose(MEASURED, 5.8, "mmol/l")
+    with pytest.raises(UsageError, match=r"Cel, \[degF\]"):
+        body_temperature(MEASURED, 98.6, "degF")
     with pytest.raises(UsageError, match="not valid FHIR") as caught:
         heart_rate(replace(MEASURED, category=""), 60)
     assert "\n" not in str(caught.value)
