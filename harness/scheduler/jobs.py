@@ -87,7 +87,7 @@ async def sync(
     Raises:
         LeaseHeld: another process is at it.
         LeaseLost: another process took over in the middle.
-        ConfigError, UsageError: the store cannot be used.
+        UsageError: the store cannot be used, or a file or secret has to be mended first.
     """
     path = store_path(tenant)
     with Store(path) as store, alive(path, JOB) as others_dead:
@@ -97,10 +97,11 @@ async def sync(
         world = site.world(tenant, store.rates())
         run = SyncRun(tenant, world, store, lease, name, on_progress)
         on_start(run)
-        async with _kept_alive(path, lease, run, site.clock):
-            account = await _bounded(run, bound)
-        release(store, lease, site.clock.now())
-    return account
+        try:
+            async with _kept_alive(path, lease, run, site.clock):
+                return await _bounded(run, bound)
+        finally:
+            release(store, lease, site.clock.now())
 
 
 async def _bounded(run: SyncRun, bound: float | None) -> Account:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.account import Account, account_of
@@ -86,6 +86,7 @@ class SyncRun:
 
         Raises:
             LeaseLost: another process took over; it accounts for the run as cut off.
+            UsageError: a file or a secret has to be mended first; the run is stored as failed.
         """
         number = self.store.begin(self.lease, self.name, self.world.clock.now())
         status = RunStatus.INCOMPLETE
@@ -95,6 +96,10 @@ class SyncRun:
                 await self._pull_all(number, way)
             status, reason = self._verdict()
         except LeaseLost:
+            raise
+        except UsageError as error:
+            # Wrong files or secrets are for whoever called to mend, and nothing about the EHR.
+            self._finish(number, RunStatus.FAILED, str(error))
             raise
         except HarnessError as error:
             status, reason = RunStatus.FAILED, str(error)

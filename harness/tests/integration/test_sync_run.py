@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.reference.process import Running
+from harness.smart.vault import new_key
 from harness.tests.integration.sync_site import Site
 
 
@@ -74,6 +75,18 @@ def test_login_keeps_a_refresh_token_for_later_syncs(site: Site) -> None:
     status, out, err = site.command("login", "--tenant", str(tenant))
     assert (status, err) == (0, "")
     assert "refresh token is in the vault" in out
+    assert site.sync(tenant)[0] == 0
+
+
+def test_a_vault_key_of_another_vault_is_for_the_caller_to_mend(site: Site) -> None:
+    tenant = site.person("person-4", instance(site, "sync-10"))
+    assert site.sync(tenant)[0] == 0
+    right, site.vault_key = site.vault_key, new_key()
+    status, out, err = site.command("sync", "run", "--tenant", str(tenant))
+    assert (status, out) == (4, "")
+    assert len(err.splitlines()) == 1
+    assert "vault" in err
+    site.vault_key = right
     assert site.sync(tenant)[0] == 0
 
 
