@@ -152,7 +152,8 @@ class Redactor:
                 scheme, _, credentials = value.partition(" ")
                 return f"{scheme} {self.learn(credentials.strip(), credentials_kind(scheme))}"
             case "cookie" | "set-cookie":
-                return cookies_hidden(name, value, self._cookie)
+                # A server may repeat a cookie's value, a login's id for one, in the cookie's Path.
+                return self.text(cookies_hidden(name, value, self._cookie))
             case "location" | "content-location" | "link" | "referer":
                 return self._url(value)
             case _:

@@ -141,6 +141,15 @@ def test_cookies_and_hidden_fields_are_hidden() -> None:
     assert "a=1" not in (clean.request.headers.get("Cookie") or "")
 
 
+def test_a_cookie_that_is_repeated_in_its_path_is_hidden_there_too() -> None:
+    login = secrets.token_urlsafe(32)
+    headers = Headers((("Set-Cookie", f"_login={login}; path=/login/{login}; HttpOnly"),))
+    asked = Request("GET", "https://ehr.example/authorize")
+    clean = Redactor().exchange(exchange(asked, Response(303, headers)))
+    label = "cookie-1-redacted"
+    assert clean.headers.get("Set-Cookie") == f"_login={label}; path=/login/{label}; HttpOnly"
+
+
 def test_an_id_token_keeps_header_and_claims_and_loses_its_signature() -> None:
     nonce = secrets.token_urlsafe(32)
     token = jwt(nonce=nonce, sub="smart-user", iss="https://ehr.example")
