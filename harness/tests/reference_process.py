@@ -66,6 +66,17 @@ def _client() -> httpx.Client:
     return httpx.Client(trust_env=False, verify=False)
 
 
+@dataclass(frozen=True, slots=True)
+class FromNow:
+    """A claim that is so many seconds away from the moment of use, not of collection."""
+
+    seconds: int
+
+
+def _at(value: Any, moment: int) -> Any:
+    return moment + value.seconds if isinstance(value, FromNow) else value
+
+
 @dataclass
 class App:
     """A SMART app with a browser of its own; knows the specification, not the harness.
@@ -213,7 +224,7 @@ class App:
             "aud": f"{self.issuer}/oauth/token",
             "exp": issued + 240,
             "jti": secrets.token_urlsafe(16),
-            **claims,
+            **{name: _at(value, issued) for name, value in claims.items()},
         }
         alg = "ES384" if isinstance(signer, ECKey) else "RS384"
         head = {"alg": alg, "kid": signer.kid, "typ": "JWT", **(header or {})}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 
 from harness.tests.integration.reference.oauth_probes import (
@@ -15,7 +13,7 @@ from harness.tests.integration.reference.oauth_probes import (
     read,
     unreadable,
 )
-from harness.tests.reference_process import App
+from harness.tests.reference_process import App, FromNow
 
 
 def confidential(probe: Probe) -> Probe:
@@ -67,7 +65,7 @@ def posted(app: App) -> httpx.Response:
 
 CHECK_PROBES: dict[str, Probe] = {
     "assertion-subject-ignored": asserted(sub="somebody-else"),
-    "assertion-times-ignored": asserted(exp=int(time.time()) - 3600, iat=int(time.time()) + 3600),
+    "assertion-times-ignored": asserted(exp=FromNow(-3600), iat=FromNow(3600)),
     "code-without-client-auth": confidential(unproven_code),
     "pkce-optional": confidential(no_pkce),
     "public-client-refused": by("harness-public", "code"),

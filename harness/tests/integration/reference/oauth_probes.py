@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import httpx
 from joserfc.jwk import RSAKey
 from joserfc.util import urlsafe_b64encode
 
-from harness.tests.reference_process import App
+from harness.tests.reference_process import App, FromNow
 
 SCOPE = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs"
 Probe = Callable[[App], bool]
@@ -221,8 +220,8 @@ LAUNCH_PROBES: dict[str, Probe] = {
     "assertion-alg-none-accepted": forged("none", lambda *_: b""),
     "assertion-hs256-accepted": forged("HS256", mac_of_public_key),
     "assertion-iss-not-sub-accepted": asserted(iss="harness-asymmetric"),
-    "assertion-far-future-accepted": asserted(exp=int(time.time()) + 86400),
-    "assertion-issued-in-future-accepted": asserted(iat=int(time.time()) + 120),
+    "assertion-far-future-accepted": asserted(exp=FromNow(86400)),
+    "assertion-issued-in-future-accepted": asserted(iat=FromNow(120)),
     "assertion-unknown-kid-accepted": asserted(header={"kid": "unknown"}),
     "token-in-query-accepted": token_in_query,
     "revoked-token-works": use_after_revocation,

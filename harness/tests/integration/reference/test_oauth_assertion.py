@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from harness.tests.integration.reference.conftest import NewApp
-from harness.tests.reference_process import App
+from harness.tests.reference_process import App, FromNow
 
 
 @pytest.fixture
@@ -44,9 +43,6 @@ def test_an_asymmetric_app_launches(new_app: NewApp) -> None:
     assert app.refresh(answer["refresh_token"]).status_code == 200
 
 
-NOW = int(time.time())
-
-
 @pytest.mark.parametrize(
     "claims",
     [
@@ -57,12 +53,12 @@ NOW = int(time.time())
         {"aud": None},
         {"aud": "https://other.invalid/token"},
         {"exp": None},
-        {"exp": NOW - 10},
-        {"exp": NOW + 3600},
+        {"exp": FromNow(-10)},
+        {"exp": FromNow(3600)},
         {"exp": "soon"},
         {"exp": 1e300},
-        {"nbf": NOW + 120},
-        {"iat": NOW + 120},
+        {"nbf": FromNow(120)},
+        {"iat": FromNow(120)},
         {"jti": None},
         {"jti": 7},
     ],
