@@ -115,7 +115,13 @@ class OAuthError(ProtocolError):
 
 
 class LoginFailed(ProtocolError):
-    """The login driver could not get past a page of the authorization server."""
+    """The login driver could not get past a page of the authorization server.
+
+    Attributes:
+        denied: the request had been declined by then, as was wished.
+    """
+
+    denied = False
 
 
 class GrantLost(ProtocolError):

@@ -55,6 +55,7 @@ class Authorization:
         response: the parameters of the redirect; None where the browser was never sent back.
         offered_choice: a page let the person decline single scopes.
         page: what the server showed instead of a redirect, in one line.
+        denied: the person declined the whole request.
     """
 
     plan: Plan
@@ -62,6 +63,7 @@ class Authorization:
     response: AuthorizationResponse | None
     offered_choice: bool = False
     page: str | None = None
+    denied: bool = False
 
     @property
     def redirected(self) -> bool:

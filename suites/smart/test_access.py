@@ -75,6 +75,16 @@ def test_declined_scope_is_not_granted(declined_launch: Launch) -> None:
     )
 
 
+@verifies("smart/access/declined-search")
+def test_declined_scope_opens_nothing(declined_search: Probe) -> None:
+    """What the user declined SHALL NOT be searchable."""
+    expect(declined_search.exchange).that(
+        not declined_search.leaked,
+        expected="401 or 403, or a searchset without matches",
+        actual=declined_search.outcome,
+    )
+
+
 @verifies("smart/access/other-patient-read")
 def test_other_patient_is_not_readable(other_patient_read: Exchange) -> None:
     """With patient-level scopes another patient's data SHALL NOT be readable."""

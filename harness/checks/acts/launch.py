@@ -6,8 +6,6 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harness.checks.acting import Run, act
 from harness.checks.launching import Authorization, Launch, Plan, Variation
 from harness.config.ehr import DriverKind, LaunchKind, LaunchSpec, Permit
@@ -26,7 +24,6 @@ from harness.smart.client_auth import ClientProof, authenticate, client_id
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
 from harness.smart.drivers.cookies import CookieJar
-from harness.smart.scopes import Scope
 from harness.smart.sign_in import suited
 from harness.smart.tokens import TokenResponse
 
@@ -107,8 +104,8 @@ async def authorized(
             run.http, request, what.login, run.secrets, run.ehr, choices=wanted, cookies=cookies
         )
     except LoginFailed as failed:
-        return Authorization(what, request, None, page=str(failed))
-    return Authorization(what, request, done.response, done.offered_choice)
+        return Authorization(what, request, None, page=str(failed), denied=failed.denied)
+    return Authorization(what, request, done.response, done.offered_choice, denied=done.denied)
 
 
 async def exchanged(
@@ -213,18 +210,3 @@ async def token_response(run: Run, launch: Launch) -> Exchange:
 async def launch(run: Run, authorization: Authorization, token_exchange: Exchange) -> Launch:
     """The launch that most acts stand on."""
     return launched(run, authorization, token_exchange)
-
-
-@act
-async def declined_launch(run: Run, discovery: Discovery, launch: Launch) -> Launch:
-    """A launch whose user declines the scopes of one resource type."""
-    what = launch.authorization.plan
-    resources = [Scope.parse(each) for each in what.spec.scopes]
-    declined = tuple(str(each) for each in resources if each.is_resource)[-1:]
-    if len([each for each in resources if each.is_resource]) < 2:
-        raise NotConfigured("the launch asks for fewer than two resource scopes: none to decline")
-    choices = Choices(patient=what.login.patient, decline=frozenset(declined))
-    done = await whole_launch(run, discovery, what, choices)
-    if not done.authorization.offered_choice:
-        raise NotSupported("no page lets the user decline single scopes")
-    return replace(done, declined=declined)

@@ -126,8 +126,7 @@ class Authorize:
         self.instance.sessions.decided(pending)
         granted = granted_scopes(self.instance, offered, form.all("scope"))
         if form.get("decision") != "approve" or not granted:
-            refusal = pending.request.refuse("access_denied", "the person did not approve")
-            return self._refused(refusal, status=303)
+            return self._declined(pending)
         return self._approved(pending, person, granted)
 
     def _next(self, session: Session, pending: Pending, query: str = "") -> Response:
@@ -193,6 +192,14 @@ class Authorize:
         code = new_code(self.instance, pending, person, granted)
         url = redirect_url(self.instance, wanted.redirect_uri, wanted.state, code=code.value)
         return redirect(url)
+
+    def _declined(self, pending: Pending) -> Response:
+        if self.instance.has("denial-ends-on-page"):
+            return pages.error_page("Your records stay with us. You may close this window.")
+        server = self.instance.has("denial-told-as-server-error")
+        error = "server_error" if server else "access_denied"
+        refusal = pending.request.refuse(error, "the person did not approve")
+        return self._refused(refusal, status=303)
 
     def _refused(self, refusal: ErrorRedirect, status: int = 302) -> Response:
         url = redirect_url(

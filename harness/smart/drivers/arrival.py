@@ -15,8 +15,10 @@ class Arrival:
         response: the parameters of the redirect; a refusal is a value too.
         offered_choice: a page let the person decline single scopes.
         declined: scopes whose box was left empty, as requested.
+        denied: the whole request was declined, as requested.
     """
 
     response: AuthorizationResponse
     offered_choice: bool = False
     declined: frozenset[str] = frozenset()
+    denied: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from harness.config.ehr import Login
 from harness.config.secrets import Secrets
-from harness.errors import HostileInput
+from harness.errors import HostileInput, LoginFailed
 from harness.http.client import HttpClient
 from harness.http.origin import origin
 from harness.smart.authorize import AuthorizationRequest
@@ -66,9 +66,14 @@ async def authorize(
         if request.post
         else Follow(request.url)
     )
-    caught = await walk.run(first)
     progress = walk.progress
-    return Arrival(target.read(caught), progress.offered_choice, frozenset(progress.declined))
+    try:
+        caught = await walk.run(first)
+    except LoginFailed as failed:
+        failed.denied = progress.denied
+        raise
+    declined = frozenset(progress.declined)
+    return Arrival(target.read(caught), progress.offered_choice, declined, progress.denied)
 
 
 def _home(redirect_uri: str) -> str:

@@ -71,6 +71,7 @@ class Progress:
     password_sent: bool = False
     searched: bool = False
     offered_choice: bool = False
+    denied: bool = False
     declined: set[str] = field(default_factory=set)
     seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
@@ -202,11 +203,13 @@ def _denial(page: Page, task: Task, progress: Progress) -> Step | None:
     for form in page.forms:
         for button in form.buttons:
             if button_answer(button) is Answer.DENY:
+                progress.denied = True
                 return submit(form, button, task, progress)
     if not any(button_answer(b) is Answer.APPROVE for f in page.forms for b in f.buttons):
         return None
     denying = (link for link in page.links if answer_of(link.text) is Answer.DENY)
     link = next(denying, None)
+    progress.denied |= link is not None
     return Follow(link.url) if link else None
 
 

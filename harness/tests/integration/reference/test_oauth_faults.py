@@ -16,6 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from harness.reference.faults import OAUTH, catalogue
+from harness.tests.integration.reference.access_probes import ACCESS_PROBES
 from harness.tests.integration.reference.check_probes import CHECK_PROBES
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
 from harness.tests.integration.reference.oauth_probes import (
@@ -174,6 +175,7 @@ def stranger(path: str) -> Probe:
 PROBES: dict[str, Probe] = (
     LAUNCH_PROBES
     | CHECK_PROBES
+    | ACCESS_PROBES
     | {
         "configuration-as-html-type": lambda app: (
             "html" in app.get(".well-known/smart-configuration").headers["content-type"]

@@ -297,6 +297,20 @@ def test_denying_everything_presses_the_button_that_says_so() -> None:
     assert drive(app, choose=Choices(deny=True)).code == "deny"
 
 
+def test_it_is_told_whether_the_request_was_declined() -> None:
+    app = picking(CONSENT, lambda sent: sent["decision"])
+    assert drive_to_arrival(app, choose=Choices(deny=True)).denied
+    assert not drive_to_arrival(app).denied
+    assert not drive_to_arrival(signing_in(), choose=Choices(deny=True)).denied
+
+
+def test_a_denial_that_ends_on_a_page_is_known_as_one() -> None:
+    app = signing_in(showing(CONSENT), auth__take=showing("<p>Nothing is shared."))
+    with pytest.raises(LoginFailed) as stuck:
+        drive(app, choose=Choices(deny=True))
+    assert stuck.value.denied
+
+
 def test_a_consent_by_radio_buttons_is_answered() -> None:
     body = """<form method=post action=take><input type=radio name=answer value=deny checked>
     <input type=radio name=answer value=allow><input type=radio name=period value=day checked>
