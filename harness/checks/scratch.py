@@ -9,71 +9,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import anyio
 
+from harness.checks.undoing import GONE, Resource, Writer, Written, current, identifiers, undo
 from harness.config.ehr import EhrFile, Permit
 from harness.errors import HarnessError, NotPermitted
+from harness.fhir.writes import answers, written_place
 from harness.http.exchange import Exchange
 
-Resource = dict[str, Any]
-
-_GONE = frozenset({200, 202, 204, 404, 410})
-
-
-class Writer(Protocol):
-    """What writes resources: `harness.fhir.client.FhirClient`."""
-
-    async def read(self, resource_type: str, resource_id: str) -> Exchange:
-        """GET [base]/[type]/[id]."""
-        ...
-
-    async def create(self, resource: Resource) -> Exchange:
-        """POST [base]/[type]."""
-        ...
-
-    async def update(self, resource: Resource, *, if_match: str | None = None) -> Exchange:
-        """PUT [base]/[type]/[id], based on the version `if_match`."""
-        ...
-
-    async def delete(self, resource_type: str, resource_id: str) -> Exchange:
-        """DELETE [base]/[type]/[id]."""
-        ...
-
-
-@dataclass(slots=True)
-class Written:
-    """One resource that a run put on the server.
-
-    Attributes:
-        number: position in the journal.
-        type: the resource type.
-        resource: as sent.
-        writer: what sent it, and undoes it.
-        id: the logical id, once known.
-        before: what an update replaced; None of a create.
-        over: set when its answer came, or will not come.
-    """
-
-    number: int
-    type: str
-    resource: Resource
-    writer: Writer
-    id: str | None = None
-    before: Resource | None = None
-    gone: bool = False
-    over: anyio.Event = field(default_factory=anyio.Event, repr=False, compare=False)
-
-    @property
-    def place(self) -> str:
-        """`Type/id`, or the type with what is known of it."""
-        return f"{self.type}/{self.id}" if self.id else f"{self.type} (its id is unknown)"
+Send = Callable[[], Awaitable[Exchange]]
+"""Sends one write, once."""
 
 
 @dataclass(slots=True)
@@ -116,14 +67,55 @@ class Scratch:
         Raises:
             NotPermitted: the EHR file has no `write` among its permits.
         """
+        return await self.created(writer, resource, partial(writer.create, resource))
+
+    async def created(self, writer: Writer, resource: Resource, send: Send) -> Exchange:
+        """Send anything that may create a resource; it is deleted at the end of the run.
+
+        Args:
+            writer: undoes it.
+            resource: what may come into being, with its business identifiers.
+            send: the request. Where it is answered with 200 the resource may have been there
+                before, so it is deleted only if it carries the identifiers of `resource`.
+
+        Raises:
+            NotPermitted: as `create`.
+        """
         entry = self._begin("POST", writer, resource)
         with _whole(entry):
-            exchange = await writer.create(resource)
+            exchange = await send()
             entry.id = created_id(exchange, entry.type)
+            entry.doubtful = exchange.status == 200  # noqa: PLR2004
             if exchange.status >= 400 and entry.id is None:  # noqa: PLR2004
                 entry.gone = True
             self._done(entry, exchange)
         return exchange
+
+    async def bundle(self, writer: Writer, resources: Sequence[Resource], send: Send) -> Exchange:
+        """Send a batch or transaction that may create resources, one per entry and in its order.
+
+        Raises:
+            NotPermitted: as `create`.
+        """
+        entries = [self._begin("POST", writer, each) for each in resources]
+        with ExitStack() as stack:
+            for entry in entries:
+                stack.enter_context(_whole(entry))
+            exchange = await send()
+            places = _places(exchange)
+            for number, entry in enumerate(entries):
+                entry.id = places[number] if number < len(places) else None
+                entry.gone = entry.id is None
+                self._done(entry, exchange)
+        return exchange
+
+    def adopt(self, writer: Writer, resource: Resource) -> None:
+        """Undo what a search has shown: this run's own resource, stored though it was refused."""
+        if any(each.id == resource.get("id") and not each.gone for each in self.written):
+            return
+        entry = self._begin("POST", writer, resource)
+        entry.id = str(resource.get("id"))
+        entry.over.set()
 
     async def update(
         self, writer: Writer, resource: Resource, *, if_match: str | None = None
@@ -138,15 +130,32 @@ class Scratch:
         Raises:
             NotPermitted: as `create`.
         """
+        send = partial(writer.update, resource, if_match=if_match)
+        return await self.updated(writer, resource, send)
+
+    async def updated(
+        self, writer: Writer, resource: Resource, send: Send, *, identity: str | None = None
+    ) -> Exchange:
+        """Send anything that may change a resource; what it was before is put back at the end.
+
+        Args:
+            writer: undoes it.
+            resource: as it may become; its type counts.
+            send: the request.
+            identity: of what may change, where it is not the `id` of the resource.
+
+        Raises:
+            NotPermitted: as `create`.
+        """
         entry = self._begin("PUT", writer, resource)
-        entry.id = str(resource.get("id"))
+        entry.id = identity or str(resource.get("id"))
         ours = any(
             each.type == entry.type and each.id == entry.id for each in self._standing(entry)
         )
         with _whole(entry):
             if not ours:
-                entry.before = await _current(writer, entry.type, entry.id)
-            exchange = await writer.update(resource, if_match=if_match)
+                entry.before = await current(writer, entry.type, entry.id)
+            exchange = await send()
             entry.gone = ours or exchange.status >= 400  # noqa: PLR2004
             self._done(entry, exchange)
         return exchange
@@ -170,7 +179,7 @@ class Scratch:
         )
         exchange = await writer.delete(resource_type, resource_id)
         for each in own:
-            each.gone = exchange.status in _GONE
+            each.gone = exchange.status in GONE
         self.journal.write(event="done", number=own[0].number, status=exchange.status)
         return exchange
 
@@ -186,7 +195,7 @@ class Scratch:
         for entry in reversed(self.written):
             if entry.gone:
                 continue
-            reason = await _undo(entry)
+            reason = await undo(entry)
             entry.gone = reason is None
             event = "undone" if reason is None else "left"
             self.journal.write(event=event, number=entry.number, place=entry.place, reason=reason)
@@ -235,51 +244,15 @@ def _whole(entry: Written) -> Iterator[None]:
         entry.over.set()
 
 
-def identifiers(resource: Mapping[str, Any]) -> list[dict[str, str]]:
-    """System and value of each business identifier, by which a lost create can be found again."""
-    found = resource.get("identifier") or []
-    return [
-        {key: str(each[key]) for key in ("system", "value") if key in each}
-        for each in (found if isinstance(found, list) else [found])
-    ]
-
-
 def created_id(exchange: Exchange, resource_type: str) -> str | None:
     """The logical id of a created resource: from Location, else from the body."""
-    for name in ("Location", "Content-Location"):
-        parts = urlsplit(exchange.headers.get(name) or "").path.split("/")
-        if resource_type in parts:
-            position = len(parts) - 1 - parts[::-1].index(resource_type)
-            if position + 1 < len(parts) and parts[position + 1]:
-                return parts[position + 1]
+    place = written_place(exchange, resource_type)
+    return place.id if place else None
+
+
+def _places(exchange: Exchange) -> list[str | None]:
+    """The id that each entry of a batch answer names."""
     try:
-        body = exchange.json_object()
+        return [each.place.id if each.place else None for each in answers(exchange)]
     except HarnessError:
-        return None
-    found = body.get("id") if body.get("resourceType") == resource_type else None
-    return found if isinstance(found, str) else None
-
-
-async def _current(writer: Writer, resource_type: str, resource_id: str) -> Resource | None:
-    exchange = await writer.read(resource_type, resource_id)
-    return exchange.json_object() if exchange.status == 200 else None  # noqa: PLR2004
-
-
-async def _undo(entry: Written) -> str | None:
-    """Undo one write; None when it worked, else why not."""
-    if entry.id is None:
-        return "the server did not say where it put it"
-    try:
-        if entry.before is not None:
-            exchange = await entry.writer.update(entry.before)
-            return None if exchange.status < 300 else f"restoring it: {exchange.status}"  # noqa: PLR2004
-        exchange = await entry.writer.delete(entry.type, entry.id)
-        if exchange.status in _GONE:
-            return None
-        wrong = entry.resource | {"id": entry.id, "status": "entered-in-error"}
-        second = await entry.writer.update(wrong)
-    except HarnessError as error:
-        return str(error)
-    if second.status < 300:  # noqa: PLR2004
-        return None
-    return f"DELETE: {exchange.status}, entered-in-error: {second.status}"
+        return []

@@ -165,3 +165,61 @@ def test_nothing_is_sent_or_journalled_without_a_permit(server: Server, file: Eh
 )
 def test_the_id_of_what_was_created_is_found(exchange: Exchange, expected: Any) -> None:
     assert created_id(exchange, "Observation") == expected
+
+
+OWN = {**OBSERVATION, "identifier": [{"system": "urn:x", "value": "own"}]}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "asked"), [("own", ["GET 7", "DELETE 7"]), ("o", ["GET 7"])]
+)
+def test_what_was_there_before_is_deleted_only_if_it_is_ours(
+    server: Server, identifier: str, asked: list[str]
+) -> None:
+    there = {**OWN, "id": "7", "identifier": [{"system": "urn:x", "value": identifier}]}
+    server.answers = {"GET 7": answer(200, there)}
+    scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
+
+    async def send() -> Exchange:
+        return answer(200, there)
+
+    anyio.run(scratch.created, server, OWN, send)
+    assert undo(scratch, server) == []
+    assert server.asked == asked
+
+
+def test_each_entry_of_a_batch_is_undone_by_itself(server: Server) -> None:
+    entries = [{"status": "201", "location": "Observation/7"}, {"status": "400 Bad Request"}]
+    bundle = {"resourceType": "Bundle", "entry": [{"response": each} for each in entries]}
+    scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
+
+    async def send() -> Exchange:
+        return answer(200, bundle)
+
+    anyio.run(scratch.bundle, server, [OWN, OWN], send)
+    assert undo(scratch, server) == []
+    assert server.asked == ["DELETE 7"]
+
+
+def test_what_was_stored_though_refused_is_undone_once_it_is_known(server: Server) -> None:
+    server.answers = {"POST 1": answer(422)}
+    scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
+    anyio.run(scratch.create, server, OWN)
+    for _ in range(2):
+        scratch.adopt(server, {**OWN, "id": "8"})
+    assert undo(scratch, server) == []
+    assert server.asked == ["DELETE 8"]
+
+
+def test_a_write_by_other_means_to_what_was_there_is_put_back(server: Server) -> None:
+    scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
+
+    async def patch() -> Exchange:
+        return answer(200)
+
+    async def patched() -> None:
+        await scratch.updated(server, OBSERVATION, patch, identity="old")
+
+    anyio.run(patched)
+    assert undo(scratch, server) == []
+    assert server.asked == ["PUT old"]
