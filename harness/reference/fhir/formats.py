@@ -71,7 +71,7 @@ def respond(
     sent = {"Content-Type": FHIR_JSON + CHARSET, "Vary": "Accept, Accept-Encoding"}
     sent |= headers or {}
     if len(body) >= _WORTH_COMPRESSING and _takes_gzip(request):
-        body = gzip.compress(body, compresslevel=5, mtime=0)
+        body = gzip.compress(body, compresslevel=1, mtime=0)
         sent["Content-Encoding"] = "gzip"
     return Response(body, status_code=status, headers=sent)
 

@@ -47,6 +47,13 @@ def loads(text: str) -> Any:
         ) from None
 
 
+def reread(body: bytes) -> Any:
+    """Reads what `dumps` wrote, to the digit."""
+    quickly = orjson.loads(body)
+    # What the quick reader gives back to the byte has no number that a float would change.
+    return quickly if orjson.dumps(quickly) == body else loads(body.decode())
+
+
 def _integer(literal: str) -> int | Decimal:
     return int(literal) if len(literal) <= _INTEGER_DIGITS else Decimal(literal)
 

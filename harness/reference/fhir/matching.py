@@ -59,6 +59,13 @@ class Criterion:
     negated: bool = False
     missing: bool | None = None
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the answer depends on the resource alone, so that it can be remembered."""
+        return not any(
+            isinstance(want, DateCriterion) and want.prefix == "ap" for want in self.wanted
+        )
+
     def matches(self, stored: Stored, now: datetime) -> bool:
         """Tells whether a resource is what this parameter asks for."""
         values = search_values(stored, self.parameter)

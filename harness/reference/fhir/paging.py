@@ -10,22 +10,48 @@ from __future__ import annotations
 import re
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from harness.reference.fhir.query import Query
     from harness.reference.fhir.stored import Stored
 
 LIFETIME: Final = timedelta(minutes=10)
-MOST_MATCHES: Final = 2_000_000
-"""How many matches all snapshots of an instance hold together, at eight bytes each."""
+MOST_MATCHES: Final = 500_000
+"""How many matches all snapshots of an instance hold together, at about 100 bytes each."""
 _CURSOR = re.compile(r"(?P<snapshot>[A-Za-z0-9_-]{22})\.(?P<offset>\d{1,7})", re.ASCII)
 
 
 class CursorExpired(Exception):
     """The cursor was good once, or never was; the client starts the search again."""
+
+
+Find: TypeAlias = "Callable[[str, str, str], Stored]"
+"""From type, id and version id to that version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Matches by name alone, found again when their page is asked for: a snapshot holds no data.
+
+    Args:
+        resource_type: of all of them.
+        names: id and version id of each.
+        find: gives them back.
+    """
+
+    resource_type: str
+    names: tuple[tuple[str, str], ...]
+    find: Find
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, part: slice) -> tuple[Stored, ...]:
+        return tuple(self.find(self.resource_type, *name) for name in self.names[part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +66,20 @@ class Snapshot:
     """
 
     query: Query
-    matches: tuple[Stored, ...]
+    matches: tuple[Stored, ...] | Named
     compartment: str | None
     expires: datetime
+
+    def named(self, find: Find) -> Snapshot:
+        """Returns the snapshot with its matches by name."""
+        names = tuple((one.id, one.version_id) for one in self.matches[:])
+        return replace(self, matches=Named(self.query.resource_type, names, find))
+
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What was asked: equal ones with equal matches share their pages."""
+        query = self.query
+        return (query.resource_type, tuple(query.used), self.compartment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +107,22 @@ class Snapshots:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Snapshot] = OrderedDict()
+        self._asked: dict[tuple[object, ...], str] = {}
         self._matches = 0
 
     def keep(self, snapshot: Snapshot) -> str:
-        """Keeps a snapshot; returns its name, 128 random bits."""
-        name = secrets.token_urlsafe(16)
+        """Keeps a snapshot; returns its name, 128 random bits.
+
+        Where the same was asked and found before, that snapshot lives on under its name.
+        """
+        name = self._asked.get(snapshot.question, "")
+        known = self._kept.get(name)
+        if known is None or known.matches != snapshot.matches:
+            name = secrets.token_urlsafe(16)
+            self._matches += len(snapshot.matches)
+            self._asked[snapshot.question] = name
         self._kept[name] = snapshot
-        self._matches += len(snapshot.matches)
+        self._kept.move_to_end(name)
         while self._matches > MOST_MATCHES and len(self._kept) > 1:
             self._drop(next(iter(self._kept)))
         return name
@@ -98,7 +144,10 @@ class Snapshots:
         return match["snapshot"], Page(snapshot, int(match["offset"]), snapshot.query.count)
 
     def _drop(self, name: str) -> None:
-        self._matches -= len(self._kept.pop(name).matches)
+        dropped = self._kept.pop(name)
+        self._matches -= len(dropped.matches)
+        if self._asked.get(dropped.question) == name:
+            del self._asked[dropped.question]
 
 
 def cursor(snapshot: str, offset: int) -> str:

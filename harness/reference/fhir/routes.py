@@ -17,6 +17,7 @@ from harness.reference.fhir.faulty import answering as faulty
 from harness.reference.fhir.formats import refusal, require_json
 from harness.reference.fhir.outcome import Refused, refused
 from harness.reference.fhir.resources import RESOURCES
+from harness.reference.fhir.shelf import TooBroad
 
 Answer = Callable[[Request], Awaitable[Response]]
 Handler = Callable[[Context, Request, str], Awaitable[Response]]
@@ -66,6 +67,9 @@ async def _dispatch(context: Context, answers: Mapping[str, Answer], request: Re
     try:
         require_json(request)
         return await _answer_to(request, answers)(request)
+    except TooBroad:
+        text = "there are too many patients to look at each; name one"
+        return refusal(request, refused(400, "too-costly", text))
     except Refused as refused_:
         why = faulty.refusal(context.instance.has, refused_)
         return refusal(request, why) if why else faulty.bare_page()

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from harness.reference.fhir.dates import Interval
-from harness.reference.fhir.matching import Target, folded, search_values
+from harness.reference.fhir.matching import Criterion, Target, folded, search_values
 from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.query import Query
+from harness.reference.fhir.shelf import Shelf
 from harness.reference.fhir.store import Store
 from harness.reference.fhir.stored import Stored
 
@@ -21,7 +22,7 @@ def matches(
     store: Store,
     query: Query,
     now: datetime,
-    visible: Callable[[Stored], bool],
+    visible: Callable[[Stored], bool] | None,
     patient: str | None,
 ) -> list[Stored]:
     """Returns what a search finds, in order.
@@ -30,16 +31,34 @@ def matches(
         store: where.
         query: what.
         now: the present, for the prefix `ap`.
-        visible: whether the searcher may see a resource.
+        visible: whether the searcher may see a resource; None if all that belongs to `patient`.
         patient: look only at what belongs to this patient (or to nobody), which is faster.
+
+    Raises:
+        TooBroad: no patient is known, and there are too many to look at each.
     """
-    candidates = _candidates(store, query, patient)
-    found = (
-        stored
-        for stored in candidates
-        if visible(stored) and all(one.matches(stored, now) for one in query.criteria)
+    shelf = _shelf(store, query, patient)
+    in_order: Iterable[Stored] = shelf.learnt(
+        ("order", query.sort), lambda resources: tuple(ordered(resources, query))
     )
-    return ordered(found, query)
+    fixed = [one for one in query.criteria if one.is_fixed]
+    if fixed:
+        ids = frozenset.intersection(*(_matching(shelf, one, now) for one in fixed))
+        if len(ids) < len(shelf):
+            in_order = [stored for stored in in_order if stored.id in ids]
+    for one in query.criteria:
+        if not one.is_fixed:
+            in_order = [stored for stored in in_order if one.matches(stored, now)]
+    return list(in_order if visible is None else filter(visible, in_order))
+
+
+def _matching(shelf: Shelf, criterion: Criterion, now: datetime) -> frozenset[str]:
+    """Returns the ids of what a criterion finds, which no other search changes."""
+    ids: frozenset[str] = shelf.learnt(
+        criterion,
+        lambda resources: frozenset(one.id for one in resources if criterion.matches(one, now)),
+    )
+    return ids
 
 
 def ordered(found: Iterable[Stored], query: Query) -> list[Stored]:
@@ -90,14 +109,14 @@ def _provenance_of(store: Store, page: list[Stored], seen: set[str]) -> Iterator
                 yield provenance
 
 
-def _candidates(store: Store, query: Query, patient: str | None) -> list[Stored]:
+def _shelf(store: Store, query: Query, patient: str | None) -> Shelf:
     named = query.named_patients()
     if patient is None and len(named) == 1:
         # Only what belongs to the one named patient can match.
         patient = next(iter(named))
         if patient is None:
-            return []
-    return store.all(query.resource_type, patient)
+            return Shelf(())
+    return store.shelf(query.resource_type, patient)
 
 
 def _sort_value(values: tuple[Any, ...], pick: Callable[[Iterable[Any]], Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -52,9 +53,8 @@ def find(context: Context, reach: Reach, query: Query) -> list[Stored]:
     if reach.compartment is not None and others:
         raise forbidden("this token is bound to one patient, and the search names another")
     now = context.now
-    found = matches(
-        context.store, query, now, lambda stored: reach.covers(stored, now), reach.compartment
-    )
+    visible = None if reach.constraints is None else partial(reach.within_constraints, now=now)
+    found = matches(context.store, query, now, visible, reach.compartment)
     return faulty.matches(context.instance.has, found, now)
 
 
@@ -70,7 +70,7 @@ def _answer(context: Context, request: Request, page: Page, name: str | None) ->
         bundle.entries = [entry(one, instance.fhir_base, "match") for one in shown]
         bundle.entries += _along(context, request, query, shown)
         if page.next_offset is not None:
-            name = name or context.snapshots.keep(page.snapshot)
+            name = name or context.snapshots.keep(page.snapshot.named(context.store.version))
             bundle.next_link = _page_url(context, query, name, page.next_offset)
     if query.ignored and not page.offset:
         bundle.entries.append(outcome_entry(query.ignored))

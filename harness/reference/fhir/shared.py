@@ -1,15 +1,30 @@
-"""The synthetic data below all instances, wrapped for the store when it is first needed."""
+"""The synthetic data below all instances, wrapped for the store when it is first needed.
+
+What was not looked at for the longest is forgotten: it can be made again from the seed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from harness.reference.data.world import World
+from harness.reference.fhir.json import dumps
+from harness.reference.fhir.recent import Recent
+from harness.reference.fhir.shelf import Shelf, TooBroad
 from harness.reference.fhir.stored import Stored, Versions
 
 Json = dict[str, Any]
+Records = dict[str, dict[str, Versions]]
+"""What belongs to one patient except the Patient, by type and id."""
+
+MOST_RESOURCES: Final = 30_000
+"""How many resources are remembered, at two to four kilobytes each; more than any patient has."""
+MOST_PATIENTS: Final = 1000
+"""How many patients are looked at for one answer, at about ten milliseconds each."""
+NOBODYS: Final = frozenset({"Practitioner", "Organization"})
+"""Types of which no patient has any of their own."""
 
 
 class Shared:
@@ -21,24 +36,28 @@ class Shared:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._patients: dict[int, Versions] = {}
-        self._records: dict[int, dict[str, dict[str, Versions]]] = {}
+        self._patients: Recent[int, Versions] = Recent(MOST_RESOURCES, len)
+        self._records: Recent[int, Records] = Recent(MOST_RESOURCES, _size)
+        self._shelves: Recent[tuple[str, str | None], Shelf] = Recent(MOST_RESOURCES, len)
         self.common = _by_type(_versions(history, None) for history in world.shared)
 
     def patient(self, ordinal: int) -> Versions:
         """Returns the versions of one Patient."""
-        if ordinal not in self._patients:
+        known = self._patients.get(ordinal)
+        if known is None:
             history = self.world.patient(ordinal)
-            self._patients[ordinal] = _versions(history, history[0]["id"])
-        return self._patients[ordinal]
+            known = self._patients.keep(ordinal, _versions(history, history[0]["id"]))
+        return known
 
-    def records(self, ordinal: int) -> dict[str, dict[str, Versions]]:
+    def records(self, ordinal: int) -> Records:
         """Returns what else belongs to one patient, by type and id."""
-        if ordinal not in self._records:
+        known = self._records.get(ordinal)
+        if known is None:
             owner = self.world.person(ordinal).id
             histories = self.world.records(ordinal)
-            self._records[ordinal] = _by_type(_versions(one, owner) for one in histories)
-        return self._records[ordinal]
+            made = _by_type(_versions(one, owner) for one in histories)
+            known = self._records.keep(ordinal, made)
+        return known
 
     def versions(self, resource_type: str, resource_id: str) -> Versions:
         """Returns all versions of a resource; empty if there is no such."""
@@ -51,18 +70,39 @@ class Shared:
             return known if known[0].id == resource_id else ()
         return self.records(ordinal).get(resource_type, {}).get(resource_id, ())
 
-    def ids(self, resource_type: str, patient: str | None) -> Iterator[str]:
-        """Yields ids, of one patient or of all; those that belong to nobody in both cases."""
-        yield from self.common.get(resource_type, {})
+    def shelf(self, resource_type: str, patient: str | None) -> Shelf:
+        """Returns the current resources of a type.
+
+        Args:
+            resource_type: such as `Observation`.
+            patient: if given, only what belongs to this patient or to nobody.
+
+        Raises:
+            TooBroad: no patient is given, and there are too many to look at each.
+        """
+        known = self._shelves.get((resource_type, patient))
+        if known is None:
+            current = self._current(resource_type, patient)
+            known = self._shelves.keep((resource_type, patient), Shelf.of(current))
+        return known
+
+    def _current(self, resource_type: str, patient: str | None) -> Iterator[Stored]:
+        common = self.common.get(resource_type, {})
+        for versions in common.values():
+            yield versions[-1]
+        if resource_type in NOBODYS:
+            return
         wanted = self.world.ordinal(patient) if patient else None
         if patient and wanted is None:
             return
-        ordinals = [wanted] if wanted else range(1, self.world.patients + 1)
-        for ordinal in ordinals:
+        if not patient and resource_type != "Patient" and self.world.patients > MOST_PATIENTS:
+            raise TooBroad
+        for ordinal in [wanted] if wanted else range(1, self.world.patients + 1):
             if resource_type == "Patient":
-                yield self.world.person(ordinal).id
-            elif resource_type not in self.common or resource_type == "Device":
-                yield from self.records(ordinal).get(resource_type, {})
+                yield self.patient(ordinal)[-1]
+            else:
+                owned = self.records(ordinal).get(resource_type, {})
+                yield from (versions[-1] for versions in owned.values())
 
 
 def _versions(history: Iterable[Json], patient: str | None) -> Versions:
@@ -72,15 +112,20 @@ def _versions(history: Iterable[Json], patient: str | None) -> Versions:
             id=resource["id"],
             version_id=resource["meta"]["versionId"],
             last_updated=datetime.fromisoformat(resource["meta"]["lastUpdated"]),
-            resource=resource,
+            parsed=None,
             patient=patient,
+            raw=dumps(resource),
         )
         for resource in history
     )
 
 
-def _by_type(histories: Iterable[Versions]) -> dict[str, dict[str, Versions]]:
-    types: dict[str, dict[str, Versions]] = {}
+def _size(records: Records) -> int:
+    return sum(map(len, records.values()))
+
+
+def _by_type(histories: Iterable[Versions]) -> Records:
+    types: Records = {}
     for versions in histories:
         types.setdefault(versions[0].resource_type, {})[versions[0].id] = versions
     return types

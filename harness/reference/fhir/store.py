@@ -1,25 +1,74 @@
 """The resources of one instance: shared synthetic data below, its own writes above.
 
-An overlay copies nothing of the data below it, so an isolated instance costs microseconds.
+Nothing of the data below is copied, so an isolated instance costs next to nothing.
 Resources in the store are shared between instances: nobody may change them in place.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import chain
+from typing import Any, Final, Protocol
 
 from harness.reference.data.instants import instant
 from harness.reference.data.world import World
 from harness.reference.fhir.compartment import patient_of
+from harness.reference.fhir.recent import Recent
 from harness.reference.fhir.shared import Shared
+from harness.reference.fhir.shelf import Shelf
+from harness.reference.fhir.sqlite import Journal
 from harness.reference.fhir.stored import Stored, Versions
 
 Json = dict[str, Any]
 
-_TICK = timedelta(milliseconds=1)
+_TICK: Final = timedelta(milliseconds=1)
+MOST_REMEMBERED: Final = 50_000
+"""How many versions of its own writes, and how many on its own shelves, an instance remembers."""
+
+
+def _size(versions: Versions) -> int:
+    return 1 + len(versions)
+
+
+class Writes(Protocol):
+    """Where an instance keeps what it wrote; see `sqlite.Journal`."""
+
+    @property
+    def latest(self) -> datetime | None:
+        """The last `lastUpdated` that was given out."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever written."""
+
+    def append(self, stored: Stored, *, new: bool, below: bool) -> None:
+        """Adds a version."""
+
+    def replace_last(self, stored: Stored) -> None:
+        """Puts another version in the place of the last one."""
+
+    def versions(self, resource_type: str, resource_id: str) -> Versions:
+        """All versions of a resource, oldest first."""
+
+    def over(self, resource_type: str) -> frozenset[str]:
+        """The ids of the resources of the data below that were written to."""
+
+    def current(self, resource_type: str, patient: str | None) -> Versions:
+        """The last versions of a type that are no deletions."""
+
+    def changes(self) -> Iterator[Stored]:
+        """Every version, the last first."""
+
+    def copy(self) -> Writes:
+        """An equal one that shares no later write."""
+
+    def transaction(self, *, keep: bool = True) -> Any:
+        """A context in which all writes take effect together, or none."""
+
+    def close(self) -> None:
+        """Ends it."""
 
 
 class Store:
@@ -27,34 +76,43 @@ class Store:
 
     Args:
         shared: the data below.
-        written: what has been written so far, by type and id.
-        latest: the last `lastUpdated` that was given out, in UTC.
+        writes: what has been written so far.
+        latest: no `lastUpdated` that is given out is earlier, in UTC.
     """
 
-    def __init__(
-        self, shared: Shared, written: Mapping[tuple[str, str], Versions], latest: datetime
-    ) -> None:
+    def __init__(self, shared: Shared, writes: Writes, latest: datetime) -> None:
         self._shared = shared
-        self._written = dict(written)
-        self._owned: dict[str, dict[str | None, dict[str, None]]] = {}
-        for versions in self._written.values():
-            self._note_owner(versions[-1])
-        self._latest = latest
+        self._writes = writes
+        self._latest = max(latest, writes.latest or latest)
+        self._untouched = writes.is_empty()
+        self._versions: Recent[tuple[str, str], Versions] = Recent(MOST_REMEMBERED, _size)
+        self._shelves: Recent[tuple[str, str | None], Shelf] = Recent(MOST_REMEMBERED, len)
 
     @classmethod
     def seeded(cls, seed: int, patients: int, now: datetime) -> Store:
-        """Returns a store of synthetic patients.
+        """Returns a store of synthetic patients that writes to memory.
 
         Args:
             seed: equal seeds give equal data.
             patients: how many; they are made when they are first looked at.
             now: the present of the data, aware; all of it is older.
         """
-        return cls(Shared(World(seed, patients, now)), {}, now)
+        return cls(Shared(World(seed, patients, now)), Journal(), now)
 
-    def overlay(self) -> Store:
-        """Returns a store that starts equal to this one and shares no later write with it."""
-        return Store(self._shared, written=self._written, latest=self._latest)
+    def overlay(self, writes: Writes | None = None) -> Store:
+        """Returns a store of the same data.
+
+        Args:
+            writes: what it has written before; None starts it equal to this one. It shares no
+                later write with this one.
+        """
+        world = self._shared.world
+        return Store(self._shared, writes or self._writes.copy(), latest=world.now)
+
+    @property
+    def world(self) -> World:
+        """The data below."""
+        return self._shared.world
 
     def patient_ids(self) -> list[str]:
         """Returns the ids of the synthetic patients, in their order."""
@@ -70,44 +128,80 @@ class Store:
 
     def versions(self, resource_type: str, resource_id: str) -> Versions:
         """Returns all versions, oldest first; empty if there never was such a resource."""
-        written = self._written.get((resource_type, resource_id))
-        return written or self._shared.versions(resource_type, resource_id)
+        if self._untouched:
+            return self._shared.versions(resource_type, resource_id)
+        key = (resource_type, resource_id)
+        known = self._versions.get(key)
+        if known is None:
+            below = self._shared.versions(resource_type, resource_id)
+            written = self._writes.versions(resource_type, resource_id)
+            known = self._versions.keep(key, (*below, *written))
+        return known
 
     def current(self, resource_type: str, resource_id: str) -> Stored | None:
         """Returns the last version, which may be a deletion; None if there never was one."""
         versions = self.versions(resource_type, resource_id)
         return versions[-1] if versions else None
 
+    def version(self, resource_type: str, resource_id: str, version_id: str) -> Stored:
+        """Returns one version, which must exist."""
+        versions = self.versions(resource_type, resource_id)
+        return next(one for one in reversed(versions) if one.version_id == version_id)
+
+    def shelf(self, resource_type: str, patient: str | None = None) -> Shelf:
+        """Returns the current resources of a type; see `all`.
+
+        Raises:
+            TooBroad: no patient is given, and there are too many to look at each.
+        """
+        if self._untouched:
+            return self._shared.shelf(resource_type, patient)
+        key = (resource_type, patient)
+        known = self._shelves.get(key)
+        if known is not None:
+            return known
+        below = self._shared.shelf(resource_type, patient)
+        written = self._writes.current(resource_type, patient)
+        over = self._writes.over(resource_type)
+        left = [one for one in below.resources if one.id not in over] if over else below.resources
+        if not written and len(left) == len(below):
+            return self._shelves.keep(key, below)
+        return self._shelves.keep(key, Shelf.of(chain(left, written)))
+
     def all(self, resource_type: str, patient: str | None = None) -> list[Stored]:
-        """Returns the current resources of a type.
+        """Returns the current resources of a type, by id.
 
         Args:
             resource_type: such as `Observation`.
             patient: if given, only what belongs to this patient or to nobody.
-        """
-        ids = dict.fromkeys(self._shared.ids(resource_type, patient))
-        for owner, written in self._owned.get(resource_type, {}).items():
-            if patient is None or owner in (patient, None):
-                ids |= written
-        found = (self.current(resource_type, resource_id) for resource_id in ids)
-        return [
-            stored
-            for stored in found
-            if stored and not stored.deleted and patient in (None, stored.patient or patient)
-        ]
 
-    def create(self, resource: Json, now: datetime) -> Stored:
-        """Stores a new resource under an id of the server's own; returns version 1."""
-        return self._append(resource["resourceType"], str(uuid.uuid4()), resource, now)
+        Raises:
+            TooBroad: no patient is given, and there are too many to look at each.
+        """
+        return list(self.shelf(resource_type, patient).resources)
+
+    def create(self, resource: Json, now: datetime, resource_id: str | None = None) -> Stored:
+        """Stores a new resource; returns version 1.
+
+        Args:
+            resource: a complete resource.
+            now: by the clock of the instance.
+            resource_id: one that nobody has; None makes one up.
+        """
+        resource_id = resource_id or str(uuid.uuid4())
+        return self._append(resource["resourceType"], resource_id, (), resource, now)
 
     def update(self, resource_id: str, resource: Json, now: datetime) -> Stored:
         """Stores the next version of a resource; returns it."""
-        return self._append(resource["resourceType"], resource_id, resource, now)
+        resource_type = resource["resourceType"]
+        earlier = self.versions(resource_type, resource_id)
+        return self._append(resource_type, resource_id, earlier, resource, now)
 
     def delete(self, resource_type: str, resource_id: str, now: datetime) -> Stored:
         """Stores a deletion as the next version; the resource must exist. Returns it."""
-        last = self.versions(resource_type, resource_id)[-1]
-        return self._append(resource_type, resource_id, last.resource, now, deleted=True)
+        earlier = self.versions(resource_type, resource_id)
+        last = earlier[-1].resource
+        return self._append(resource_type, resource_id, earlier, last, now, deleted=True)
 
     def put_as_other(self, resource: Json, now: datetime) -> Stored:
         """Stores what a clinician elsewhere wrote: an update if the id is known, else a create.
@@ -116,24 +210,47 @@ class Store:
             resource: a complete resource; without an id it gets one.
             now: by the clock of the instance.
         """
-        resource_id = resource.get("id") or str(uuid.uuid4())
-        return self._append(resource["resourceType"], resource_id, resource, now)
+        return self.update(resource.get("id") or str(uuid.uuid4()), resource, now)
 
     def overwrite_last(self, replacement: Stored) -> None:
-        """Puts another content in the place of the last version; faults need it."""
+        """Puts another content in the place of the last version written; faults need it."""
         key = (replacement.resource_type, replacement.id)
-        self._written[key] = (*self.versions(*key)[:-1], replacement)
+        earlier = self.versions(*key)[:-1]
+        self._writes.replace_last(replacement)
+        self._remember(key, (*earlier, replacement))
+
+    @contextmanager
+    def transaction(self, *, keep: bool = True) -> Iterator[None]:
+        """Writes within take effect together, or not at all where an exception ends it.
+
+        Args:
+            keep: False forgets them in any case.
+        """
+        kept = False
+        try:
+            with self._writes.transaction(keep=keep):
+                yield
+            kept = keep
+        finally:
+            if not kept:
+                self._versions.clear()
+                self._shelves.clear()
+                self._untouched = self._writes.is_empty()
+
+    def close(self) -> None:
+        """Ends it; what was written to a file is there."""
+        self._writes.close()
 
     def _append(
         self,
         resource_type: str,
         resource_id: str,
+        earlier: Versions,
         resource: Json,
         now: datetime,
         *,
         deleted: bool = False,
     ) -> Stored:
-        earlier = self.versions(resource_type, resource_id)
         version_id = str(int(earlier[-1].version_id) + 1) if earlier else "1"
         stamp = self._stamp(now)
         meta = {
@@ -149,13 +266,22 @@ class Store:
         content = {"resourceType": resource_type, "id": resource_id, "meta": meta, **rest}
         patient = patient_of(content, self._owner)
         stored = Stored(resource_type, resource_id, version_id, stamp, content, patient, deleted)
-        self._written[resource_type, resource_id] = (*earlier, stored)
-        self._note_owner(stored)
+        below = bool(earlier and self._shared.versions(resource_type, resource_id))
+        self._writes.append(stored, new=not earlier, below=below)
+        self._remember((resource_type, resource_id), (*earlier, stored))
         return stored
 
-    def _note_owner(self, stored: Stored) -> None:
-        owners = self._owned.setdefault(stored.resource_type, {})
-        owners.setdefault(stored.patient, {})[stored.id] = None
+    def _remember(self, key: tuple[str, str], versions: Versions) -> None:
+        self._untouched = False
+        self._versions.keep(key, versions)
+        written = versions[-1]
+        owners = {one.patient for one in versions}
+        if len(owners) > 1 or None in owners:
+            self._shelves.clear()
+        for patient in (written.patient, None):
+            shelf = self._shelves.get((written.resource_type, patient))
+            if shelf is not None:
+                self._shelves.keep((written.resource_type, patient), shelf.after(written))
 
     def _owner(self, reference: str) -> str | None:
         resource_type, _, resource_id = reference.partition("/")

@@ -23,7 +23,7 @@ def read(has: Has, stored: Stored) -> Stored:
     """Alters what a read answers."""
     if has("read-wrong-id"):
         wrong = {**stored.resource, "id": f"{stored.id}-internal"[-64:]}
-        return replace(stored, resource=wrong)
+        return replace(stored, parsed=wrong, raw=None)
     return stored
 
 

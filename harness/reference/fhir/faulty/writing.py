@@ -65,7 +65,7 @@ def create(has: Has, store: Store, resource: Json, now: datetime) -> Stored:
             if name not in {"versionId", "lastUpdated"}
         }
         bare = {**stored.resource, "meta": meta} if meta else _without(stored.resource, "meta")
-        stored = replace(stored, resource=bare)
+        stored = replace(stored, parsed=bare, raw=None)
         target.overwrite_last(stored)
     return stored
 
@@ -98,7 +98,8 @@ def update(has: Has, store: Store, resource: Json, current: Stored, now: datetim
         stored,
         version_id=version_id,
         last_updated=last_updated,
-        resource={**stored.resource, "meta": meta},
+        parsed={**stored.resource, "meta": meta},
+        raw=None,
     )
     target.overwrite_last(altered)
     return altered

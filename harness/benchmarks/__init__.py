@@ -1,0 +1,1 @@
+"""How fast the parts are: one command each, medians and ratios, on loopback only."""
