@@ -99,11 +99,16 @@ async def probe(run: Run, type_: str, patient: str, bearer: str | None) -> Probe
 
 def reveals(read: Exchange) -> bool:
     """Whether a read brought the resource; an OperationOutcome reveals nothing, whatever status."""
+    return shows(read, "Patient", "Observation")
+
+
+def shows(read: Exchange, *types: str) -> bool:
+    """Whether a read brought a resource of one of these types."""
     try:
         kind = read.json_object().get("resourceType")
     except ProtocolError:
         return False
-    return read.status == 200 and kind in ("Patient", "Observation")
+    return read.status == 200 and kind in types
 
 
 def _matches(exchange: Exchange, type_: str) -> int:
