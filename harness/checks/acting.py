@@ -71,7 +71,7 @@ class Act:
 
     A need with the default None is `optional`: where it is not applicable or not configured, the
     act goes on with None. `after` names acts that, where they are part of the run, have to be
-    finished first; a `last` act waits for every other one.
+    finished first; a `last` act waits for every other one that is not.
     """
 
     name: str

@@ -122,7 +122,8 @@ class ActRunner:
         """What has to be finished first: needs, and what comes earlier where it is acted at all."""
         if act.last:
             acts = self._registry.view()
-            return tuple(name for name in self._done if not acts[name].last)
+            earlier = (name for name in self._done if not acts[name].last)
+            return (*act.needs, *earlier, *(name for name in act.after if name in self._done))
         return (*act.needs, *(name for name in act.after if name in self._done))
 
     async def _attempt(self, act: Act, needs: list[Outcome]) -> Outcome:

@@ -187,6 +187,8 @@ class Limits:
     page_size: int | None = None
     max_retry_after: float = 60.0
     """Seconds a run may wait on one refusal before it reports `Throttled`."""
+    max_wait: float = 0.0
+    """Seconds a run may sit out for codes and tokens to expire, where `wait` is permitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,8 @@ class EhrFile:
     environment: Environment = Environment.SANDBOX
     data: DataKind = DataKind.REAL
     permit: frozenset[Permit] = frozenset()
+    writes: tuple[str, ...] = ()
+    """Kinds of Observation that an application may write here; where none is named, all are tried."""
     versions: Versions = Versions()
     headers: dict[str, str | SecretRef] = field(default_factory=dict)
     clients: tuple[OAuthClient, ...] = ()

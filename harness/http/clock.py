@@ -1,17 +1,20 @@
 """Time as an argument: what the harness believes the time to be, and how it waits.
 
-The reference EHR's clock can be moved to test long spans; `SystemClock.move` lets the harness
-follow. Only wall time moves: `monotonic` and `sleep` stay real, so pacing is never fooled.
+The reference EHR's clock can be moved to test long spans, and a `SystemClock` that is told how
+moves it and follows. Only wall time moves: `monotonic` and `sleep` stay real, so pacing is never
+fooled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Protocol
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,16 +34,26 @@ class Clock(Protocol):
         """Wait; zero and less only lets others run."""
         ...
 
+    async def elapse(self, seconds: float) -> None:
+        """Let so much wall time go by, for both sides; returns when it has."""
+        ...
+
 
 class SystemClock:
     """The machine's clock, with an offset that can be moved.
 
     Args:
         offset: added to wall time.
+        advance: moves the clock of the other side by so many seconds; None where nobody can.
     """
 
-    def __init__(self, offset: timedelta = timedelta()) -> None:
+    def __init__(
+        self,
+        offset: timedelta = timedelta(),
+        advance: Callable[[float], object] | None = None,
+    ) -> None:
         self.offset = offset
+        self._advance = advance
 
     def now(self) -> datetime:
         """Wall time plus the offset, in UTC."""
@@ -53,6 +66,14 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
         await anyio.sleep(max(0.0, seconds))
+
+    async def elapse(self, seconds: float) -> None:
+        """Wait in real time, or move both clocks where the other one can be moved."""
+        if self._advance is None:
+            await self.sleep(seconds)
+        else:
+            await anyio.to_thread.run_sync(self._advance, max(0.0, seconds))
+            self.move(timedelta(seconds=max(0.0, seconds)))
 
     def move(self, by: timedelta) -> None:
         """Shift wall time further by `by`."""
@@ -85,6 +106,10 @@ class ManualClock:
         self.slept.append(seconds)
         self._elapsed += max(0.0, seconds)
         await anyio.lowlevel.checkpoint()
+
+    async def elapse(self, seconds: float) -> None:
+        """Advance at once, as `sleep` does."""
+        await self.sleep(seconds)
 
     def advance(self, seconds: float) -> None:
         """Move on by `seconds`."""

@@ -123,7 +123,7 @@ class Conduct:
         handle = self._stack.enter_context(
             start(rate=REFERENCE_RATE, burst=REFERENCE_BURST, smart=self._target.versions.smart)
         )
-        self._target = self._target.at(handle.fhir_base, handle.credentials)
+        self._target = self._target.at(handle.fhir_base, handle.credentials, handle.advance)
 
     def _probe(self, live: Live) -> None:
         live.begin([PROBE])

@@ -149,7 +149,7 @@ class Live:
 
 def _wire(target: Target) -> _Wire:
     if target.recorded is None:
-        return _Wire(SystemClock(), Entropy())
+        return _Wire(SystemClock(advance=target.advance), Entropy())
     kept, _ = target.recorded
     clock = ManualClock(kept.clock)
     return _Wire(clock, Entropy(kept.drawn), ReplayTransport(kept, clock))

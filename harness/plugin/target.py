@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from harness.plugin.stand_in import StandInSecrets
 from harness.reporting import folders
 from harness.spec.regulatory import Versions, resolve_versions
 
+ANY_WAIT = 86400.0
+"""Seconds that a run may wait where waiting is moving a clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -33,6 +36,7 @@ class Target:
         table: the EHR file as parsed, for a recording.
         starts_reference: whether the run starts the reference EHR itself.
         recorded: the recording to judge again, and where it stands.
+        advance: moves the clock of the reference EHR; None where time cannot be moved.
     """
 
     ehr: EhrFile
@@ -41,14 +45,23 @@ class Target:
     table: Mapping[str, Any]
     starts_reference: bool = False
     recorded: tuple[Recording, Path] | None = None
+    advance: Callable[[float], object] | None = None
 
-    def at(self, fhir_base: str, credentials: Mapping[str, str]) -> Target:
-        """The same target once the reference EHR is up."""
+    def at(
+        self,
+        fhir_base: str,
+        credentials: Mapping[str, str],
+        advance: Callable[[float], object],
+    ) -> Target:
+        """The same target once the reference EHR is up; with its clock, any wait is short."""
+        ehr = with_base(self.ehr, fhir_base)
+        limits = {**self.table.get("limits", {}), "max_wait": ANY_WAIT}
         return replace(
             self,
-            ehr=with_base(self.ehr, fhir_base),
-            table={**self.table, "fhir_base": fhir_base},
+            ehr=replace(ehr, limits=replace(ehr.limits, max_wait=ANY_WAIT)),
+            table={**self.table, "fhir_base": fhir_base, "limits": limits},
             secrets=Secrets(os.environ, credentials),
+            advance=advance,
         )
 
     @property

@@ -57,3 +57,7 @@ class ActClock:
     async def sleep(self, seconds: float) -> None:
         """Wait; in a replay without waiting."""
         await self._clock.sleep(seconds)
+
+    async def elapse(self, seconds: float) -> None:
+        """Let wall time go by; in a replay without waiting."""
+        await self._clock.elapse(seconds)

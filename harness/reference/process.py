@@ -49,6 +49,14 @@ class Running:
         """Secrets by the name of their environment variable."""
         return dict(self.ready["credentials"])
 
+    def advance(self, seconds: float, instance: str = "default") -> None:
+        """Moves the clock of an instance forward.
+
+        Raises:
+            ReferenceFailed: as `control`.
+        """
+        self.control("POST", f"/instances/{instance}/clock", {"advance_seconds": seconds})
+
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control listener.
 

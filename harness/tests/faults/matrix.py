@@ -127,7 +127,7 @@ class Matrix:
         made = self.reference.instance(name, smart=VERSIONS.smart, **instance)
         base = str(made["fhir_base"])
         target = Target(load_ehr("reference"), VERSIONS, Secrets({}), {}).at(
-            base, self.reference.credentials
+            base, self.reference.credentials, lambda by: self.reference.advance(by, name)
         )
         unpaced = replace(target.ehr.limits, requests_per_second=10_000.0)
         target = replace(target, ehr=replace(target.ehr, limits=unpaced))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from harness.checks.acting import Registry
@@ -209,6 +210,31 @@ def test_independent_acts_run_at_the_same_time() -> None:
     registry.add(waits)
     registry.add(sets)
     assert run_acts(registry, "waits", "sets")["waits"].error is None
+
+
+def test_last_acts_come_after_all_others_and_in_their_own_order() -> None:
+    done: list[str] = []
+    registry = Registry()
+
+    async def load(run: Any) -> None:
+        done.append("load")
+
+    async def clear(run: Any) -> None:
+        done.append("clear")
+
+    async def over(run: Any, clear: None) -> None:
+        done.append("over")
+
+    async def plain(run: Any) -> None:
+        await anyio.lowlevel.checkpoint()
+        done.append("plain")
+
+    registry.add(over, last=True)
+    registry.add(clear, last=True, after=("load", "not-acted"))
+    registry.add(load, last=True)
+    registry.add(plain)
+    run_acts(registry, "over", "clear", "load", "plain")
+    assert done == ["plain", "load", "clear", "over"]
 
 
 @pytest.mark.parametrize(
