@@ -84,7 +84,7 @@ class Access:
         expires_at: when the token dies.
         lapses: what this server forgets to enforce; empty unless it has a fault. Out of
             `scope-read`, `scope-search`, `scope-write`, `compartment-read`, `compartment-search`,
-            `constraint-read`, `constraint-search`; and `user-level`, which it forgets to honour.
+            `constraint-read`, `constraint-search`; and `user-level` and `wildcard`, which it forgets to honour.
     """
 
     client_id: str
@@ -144,6 +144,7 @@ class Access:
             if scope.covers(resource_type, permission)
             and (scope.level != "patient" or self.patient is not None)
             and not (scope.level == "user" and "user-level" in self.lapses)
+            and not (scope.resource_type == "*" and "wildcard" in self.lapses)
         ]
         unbounded = [scope for scope in granting if scope.level != "patient"]
         return unbounded or granting

@@ -84,6 +84,7 @@ class Instance:
             "compartment-read": self.has("compartment-ignored-on-read"),
             "compartment-search": self.has("compartment-ignored-on-search"),
             "user-level": self.has("user-scope-not-honoured"),
+            "wildcard": self.has("wildcard-not-honoured"),
         }
         return frozenset(lapse for lapse, holds in forgotten.items() if holds)
 

@@ -94,7 +94,7 @@ async def probe(run: Run, type_: str, patient: str, bearer: str | None) -> Probe
     """Search a type by patient, with the category that some EHRs demand of Observations."""
     query = {"patient": patient} | ({"category": "vital-signs"} if type_ == "Observation" else {})
     exchange = await fhir_get(run, f"{type_}?{urlencode(query)}", bearer)
-    return Probe(exchange, _matches(exchange, type_))
+    return Probe(exchange, matches(exchange, type_))
 
 
 def reveals(read: Exchange) -> bool:
@@ -111,7 +111,8 @@ def shows(read: Exchange, *types: str) -> bool:
     return read.status == 200 and kind in types
 
 
-def _matches(exchange: Exchange, type_: str) -> int:
+def matches(exchange: Exchange, type_: str) -> int:
+    """How many matches of a type a search brought."""
     try:
         found = Bundle.of(exchange)
     except ProtocolError:

@@ -154,6 +154,8 @@ def _scopes(instance: Instance, text: str | None, refuse: _Refuse) -> tuple[str,
     requested = scopes.split(text or "")
     if requested is None:
         raise refuse("invalid_scope", "scope is missing or malformed")
+    if instance.has("v1-scopes-dropped"):
+        requested = tuple(each for each in requested if not scopes.V1_FORM.search(each))
     return requested
 
 

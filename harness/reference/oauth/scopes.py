@@ -35,7 +35,7 @@ GRANULAR = {
 """The categories that a person may grant in the place of a whole resource type: those whose
 granular scopes (g)(10) asks for."""
 GRANULAR_PARAMETERS = frozenset({"category"})
-_V1_FORM = re.compile(r"\.(read|write|\*)$")
+V1_FORM = re.compile(r"\.(read|write|\*)$")
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*")
 
 
@@ -74,7 +74,7 @@ def offered(
 def alternatives(text: str, smart: SmartVersion) -> tuple[str, ...]:
     """The granular scopes that a person may grant in the place of a whole resource type."""
     scope = ResourceScope.parse(text)
-    if scope is None or scope.constraint or _V1_FORM.search(text) or smart is SmartVersion.V1:
+    if scope is None or scope.constraint or V1_FORM.search(text) or smart is SmartVersion.V1:
         return ()
     return tuple(f"{text}?category={value}" for value in GRANULAR.get(scope.resource_type, ()))
 
@@ -141,7 +141,7 @@ def _grantable(text: str, person: Person, smart: SmartVersion) -> bool:
 
 def _understood(text: str, smart: SmartVersion) -> bool:
     """Version 2 scopes came with SMART 2.0.0, which keeps those of version 1."""
-    return smart is not SmartVersion.V1 or bool(_V1_FORM.search(text))
+    return smart is not SmartVersion.V1 or bool(V1_FORM.search(text))
 
 
 def _enforceable(scope: ResourceScope) -> bool:
