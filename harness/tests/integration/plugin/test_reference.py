@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.reference.process import Running
 from harness.tests.integration.plugin.conftest import Project, Spawn
 from harness.tests.integration.plugin.test_verdicts import MEDIA_TYPE
 
@@ -89,3 +90,24 @@ def test_the_bundled_suites_run_from_an_empty_folder(project: Project) -> None:
     assert ran.status == 0, ran.out + ran.err
     assert ran.last_line == "complete: yes"
     assert ran.summary["run"]["deselected"] > 0
+
+
+BACKEND = """
+[[clients]]
+name = "backend"
+id = "harness-backend"
+auth = "private_key_jwt"
+key = "env:REFERENCE_PRIVATE_KEY"
+grants = ["client_credentials"]
+scopes = "system/*.rs"
+"""
+
+
+@pytest.mark.parametrize(("patients", "word"), [(["p1-ee5c8c"], "passed"), ([], "not configured")])
+def test_where_nobody_launches_a_backend_client_reads_the_patient_that_the_file_names(
+    project: Project, reference: Running, patients: list[str], word: str
+) -> None:
+    name = project.ehr_file(BACKEND, fhir_base=reference.fhir_base, patients=patients)
+    options = f"--ehr={name}", "--reports=reports", "-m", "smart", "-k", "backend_token"
+    ran = project.run(*options, env={**reference.credentials})
+    assert ran.words["backend_token_reads_one_patient"] == word, ran.out + ran.err
