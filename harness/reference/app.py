@@ -23,6 +23,7 @@ from harness.reference.oauth.id_token import IssuerKey
 from harness.reference.people import Person
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import Throttle
+from harness.reference.varied.layer import Varied
 
 log = logging.getLogger("harness.reference")
 
@@ -60,6 +61,8 @@ class InstanceApp:
             await send(message)
 
         app = self._machines if self._shared(scope) else self._dispatch
+        if self.instance.variants:
+            app = Varied(app, self.instance)
         try:
             await app(scope, receive, counting)
         except Exception:
@@ -132,6 +135,7 @@ class Reference:
         faults: frozenset[str] = frozenset(),
         throttle: Throttle | None = None,
         smart: SmartVersion = DEFAULT_SMART,
+        variants: frozenset[str] = frozenset(),
     ) -> Instance:
         """A new instance, in place of one of the same name.
 
@@ -140,6 +144,7 @@ class Reference:
             faults: known names, see `faults.known`.
             throttle: its rate limit; None for no limit.
             smart: the version of SMART App Launch that it speaks.
+            variants: known names, see `variants.known`.
         """
         prefix = "" if name == DEFAULT else f"/i/{name}"
         instance = Instance(
@@ -150,6 +155,7 @@ class Reference:
             people=self.people,
             key=self.key,
             faults=faults,
+            variants=variants,
             smart=smart,
             throttle=throttle or Throttle(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from harness.errors import UsageError
+from harness.reference import faults, variants
 from harness.reference.app import DEFAULT, NAME, Reference
-from harness.reference.faults import catalogue, known
 from harness.reference.instance import Instance
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import RetryAfter, Throttle
@@ -55,7 +55,9 @@ class Control:
             ("GET", "/instances/{name}/requests", self.requests),
             ("GET", "/instances/{name}/resources/{type}", self.resources),
             ("POST", "/instances/{name}/resources", self.write),
+            ("GET", "/instances/{name}/variants", self.varied),
             ("GET", "/faults", self.faults),
+            ("GET", "/variants", self.variants),
         ]
         return Starlette(
             routes=[
@@ -84,16 +86,19 @@ class Control:
         return JSONResponse([describe(app.instance) for app in self.reference.apps.values()])
 
     async def create(self, request: Request) -> Response:
-        """POST /instances {name, faults, smart, rate, burst, retry_after}; replaces or adds."""
+        """POST /instances {name, faults, variants, smart, rate, burst, retry_after}."""
         body = await _json_object(request)
         name = body.get("name")
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise _Refused(400, f"name must match {NAME.pattern}")
-        faults = body.get("faults", [])
-        if not isinstance(faults, list) or not all(isinstance(each, str) for each in faults):
-            raise _Refused(400, "faults must be a list of names")
         try:
-            instance = self.reference.add(name, known(faults), _throttle(body), _smart(body))
+            instance = self.reference.add(
+                name,
+                faults.known(_names(body, "faults")),
+                _throttle(body),
+                _smart(body),
+                variants.known(_names(body, "variants")),
+            )
         except UsageError as error:
             raise _Refused(400, str(error)) from error
         return JSONResponse(describe(instance), 201)
@@ -162,6 +167,16 @@ class Control:
         }
         return JSONResponse(body, 201)
 
+    async def varied(self, request: Request) -> Response:
+        """GET /instances/NAME/variants: how often each variant of it was met."""
+        instance = self._instance(request)
+        return JSONResponse({name: instance.varied[name] for name in sorted(instance.variants)})
+
+    async def variants(self, request: Request) -> Response:
+        """GET /variants."""
+        del request
+        return JSONResponse([asdict(each) for each in variants.catalogue().values()])
+
     async def faults(self, request: Request) -> Response:
         """GET /faults."""
         del request
@@ -181,6 +196,7 @@ def describe(instance: Instance) -> dict[str, Any]:
         "fhir_base": instance.fhir_base,
         "issuer": instance.issuer,
         "faults": sorted(instance.faults),
+        "variants": sorted(instance.variants),
         "smart": instance.smart.value,
         "now": instance.clock.now().isoformat(),
         "rate": instance.throttle.rate,
@@ -199,8 +215,15 @@ def fault_list() -> list[dict[str, Any]]:
             "alters": list(fault.alters),
             "trips": list(fault.trips),
         }
-        for fault in catalogue().values()
+        for fault in faults.catalogue().values()
     ]
+
+
+def _names(body: dict[str, Any], member: str) -> list[str]:
+    names = body.get(member, [])
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise _Refused(400, f"{member} must be a list of names")
+    return names
 
 
 def _smart(body: dict[str, Any]) -> SmartVersion:

@@ -34,6 +34,7 @@ class Instance:
         people: who can sign in, by user name.
         key: signs id_tokens.
         faults: names from the catalogue of faults.
+        variants: names from the catalogue of variants.
         smart: the version of SMART App Launch that it speaks.
         clock: the instance's own time.
         throttle: its rate limit, on real time.
@@ -41,6 +42,7 @@ class Instance:
         launches: launches out of the EHR that no app has answered yet.
         sessions: browsers that are signed in, and what they are about to approve.
         requests: (method, route, status) to how often it was answered.
+        varied: a variant to how often it made a difference, or could have.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Instance:
     people: Mapping[str, Person]
     key: IssuerKey
     faults: frozenset[str] = frozenset()
+    variants: frozenset[str] = frozenset()
     smart: SmartVersion = DEFAULT_SMART
     clock: InstanceClock = field(default_factory=InstanceClock)
     throttle: Throttle = field(default_factory=Throttle)
@@ -57,10 +60,14 @@ class Instance:
     launches: Launches = field(default_factory=Launches)
     sessions: Sessions = field(default_factory=Sessions)
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    varied: Counter[str] = field(default_factory=Counter)
 
-    def has(self, fault: str) -> bool:
-        """Whether this instance has the fault."""
-        return fault in self.faults
+    def has(self, name: str) -> bool:
+        """Whether this instance has the fault or the variant; asked only where it counts."""
+        if name in self.variants:
+            self.varied[name] += 1
+            return True
+        return name in self.faults
 
     @property
     def fhir_base(self) -> str:

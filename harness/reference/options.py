@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import ExitStatus, UsageError
-from harness.reference.faults import catalogue, known
+from harness.reference import faults, variants
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import RetryAfter, Throttle
 
@@ -29,6 +31,7 @@ class Settings:
     patients: int
     seed: int
     faults: frozenset[str]
+    variants: frozenset[str]
     throttle: Throttle
     redirect_uris: tuple[str, ...]
     launch_uris: tuple[str, ...]
@@ -59,7 +62,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--verbose", action="store_true", help="name each request on standard error")
     add("--fault", action="append", default=[], metavar="NAME", help="a fault to have; repeatable")
     add("--list-faults", action="store_true", help="say which faults there are, and end")
-    add("--json", action="store_true", help="with --list-faults: as JSON")
+    text = "a liberty of the specifications to take; repeatable"
+    add("--variant", action="append", default=[], metavar="NAME", help=text)
+    text = "say which variants there are, and end"
+    add("--list-variants", action="store_true", help=text)
+    add("--json", action="store_true", help="with --list-faults or --list-variants: as JSON")
     add("--rate", type=float, metavar="R", help="FHIR requests per second before 429; no limit")
     add("--burst", type=int, metavar="B", help="with --rate: how many at once (default: 1)")
     kinds = [each.value for each in RetryAfter]
@@ -71,7 +78,7 @@ def settings(args: argparse.Namespace) -> Settings:
     """Checks the parsed options.
 
     Raises:
-        UsageError: a value is out of range, or a fault is not known.
+        UsageError: a value is out of range, or a fault or variant is not known.
     """
     if args.patients < 1:
         raise UsageError(f"--patients must be at least 1, not {args.patients}")
@@ -89,7 +96,8 @@ def settings(args: argparse.Namespace) -> Settings:
         public_url=_public_url(args.public_url),
         patients=args.patients,
         seed=args.seed,
-        faults=known(args.fault),
+        faults=faults.known(args.fault),
+        variants=variants.known(args.variant),
         throttle=throttle,
         redirect_uris=tuple(args.redirect_uri),
         launch_uris=tuple(args.launch_uri),
@@ -100,12 +108,15 @@ def settings(args: argparse.Namespace) -> Settings:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lists the faults, or serves until told to end; returns the exit status."""
+    """Lists faults or variants, or serves until told to end; returns the exit status."""
     if args.list_faults:
         sys.stdout.write(_faults(as_json=args.json))
         return ExitStatus.OK
+    if args.list_variants:
+        sys.stdout.write(_variants(as_json=args.json))
+        return ExitStatus.OK
     if args.json:
-        raise UsageError("--json goes with --list-faults")
+        raise UsageError("--json goes with --list-faults or --list-variants")
     checked = settings(args)
     from harness.reference.serve import serve
 
@@ -122,17 +133,37 @@ def _public_url(text: str | None) -> str | None:
 
 
 def _faults(*, as_json: bool) -> str:
+    found = faults.catalogue().values()
     if as_json:
-        from dataclasses import asdict
+        return _json(found)
+    rows = []
+    for fault in found:
+        untripped = "" if fault.trips else " (tripping nothing yet)"
+        rows.append((fault.part, fault.name, f"{fault.cause}{untripped}"))
+    return _by_part(rows)
 
-        return json.dumps([asdict(fault) for fault in catalogue().values()], indent=2) + "\n"
-    width = max(len(name) for name in catalogue())
+
+def _variants(*, as_json: bool) -> str:
+    found = variants.catalogue().values()
+    if as_json:
+        return _json(found)
+    return _by_part([(each.part, each.name, each.difference) for each in found])
+
+
+def _json(found: Iterable[Any]) -> str:
+    from dataclasses import asdict
+
+    return json.dumps([asdict(each) for each in found], indent=2) + "\n"
+
+
+def _by_part(rows: list[tuple[str, str, str]]) -> str:
+    """Rows of part, name and sentence, with a heading for each part."""
+    width = max(len(name) for _, name, _ in rows)
     lines: list[str] = []
     part = ""
-    for fault in catalogue().values():
-        if fault.part != part:
-            part = fault.part
+    for each, name, sentence in rows:
+        if each != part:
+            part = each
             lines += ["", part] if lines else [part]
-        untripped = "" if fault.trips else " (tripping nothing yet)"
-        lines.append(f"  {fault.name:{width}}  {fault.cause}{untripped}")
+        lines.append(f"  {name:{width}}  {sentence}")
     return "\n".join(lines) + "\n"

@@ -95,7 +95,8 @@ def build(settings: Settings, credentials: Credentials, public_url: str) -> Refe
         people=people(store, credentials),
         key=IssuerKey.generate(),
     )
-    reference.add(DEFAULT, settings.faults, replace(settings.throttle), settings.smart)
+    throttle = replace(settings.throttle)
+    reference.add(DEFAULT, settings.faults, throttle, settings.smart, settings.variants)
     return reference
 
 

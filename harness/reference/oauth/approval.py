@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from harness.reference.oauth import scopes
 from harness.reference.oauth.launches import LaunchContext
 from harness.reference.oauth.ledger import CODE_LIFE, Code, Grant, new_token
+from harness.reference.varied.granting import granted as varied
+from harness.reference.varied.granting import long_code
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -26,7 +28,7 @@ def granted_scopes(
         granted = offered
     if instance.has("granular-scope-widened"):
         granted = tuple(dict.fromkeys(scope.partition("?")[0] for scope in granted))
-    return granted
+    return varied(instance, granted)
 
 
 def new_code(
@@ -45,7 +47,8 @@ def new_code(
         nonce=wanted.nonce,
         granted_at=now,
     )
-    code = Code(new_token(), grant, wanted.redirect_uri, wanted.code_challenge, now + CODE_LIFE)
+    value = long_code(instance, new_token())
+    code = Code(value, grant, wanted.redirect_uri, wanted.code_challenge, now + CODE_LIFE)
     instance.ledger.add_code(code, now)
     return code
 

@@ -21,6 +21,7 @@ from harness.reference.oauth.browser import Browser, SignInRefused, redirect
 from harness.reference.oauth.forms import Form, FormRefused, read_form
 from harness.reference.oauth.launches import NO_CONTEXT, LaunchContext
 from harness.reference.oauth.sessions import Pending, Session
+from harness.reference.varied.granting import grantable
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -73,6 +74,9 @@ class Authorize:
         form, session, pending = await self._posted(request)
         if session is None or pending is None:
             return pages.error_page(_EXPIRED)
+        if self._browser.asks_name_first(form):
+            frame = self._frame(session, pending)
+            return pages.login_page(frame, form.get("username") or "")
         try:
             person = self._browser.check_password(form, session)
         except SignInRefused as refusal:
@@ -133,7 +137,7 @@ class Authorize:
         person = self._person(session, pending)
         frame = self._frame(session, pending)
         if person is None:
-            return pages.login_page(frame)
+            return pages.login_page(frame, name_only=self._browser.asks_name_first())
         launch = pending.request.launch
         if launch and launch.username != person.username:
             refusal = pending.request.refuse("access_denied", "another user launched the app")
@@ -151,6 +155,16 @@ class Authorize:
             if len(encounters) > 1:
                 return pages.encounter_page(frame, person.name, encounters)
             pending.context = replace(pending.context, encounter=encounters[0][0])
+        return self._asked(frame, pending, person, offered)
+
+    def _asked(
+        self, frame: pages.Frame, pending: Pending, person: Person, offered: tuple[str, ...]
+    ) -> Response:
+        """The page that asks for approval, which not every server has."""
+        if self.instance.has("consent-not-asked-for"):
+            self.instance.sessions.decided(pending)
+            granted = granted_scopes(self.instance, offered, offered)
+            return self._approved(pending, person, granted)
         patient = pending.context.patient
         name = self.instance.store.patient_name(patient) if patient else None
         choices = [(each, scopes.alternatives(each, self.instance.smart)) for each in offered]
@@ -159,7 +173,8 @@ class Authorize:
     def _offered(self, pending: Pending, person: Person) -> tuple[str, ...]:
         request = pending.request
         launched = request.launch is not None
-        return scopes.offered(request.scopes, person, self.instance.smart, launched=launched)
+        found = scopes.offered(request.scopes, person, self.instance.smart, launched=launched)
+        return grantable(self.instance, request.client, found)
 
     def _asks_patient(self, offered: tuple[str, ...], pending: Pending) -> bool:
         return scopes.needs_patient(offered) and pending.context.patient is None

@@ -77,6 +77,12 @@ class Browser:
             return form, None
         return form, session
 
+    def asks_name_first(self, form: Form | None = None) -> bool:
+        """Whether the user name stands on a page of its own, and a form brings no more than it."""
+        if form is not None and form.get("password") is not None:
+            return False
+        return self.instance.has("sign-in-on-two-pages")
+
     def check_password(self, form: Form, session: Session) -> Person:
         """Whoever gives a right user name and password.
 

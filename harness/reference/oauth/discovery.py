@@ -14,8 +14,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from harness.reference.oauth.assertion import ALGORITHMS
 from harness.reference.oauth.client_auth import METHODS
 from harness.reference.oauth.context import STYLE
+from harness.reference.oauth.id_token import elliptic
 from harness.reference.oauth.scopes import supported
 from harness.reference.smart import SmartVersion
+from harness.reference.varied.discovery import issuer
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -106,6 +108,8 @@ def openid_configuration(instance: Instance) -> dict[str, Any]:
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
     }
+    if instance.has("id-token-signed-with-es384"):
+        body["id_token_signing_alg_values_supported"] = ["RS256", "ES384"]
     if instance.has("openid-configuration-wrong-issuer"):
         body["issuer"] = "https://identity.internal.invalid"
     if instance.has("openid-configuration-bare"):
@@ -148,13 +152,16 @@ class Discovery:
     async def jwks(self, request: Request) -> Response:
         """GET {issuer}/oauth/jwks."""
         del request
-        return JSONResponse(self.instance.key.jwks(), headers={"cache-control": "max-age=300"})
+        keys = self.instance.key.jwks()
+        if self.instance.has("id-token-signed-with-es384"):
+            keys["keys"] += elliptic().jwks()["keys"]
+        return JSONResponse(keys, headers={"cache-control": "max-age=300"})
 
 
 def _endpoints(instance: Instance) -> dict[str, Any]:
     machine = [method for method in METHODS if method != "none"]
     return {
-        "issuer": instance.issuer,
+        "issuer": issuer(instance),
         "jwks_uri": instance.oauth("jwks"),
         "authorization_endpoint": instance.oauth("authorize"),
         "token_endpoint": instance.oauth("token"),

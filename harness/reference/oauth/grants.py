@@ -22,6 +22,7 @@ from harness.reference.instance import Instance
 from harness.reference.oauth.authorization_request import code_challenge
 from harness.reference.oauth.ledger import Code, Grant, RefreshToken
 from harness.reference.oauth.scopes import covered, split
+from harness.reference.oauth.tokens import rotates
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib i
 
     def revoke_old_credential(self, redeemable: _Redeemable) -> None:
         """The old refresh token dies when the new one is given."""
-        if isinstance(redeemable.token, RefreshToken):
+        if isinstance(redeemable.token, RefreshToken) and rotates(self.instance):
             self.instance.ledger.rotate(redeemable.token)
 
 

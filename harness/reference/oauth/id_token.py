@@ -8,9 +8,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from harness.reference.credentials import rsa_key
+from harness.reference.varied.discovery import issuer
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -23,7 +24,7 @@ LIFE = timedelta(hours=1)
 class IssuerKey:
     """The key that signs id_tokens, RS256."""
 
-    private: RSAKey
+    private: RSAKey | ECKey
 
     @classmethod
     def generate(cls) -> IssuerKey:
@@ -36,15 +37,16 @@ class IssuerKey:
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A compact JWT with `kid`."""
-        header = {"alg": "RS256", "typ": "JWT", "kid": self.private.kid}
-        return jwt.encode(header, claims, self.private, algorithms=["RS256"])
+        alg = "RS256" if isinstance(self.private, RSAKey) else "ES384"
+        header = {"alg": alg, "typ": "JWT", "kid": self.private.kid}
+        return jwt.encode(header, claims, self.private, algorithms=[alg])
 
 
 def id_token(instance: Instance, grant: Grant, now: datetime) -> str:
     """The id_token for a grant with the `openid` scope."""
     lifetime = -LIFE if instance.has("id-token-expired") else LIFE
     claims: dict[str, Any] = {
-        "iss": instance.issuer,
+        "iss": issuer(instance),
         "sub": grant.username,
         "aud": grant.client_id,
         "iat": int(now.timestamp()),
@@ -56,12 +58,22 @@ def id_token(instance: Instance, grant: Grant, now: datetime) -> str:
         claims["aud"] = instance.fhir_base
     if grant.nonce and not instance.has("id-token-nonce-missing"):
         claims["nonce"] = grant.nonce
+    if instance.has("id-token-for-several-audiences"):
+        claims |= {"aud": [instance.fhir_base, grant.client_id], "azp": grant.client_id}
     if grant.fhir_user and not instance.has("fhir-user-missing"):
-        claims["fhirUser"] = f"{instance.fhir_base}/{grant.fhir_user}"
-    key = instance.key
+        base = "" if instance.has("fhir-user-relative") else f"{instance.fhir_base}/"
+        claims["fhirUser"] = f"{base}{grant.fhir_user}"
+    key = elliptic() if instance.has("id-token-signed-with-es384") else instance.key
     if instance.has("id-token-bad-signature"):
         key = replace(key, private=_foreign_key(str(key.private.kid)))
     return key.sign(claims)
+
+
+@cache
+def elliptic() -> IssuerKey:
+    """A second key, of another kind."""
+    made = ECKey.generate_key("P-384", parameters={"alg": "ES384", "use": "sig"}, auto_kid=True)
+    return IssuerKey(made)
 
 
 @cache

@@ -128,6 +128,11 @@ class Ledger:
         self.refresh_tokens.pop(token.value, None)
         self.spent[token.value] = token
 
+    def refresh_of(self, grant: Grant) -> str | None:
+        """The refresh token of a grant, where it has one."""
+        found = (value for value, each in self.refresh_tokens.items() if each.grant == grant)
+        return next(found, None)
+
     def live_access(self, value: str, now: datetime) -> AccessToken | None:
         """The access token, if it is known, not expired and its grant not revoked."""
         token = self.access_tokens.get(value)

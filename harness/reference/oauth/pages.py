@@ -87,7 +87,12 @@ def hidden(fields: Iterable[tuple[str, str]]) -> str:
 
 
 def login_page(
-    frame: Frame, username: str = "", refused: str | None = None, *, wait: int = 0
+    frame: Frame,
+    username: str = "",
+    refused: str | None = None,
+    *,
+    wait: int = 0,
+    name_only: bool = False,
 ) -> HTMLResponse:
     """User name and password.
 
@@ -96,16 +101,20 @@ def login_page(
         username: as it was typed.
         refused: why the last ones did not do.
         wait: the seconds for which no others will do.
+        name_only: whether the password is asked for on the next page.
     """
     error = f'<p class="error" role="alert">{escape(refused)}</p>' if refused else ""
+    password = (
+        '<div class="field"><label for="password">Password</label>'
+        '<input type="password" id="password" name="password" '
+        'autocomplete="current-password" required></div>'
+    )
     fields = (
         f"{frame.hidden()}{error}"
         '<div class="field"><label for="username">User name</label>'
         '<input type="text" id="username" name="username" autocomplete="username" required '
         f'autofocus value="{escape(username)}"></div>'
-        '<div class="field"><label for="password">Password</label>'
-        '<input type="password" id="password" name="password" '
-        'autocomplete="current-password" required></div>'
+        f"{'' if name_only else password}"
         '<div class="actions"><button class="main" type="submit">Sign in</button></div>'
     )
     lead = f"<p>to continue to <strong>{escape(frame.app or 'the EHR')}</strong></p>"

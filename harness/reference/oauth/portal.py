@@ -95,6 +95,8 @@ class Portal:
         if session is None:
             return pages.error_page(_EXPIRED)
         target = form.get("next") or ""
+        if self._browser.asks_name_first(form):
+            return pages.login_page(self._frame(session, target), form.get("username") or "")
         try:
             person = self._browser.check_password(form, session)
         except SignInRefused as refusal:
@@ -121,7 +123,8 @@ class Portal:
             return session, person
         page = request.url.path.rpartition("/")[2]
         target = f"{page}?{request.url.query}" if request.url.query else page
-        response = pages.login_page(self._frame(session, target))
+        name_only = self._browser.asks_name_first()
+        response = pages.login_page(self._frame(session, target), name_only=name_only)
         return self._browser.with_cookie(response, session)
 
     def _url(self, target: str) -> str:

@@ -28,6 +28,7 @@ from harness.reference.oauth.context import launch_context
 from harness.reference.oauth.forms import Form, FormRefused, read_form
 from harness.reference.oauth.grants import GRANTS
 from harness.reference.oauth.ledger import AccessToken, Grant, RefreshToken
+from harness.reference.varied.discovery import issuer
 
 _TRANSPORT = "https://tls.ends.in.front.invalid/"
 """Authlib refuses plain http; the reference EHR is on loopback or behind a proxy with TLS."""
@@ -218,7 +219,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is
         grant = token.grant
         payload: dict[str, Any] = {
             "active": True,
-            "iss": instance.issuer,
+            "iss": issuer(instance),
             "client_id": grant.client_id,
             "exp": int(token.expires_at.timestamp()),
             "scope": " ".join(grant.scopes),
@@ -248,7 +249,15 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is untyp
     def revoke_token(self, known: _Known, request: _FormRequest) -> None:
         del request
         instance: Instance = self.server.instance
-        if isinstance(known.token, AccessToken):
-            instance.ledger.revoke_access(known.token)
-        elif known.token is not None:
-            instance.ledger.revoke(known.token.grant)
+        token = known.token
+        if token is None:
+            return
+        if isinstance(token, AccessToken) and not _ends_grants(instance):
+            instance.ledger.revoke_access(token)
+        else:
+            instance.ledger.revoke(token.grant)
+
+
+def _ends_grants(instance: Instance) -> bool:
+    """Whether the revocation of an access token takes its whole grant with it."""
+    return instance.has("revocation-ends-the-whole-grant")

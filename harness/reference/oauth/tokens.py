@@ -19,6 +19,7 @@ from harness.reference.oauth.ledger import (
     new_token,
 )
 from harness.reference.oauth.scopes import REFRESH
+from harness.reference.varied import granting
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -42,7 +43,9 @@ def for_refresh(instance: Instance, grant: Grant, scopes: tuple[str, ...]) -> di
         grant = replace(grant, context=NO_CONTEXT, fhir_user=None)
     if instance.has("refresh-widens-scope"):
         scopes = (*scopes, "patient/*.cruds", "user/*.cruds")
-    response = _issue(instance, grant, scopes, instance.clock.now())
+    response = _issue(instance, grant, scopes, instance.clock.now(), rotates=rotates(instance))
+    if instance.has("refresh-token-said-again"):
+        response["refresh_token"] = instance.ledger.refresh_of(grant)
     if instance.has("refresh-omits-expires-in"):
         del response["expires_in"]
     return _with_token_response_faults(instance, response)
@@ -61,7 +64,9 @@ def _issue(
     now: datetime,
     *,
     life: timedelta = USER_LIFE,
+    rotates: bool = True,
 ) -> dict[str, Any]:
+    life = granting.life(instance, life)
     access = Access(
         client_id=grant.client_id,
         scopes=scopes,
@@ -70,8 +75,9 @@ def _issue(
         expires_at=now + life,
         lapses=instance.lapses(),
     )
-    access_token = AccessToken(new_token(), grant, access, now, now + life)
-    refresh_token = _refresh_token(instance, grant, now)
+    value = granting.long(instance, new_token())
+    access_token = AccessToken(value, grant, access, now, now + life)
+    refresh_token = _refresh_token(instance, grant, now) if rotates else None
     instance.ledger.add_tokens(access_token, refresh_token, now)
     response: dict[str, Any] = {
         "access_token": access_token.value,
@@ -84,6 +90,13 @@ def _issue(
     if refresh_token:
         response["refresh_token"] = refresh_token.value
     return response
+
+
+def rotates(instance: Instance) -> bool:
+    """Whether a refresh brings a new refresh token and ends the old one."""
+    return not (
+        instance.has("refresh-token-not-rotated") or instance.has("refresh-token-said-again")
+    )
 
 
 def _refresh_token(instance: Instance, grant: Grant, now: datetime) -> RefreshToken | None:

@@ -6,7 +6,7 @@ not acted again, and checks are judged as function calls, by the very function t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -17,6 +17,7 @@ import pytest
 from harness.checks.acting import REGISTRY
 from harness.checks.runner import Outcome
 from harness.checks.verdict import ERRORS, Check, Terms, Verdict, Word, judge
+from harness.config.ehr import EhrFile
 from harness.config.load import load_ehr
 from harness.config.paths import suites_dir
 from harness.config.secrets import Secrets
@@ -72,24 +73,32 @@ class Matrix:
     folder: Path
     baseline: Mapping[str, Outcome] = field(default_factory=dict)
     passed: Mapping[str, Word] = field(default_factory=dict)
+    met: Mapping[str, int] = field(default_factory=dict)
+    """How often the acts met each variant of the last instance."""
 
     def begin(self) -> dict[str, Verdict]:
         """Judge an instance without faults; what it yields is the baseline."""
-        outcomes = self._act("no-fault", {}, (each for c in self.checks for each in c.acts), {})
+        acts, ehr = (each for c in self.checks for each in c.acts), load_ehr("reference")
+        outcomes = self._act("no-fault", {}, acts, {}, ehr)
         self.baseline = outcomes
-        verdicts = self._judge(outcomes)
+        verdicts = self._judge(outcomes, ehr)
         self.passed = {name: verdict.word for name, verdict in verdicts.items()}
         return verdicts
 
     def observe(
-        self, name: str, instance: Mapping[str, object], alters: Iterable[str] = ()
+        self,
+        name: str,
+        instance: Mapping[str, object],
+        alters: Iterable[str] = (),
+        leaves_out: Collection[str] = (),
     ) -> dict[str, Verdict]:
-        """Judge an instance with a fault, and say what is worse than the baseline.
+        """Judge an instance with a fault or variants, and say what is worse than the baseline.
 
         Args:
             name: of the instance.
-            instance: its faults and limits, as the control takes them.
+            instance: its faults, variants and limits, as the control takes them.
             alters: the acts that it can alter; none named means all.
+            leaves_out: launches and clients that its EHR file does not name.
 
         Raises:
             AssertionError: a verdict is an error, or a failed prerequisite that nothing explains:
@@ -97,8 +106,9 @@ class Matrix:
         """
         again = self._closure(frozenset(alters))
         given = {act: outcome for act, outcome in self.baseline.items() if act not in again}
-        outcomes = self._act(name, instance, again, given)
-        verdicts = self._judge(outcomes)
+        ehr = without(load_ehr("reference"), leaves_out)
+        outcomes = self._act(name, instance, again, given, ehr)
+        verdicts = self._judge(outcomes, ehr)
         defects = [each for each in verdicts.values() if each.word in ERRORS]
         defects += rootless(verdicts.values(), outcomes, REGISTRY)
         errors = [f"{each.check.id}: {each.word}: {each.reason}" for each in defects]
@@ -123,10 +133,11 @@ class Matrix:
         instance: Mapping[str, object],
         acts: Iterable[str],
         given: Mapping[str, Outcome],
+        ehr: EhrFile,
     ) -> dict[str, Outcome]:
         made = self.reference.instance(name, smart=VERSIONS.smart, **instance)
         base = str(made["fhir_base"])
-        target = Target(load_ehr("reference"), VERSIONS, Secrets({}), {}).at(
+        target = Target(ehr, VERSIONS, Secrets({}), {}).at(
             base, self.reference.credentials, lambda by: self.reference.advance(by, name)
         )
         unpaced = replace(target.ehr.limits, requests_per_second=10_000.0)
@@ -139,8 +150,18 @@ class Matrix:
             return {**given, **live.outcomes}
         finally:
             live.end()
+            self.met = self.reference.control("GET", f"/instances/{name}/variants")
             self.reference.control("DELETE", f"/instances/{name}")
 
-    def _judge(self, outcomes: Mapping[str, Outcome]) -> dict[str, Verdict]:
-        terms = Terms(load_ehr("reference"), VERSIONS)
+    def _judge(self, outcomes: Mapping[str, Outcome], ehr: EhrFile) -> dict[str, Verdict]:
+        terms = Terms(ehr, VERSIONS)
         return {check.id: judge(check, outcomes, terms) for check in self.checks}
+
+
+def without(ehr: EhrFile, names: Collection[str]) -> EhrFile:
+    """An EHR file that does not name some of its launches and clients."""
+    return replace(
+        ehr,
+        launches=tuple(each for each in ehr.launches if each.name not in names),
+        clients=tuple(each for each in ehr.clients if each.name not in names),
+    )

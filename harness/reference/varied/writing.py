@@ -1,0 +1,108 @@
+"""Variants of the other interactions: which of them are there, and what they answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.reference.varied.exchange import METADATA, Answer, Asked, Json
+
+if TYPE_CHECKING:
+    from harness.reference.instance import Instance
+
+_OK, _CREATED, _NO_CONTENT, _NOT_FOUND, _GONE = 200, 201, 204, 404, 410
+_DONE = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "information", "code": "informational", "diagnostics": "filed"}],
+}
+
+
+def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
+    """Alters what writes and reads answer; a status that says who may do so is left alone."""
+    if asked.path == METADATA and (value := given.json()):
+        return given.with_json(_statement(instance, value))
+    if not asked.resource_type[:1].isupper() or asked.searches:
+        return given
+    match asked.method:
+        case "POST":
+            return _create(instance, asked, given)
+        case "PUT":
+            return _update(instance, asked, given)
+        case "DELETE":
+            return _delete(instance, given)
+        case _:
+            return _read(instance, asked, given)
+
+
+def refusal(instance: Instance, asked: Asked) -> Answer | None:
+    """The answer to an interaction that is not offered; None where it is."""
+    if not asked.resource_type[:1].isupper() or asked.searches:
+        return None
+    if asked.method in ("POST", "PUT", "DELETE") and instance.has("writes-not-offered"):
+        return _not_offered(instance)
+    if asked.method == "PUT" and instance.has("update-not-offered"):
+        return _not_offered(instance)
+    if asked.method == "DELETE" and instance.has("delete-not-offered"):
+        return _not_offered(instance)
+    blind = asked.method == "PUT" and asked.header("if-match") is None
+    if blind and instance.has("update-needs-if-match"):
+        return Answer.outcome(412, "required", "If-Match is required")
+    return None
+
+
+def _not_offered(instance: Instance) -> Answer:
+    if instance.has("not-offered-is-not-found"):
+        return Answer.outcome(_NOT_FOUND, "not-supported", "there is no such interaction")
+    refused = Answer.outcome(405, "not-supported", "the interaction is not supported")
+    return refused.with_header("allow", "GET, HEAD")
+
+
+def _create(instance: Instance, asked: Asked, given: Answer) -> Answer:
+    if given.status != _CREATED or asked.header("prefer"):
+        return given
+    if instance.has("create-answers-without-body"):
+        return replace(given, body=b"").with_header("content-type", None)
+    if instance.has("create-answers-with-outcome"):
+        return given.with_json(_DONE)
+    return given
+
+
+def _update(instance: Instance, asked: Asked, given: Answer) -> Answer:
+    free = given.status == _OK and not asked.header("prefer")
+    if free and instance.has("update-answers-without-body"):
+        return replace(given, body=b"").with_header("content-type", None)
+    return given
+
+
+def _delete(instance: Instance, given: Answer) -> Answer:
+    if given.status == _NO_CONTENT and instance.has("delete-answers-with-outcome"):
+        return Answer.resource(_OK, _DONE)
+    return given
+
+
+def _read(instance: Instance, asked: Asked, given: Answer) -> Answer:
+    if not asked.instance_level:
+        return given
+    if given.status == _GONE and instance.has("deleted-is-not-found"):
+        return replace(given, status=_NOT_FOUND)
+    if given.status == _NOT_FOUND and instance.has("read-beyond-access-is-forbidden"):
+        return Answer.outcome(403, "forbidden", "this is not for the bearer of this token")
+    return given
+
+
+def _statement(instance: Instance, value: Json) -> Json:
+    missing: tuple[str, ...] = ()
+    if instance.has("writes-not-offered"):
+        missing += ("create", "update", "delete")
+    if instance.has("update-not-offered"):
+        missing += ("update",)
+    if instance.has("delete-not-offered"):
+        missing += ("delete",)
+    for rest in value["rest"]:
+        for each in rest.get("resource", []):
+            each["interaction"] = [
+                one for one in each.get("interaction", []) if one["code"] not in missing
+            ]
+            if instance.has("update-needs-if-match"):
+                each["versioning"] = "versioned-update"
+    return value
