@@ -84,7 +84,8 @@ class Access:
         expires_at: when the token dies.
         lapses: what this server forgets to enforce; empty unless it has a fault. Out of
             `scope-read`, `scope-search`, `scope-write`, `compartment-read`, `compartment-search`,
-            `constraint-read`, `constraint-search`; and `user-level` and `wildcard`, which it forgets to honour.
+            `constraint-read`, `constraint-search`; `user-level` and `wildcard`, which it does not
+            honour.
     """
 
     client_id: str

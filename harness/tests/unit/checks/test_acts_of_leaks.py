@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from harness.checks.acts.included import targets
+from harness.checks.acts.leaks import about
+from harness.http.clock import ManualClock
+from harness.http.exchange import Exchange, Headers, Request, Response
+
+BASE = "https://ehr.example/r4"
 
 
 @pytest.mark.parametrize(
@@ -21,3 +27,32 @@ from harness.checks.acts.included import targets
 )
 def test_what_provenance_refers_to_is_read_tolerantly(target: Any, expected: set[str]) -> None:
     assert targets({"resourceType": "Provenance", "target": target}) == expected
+
+
+def bundle(*resources: Any) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "entry": [{"resource": each} for each in resources]}
+
+
+OWN = {"resourceType": "Observation", "id": "1", "subject": {"reference": "Patient/own"}}
+OTHERS = {"resourceType": "Observation", "id": "2", "subject": {"reference": "Patient/other"}}
+ALLERGY = {"resourceType": "AllergyIntolerance", "patient": {"reference": f"{BASE}/Patient/other"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"resourceType": "Patient", "id": "other"}, 1),
+        ({"resourceType": "Patient", "id": "own"}, 0),
+        (OTHERS, 1),
+        (bundle(OWN, OTHERS, ALLERGY), 2),
+        (bundle(bundle(OWN, OTHERS), {"resourceType": "Patient", "id": "other"}), 2),
+        (bundle(bundle(bundle(bundle(OTHERS)))), 0),
+        ({"resourceType": "OperationOutcome"}, 0),
+        ([], 0),
+    ],
+)
+def test_what_belongs_to_another_patient_is_counted(body: Any, expected: int) -> None:
+    request = Request("GET", f"{BASE}/Observation", Headers(()))
+    response = Response(200, Headers(()), json.dumps(body).encode())
+    exchange = Exchange(1, "corners", request, response, ManualClock().now(), 0.0, 1)
+    assert about(exchange, "other") == expected
