@@ -128,14 +128,11 @@ def test_a_suites_folder_may_bring_acts_of_its_own(project: Project) -> None:
 
 
 def test_xdist_is_refused(project: Project) -> None:
-    (project.folder / "fake_xdist.py").write_text(
-        "def pytest_addoption(parser):\n"
-        "    parser.addoption('--numprocesses', dest='numprocesses')\n"
-    )
     project.suite(PASSING)
-    ran = project.check("-p", "fake_xdist", "--numprocesses=2", PYTHONPATH=_with(project))
+    ran = project.check("--numprocesses=2")
     assert ran.status == 4
     assert "pytest-xdist cannot be used with --ehr" in ran.err
+
 
 
 def test_a_taken_option_leaves_the_other_plugin_alone(project: Project) -> None:
