@@ -1,4 +1,4 @@
-"""The body of a write: bounded, strict JSON, an object of the right type."""
+"""The body of a write: bounded, strict JSON, of the right kind."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any, Final
 import orjson
 from starlette.requests import Request
 
-from harness.reference.fhir.formats import require_json_body
+from harness.reference.fhir.formats import require_json_body, require_json_patch
 from harness.reference.fhir.json import NotJson, dumps, loads
 from harness.reference.fhir.outcome import refused
+from harness.reference.fhir.patch import NotAPatch, Operation
+from harness.reference.fhir.patch import read as read_operations
 
 Json = dict[str, Any]
 
 MOST_BYTES: Final = 1024 * 1024
+MOST_BUNDLE_BYTES: Final = 4 * MOST_BYTES
 MOST_DEPTH: Final = 32
 
 
@@ -24,20 +27,9 @@ async def read_resource(request: Request, resource_type: str) -> Json:
         Refused: 415, 413, or 400 for anything that is no resource of the type.
     """
     require_json_body(request)
-    raw = await read_bounded(request, MOST_BYTES)
-    try:
-        resource = loads(raw.decode("utf-8"))
-        dumps(resource)  # lone surrogates and the like could never be served again
-    except UnicodeDecodeError:
-        raise refused(400, "structure", "the body is not UTF-8") from None
-    except NotJson as broken:
-        raise refused(400, "structure", f"the body is not JSON: {broken}") from None
-    except orjson.JSONEncodeError:
-        raise refused(400, "structure", "the body holds text that is not Unicode") from None
+    resource = await _read(request, MOST_BYTES, MOST_DEPTH)
     if not isinstance(resource, dict):
         raise refused(400, "structure", "the body is not a JSON object")
-    if _depth(resource) > MOST_DEPTH:
-        raise refused(400, "too-long", f"the body is nested deeper than {MOST_DEPTH} levels")
     came = resource.get("resourceType")
     if came != resource_type:
         raise refused(
@@ -47,6 +39,48 @@ async def read_resource(request: Request, resource_type: str) -> Json:
             expression=resource_type,
         )
     return resource
+
+
+async def read_bundle(request: Request) -> Json:
+    """Returns the Bundle in the body of a batch or a transaction.
+
+    Raises:
+        Refused: 415, 413, or 400 for anything that is no Bundle.
+    """
+    require_json_body(request)
+    bundle = await _read(request, MOST_BUNDLE_BYTES, MOST_DEPTH + 4)
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise refused(400, "invalid", "the body is no Bundle", expression="Bundle")
+    return bundle
+
+
+async def read_patch(request: Request) -> tuple[Operation, ...]:
+    """Returns the operations in the body of a patch.
+
+    Raises:
+        Refused: 415, 413, or 400 for anything that is no JSON Patch.
+    """
+    require_json_patch(request)
+    try:
+        return read_operations(await _read(request, MOST_BYTES, MOST_DEPTH))
+    except NotAPatch as problem:
+        raise refused(400, "structure", f"the body is no JSON Patch: {problem}") from None
+
+
+async def _read(request: Request, most_bytes: int, most_depth: int) -> Any:
+    raw = await read_bounded(request, most_bytes)
+    try:
+        value = loads(raw.decode("utf-8"))
+        dumps(value)  # lone surrogates and the like could never be served again
+    except UnicodeDecodeError:
+        raise refused(400, "structure", "the body is not UTF-8") from None
+    except NotJson as broken:
+        raise refused(400, "structure", f"the body is not JSON: {broken}") from None
+    except orjson.JSONEncodeError:
+        raise refused(400, "structure", "the body holds text that is not Unicode") from None
+    if _depth(value) > most_depth:
+        raise refused(400, "too-long", f"the body is nested deeper than {most_depth} levels")
+    return value
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:

@@ -15,7 +15,8 @@ from starlette.responses import Response
 from harness.reference.data.instants import instant
 from harness.reference.fhir.context import Context, Served
 from harness.reference.fhir.faulty import answering as faulty
-from harness.reference.fhir.formats import FHIR_JSON, respond
+from harness.reference.fhir.formats import FHIR_JSON, JSON_PATCH, respond
+from harness.reference.fhir.interactions import OPERATIONS, SYSTEM, interactions
 from harness.reference.fhir.parameters import INCLUDES, PARAMETERS, REV_INCLUDES
 from harness.reference.fhir.resources import RESOURCES, ResourceKind
 
@@ -63,11 +64,14 @@ def capability_statement(instance: Served, date: datetime) -> Json:
         },
         "fhirVersion": FHIR_VERSION,
         "format": ["json", FHIR_JSON],
+        "patchFormat": [JSON_PATCH],
         "rest": [
             {
                 "mode": "server",
                 "security": _security(instance),
                 "resource": [_resource(name, kind) for name, kind in RESOURCES.items()],
+                "interaction": [{"code": code} for code in SYSTEM],
+                "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             }
         ],
     }
@@ -94,28 +98,35 @@ def _security(instance: Served) -> Json:
 
 
 def _resource(name: str, kind: ResourceKind) -> Json:
-    writes = "create" in kind.interactions
+    routed = interactions(name)
+    writes = "update" in routed
     element: Json = {
         "type": name,
         "supportedProfile": list(kind.profiles),
-        "interaction": [{"code": code} for code in kind.interactions],
-        "versioning": "versioned",
+        "interaction": [{"code": code} for code in routed],
+        "versioning": "versioned-update" if writes else "versioned",
         "readHistory": True,
         "updateCreate": False,
-        "conditionalCreate": writes,
+        "conditionalCreate": "create" in routed,
         "conditionalRead": "full-support",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": writes,
+        "conditionalDelete": "single" if "delete" in routed else "not-supported",
         "searchInclude": [f"{name}:{one}" for one in INCLUDES.get(name, ())],
         "searchRevInclude": list(REV_INCLUDES.get(name, ())),
         "searchParam": [
             {"name": one.name, "definition": one.definition, "type": one.kind}
             for one in PARAMETERS[name].values()
         ],
+        "operation": [
+            {"name": one.name, "definition": one.definition}
+            for one in OPERATIONS
+            if one.resource_type == name
+        ],
     }
     if writes:
         element["documentation"] = (
-            "A PUT creates nothing (405 for an unknown id); a stale If-Match is refused with 412; "
-            "a subject must be a Patient of this server."
+            "A PUT to an id creates nothing (405 for an unknown one); a stale If-Match is refused "
+            "with 412; what belongs to a patient names a Patient of this server; a patch is a "
+            "JSON Patch."
         )
     return {member: value for member, value in element.items() if value != []}

@@ -1,4 +1,4 @@
-"""The elements of an Observation and of the datatypes in it (FHIR R4 4.0.1), as data.
+"""The elements of what clients may write, and of the datatypes in it (FHIR R4 4.0.1), as data.
 
 `name:Type` is optional, `!` makes it required, `*` a list. What is not listed is unknown.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from harness.reference.fhir import structures
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +69,24 @@ _SOURCE: Final = {
     "Annotation": "authorReference:Reference authorString:string time:dateTime text:string!",
 }
 
-CHOICES: Final = {"Observation": ("effective", "value"), "Component": ("value",)}
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Observation": ("effective", "value"),
+    "Component": ("value",),
+    **structures.CHOICES,
+}
 """By type: beginnings of elements of which only one may stand (`value[x]`)."""
 
-STATUSES: Final = (
-    "registered",
-    "preliminary",
-    "final",
-    "amended",
-    "corrected",
-    "cancelled",
-    "entered-in-error",
-    "unknown",
-)
-"""Value set observation-status, binding strength required."""
+CODES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Observation.status": (
+        "registered", "preliminary", "final", "amended", "corrected", "cancelled",
+        "entered-in-error", "unknown",
+    ),
+    **structures.CODES,
+}  # fmt: skip
+"""By element of a resource: the codes of its value set, where the binding is required."""
+
+WRITABLE: Final = ("Observation", *structures.RESOURCES)
+"""The resource types whose elements are known, so that clients may write them."""
 
 
 def _element(source: str) -> tuple[str, Element]:
@@ -91,6 +97,7 @@ def _element(source: str) -> tuple[str, Element]:
 _EVERYWHERE: Final = {"id": Element("string"), "extension": Element("Extension", many=True)}
 
 ELEMENTS: Final[Mapping[str, Mapping[str, Element]]] = {
-    kind: _EVERYWHERE | dict(map(_element, source.split())) for kind, source in _SOURCE.items()
+    kind: _EVERYWHERE | dict(map(_element, source.split()))
+    for kind, source in {**_SOURCE, **structures.RESOURCES, **structures.PARTS}.items()
 }
 """By type: the elements that may stand in it."""

@@ -19,6 +19,7 @@ from harness.reference.fhir.json import dumps
 from harness.reference.fhir.outcome import Json, Refused, operation_outcome, refused
 
 FHIR_JSON: Final = "application/fhir+json"
+JSON_PATCH: Final = "application/json-patch+json"
 CHARSET: Final = "; charset=utf-8"
 _ACCEPTABLE: Final = {FHIR_JSON, "application/json", "text/json", "application/*", "*/*"}
 _FORMATS: Final = {"json", "application/json", FHIR_JSON, "text/json"}
@@ -56,6 +57,28 @@ def require_json_body(request: Request) -> None:
             "not-supported",
             f"Content-Type is {came or 'absent'!r}; this server takes {FHIR_JSON} in UTF-8",
         )
+
+
+def require_json_patch(request: Request) -> None:
+    """Checks that the body claims to be a JSON Patch, the only kind of patch taken here.
+
+    Raises:
+        Refused: 415.
+    """
+    came = request.headers.get("content-type", "")
+    if not _is_json(came, {JSON_PATCH}):
+        raise refused(
+            415,
+            "not-supported",
+            f"Content-Type is {came or 'absent'!r}; a patch is taken as {JSON_PATCH}",
+            headers={"Accept-Patch": JSON_PATCH},
+        )
+
+
+def preferences(request: Request) -> set[str]:
+    """Returns what the Prefer header asks for, in lower case (RFC 7240)."""
+    given = request.headers.get("prefer", "").replace(";", ",").lower().split(",")
+    return {one.strip() for one in given}
 
 
 def respond(

@@ -38,20 +38,18 @@ class Named:
     """Matches by name alone, found again when their page is asked for: a snapshot holds no data.
 
     Args:
-        resource_type: of all of them.
-        names: id and version id of each.
+        names: type, id and version id of each.
         find: gives them back.
     """
 
-    resource_type: str
-    names: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, str, str], ...]
     find: Find
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, part: slice) -> tuple[Stored, ...]:
-        return tuple(self.find(self.resource_type, *name) for name in self.names[part])
+        return tuple(self.find(*name) for name in self.names[part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,8 @@ class Snapshot:
 
     def named(self, find: Find) -> Snapshot:
         """Returns the snapshot with its matches by name."""
-        names = tuple((one.id, one.version_id) for one in self.matches[:])
-        return replace(self, matches=Named(self.query.resource_type, names, find))
+        names = tuple((one.resource_type, one.id, one.version_id) for one in self.matches[:])
+        return replace(self, matches=Named(names, find))
 
     @property
     def question(self) -> tuple[object, ...]:

@@ -8,32 +8,26 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
-from harness.reference.fhir import reads, searches, writes
+from harness.reference.fhir.bundles import batch_or_transaction
 from harness.reference.fhir.capability import metadata
 from harness.reference.fhir.context import Context, Served
 from harness.reference.fhir.faulty import answering as faulty
-from harness.reference.fhir.formats import refusal, require_json
+from harness.reference.fhir.formats import refusal, require_json, respond
+from harness.reference.fhir.history import of_system
+from harness.reference.fhir.interactions import HANDLERS, OPERATIONS, interactions
 from harness.reference.fhir.outcome import Refused, refused
+from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.resources import RESOURCES
+from harness.reference.fhir.searches import in_compartment
 from harness.reference.fhir.shelf import TooBroad
 
 Answer = Callable[[Request], Awaitable[Response]]
-Handler = Callable[[Context, Request, str], Awaitable[Response]]
+Paths = dict[str, dict[str, Answer]]
+"""From path to method to what answers it."""
 
-METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH")
-
-_INTERACTIONS: Final[Mapping[str, tuple[tuple[str, str, Handler], ...]]] = {
-    "read": (("GET", "/{id}", reads.read),),
-    "vread": (("GET", "/{id}/_history/{vid}", reads.vread),),
-    "history-instance": (("GET", "/{id}/_history", reads.history),),
-    "search-type": (("GET", "", searches.search), ("POST", "/_search", searches.search)),
-    "create": (("POST", "", writes.create),),
-    "update": (("PUT", "/{id}", writes.update),),
-    "delete": (("DELETE", "/{id}", writes.delete),),
-}
-"""FHIR interaction: method, path behind the type, handler."""
+METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
 def routes(instance: Served) -> list[BaseRoute]:
@@ -42,31 +36,74 @@ def routes(instance: Served) -> list[BaseRoute]:
     A middleware in front has put an `Access` into `request.state.access`, except for `/metadata`.
     """
     context = Context(instance, instance.clock.now())
-    paths: dict[str, dict[str, Answer]] = {"/metadata": {"GET": partial(metadata, context)}}
-    for resource_type, kind in RESOURCES.items():
-        for interaction in kind.interactions:
-            for method, path, handler in _INTERACTIONS[interaction]:
+    routed: list[BaseRoute] = []
+    inner = partial(_dispatch_inner, routed)
+    paths: Paths = {
+        "/": {"POST": partial(batch_or_transaction, context, inner)},
+        "/metadata": {"GET": partial(metadata, context)},
+        "/_history": {"GET": partial(of_system, context)},
+        **_typed(context),
+    }
+    # `_search`, `_history` and operations must be tried before `{id}` takes them for an id.
+    in_order = sorted(paths, key=lambda path: ("{id}" in path, path))
+    routed += (
+        Route(path, partial(_dispatch, context, paths.get(path, {})), methods=METHODS)
+        for path in (*in_order, "/{path:path}")
+    )
+    return routed
+
+
+def _typed(context: Context) -> Paths:
+    paths: Paths = {}
+    for resource_type in RESOURCES:
+        for interaction in interactions(resource_type):
+            for method, path, handler in HANDLERS[interaction]:
                 answers = paths.setdefault(f"/{resource_type}{path}", {})
                 answers[method] = partial(_call, handler, context, resource_type)
-    # `_search` and `_history` must be tried before `{id}` takes them for an id.
-    in_order = sorted(paths, key=lambda path: ("{id}" in path, path))
-    routed: list[BaseRoute] = [
-        Route(path, partial(_dispatch, context, paths[path]), methods=METHODS) for path in in_order
-    ]
-    return [*routed, Route("/{path:path}", partial(_dispatch, context, {}), methods=METHODS)]
+        if "patient" in PARAMETERS[resource_type]:
+            answer = partial(_call, in_compartment, context, resource_type)
+            paths[f"/Patient/{{id}}/{resource_type}"] = {"GET": answer}
+        for operation in OPERATIONS:
+            if operation.resource_type == resource_type:
+                for path in operation.paths:
+                    answer = partial(_call, operation.handler, context, resource_type)
+                    paths[f"/{resource_type}{path}"] = {"GET": answer}
+    return paths
 
 
 async def _call(
-    handler: Handler, context: Context, resource_type: str, request: Request
+    handler: Callable[[Context, Request, str], Awaitable[Response]],
+    context: Context,
+    resource_type: str,
+    request: Request,
 ) -> Response:
     return await handler(context, request, resource_type)
+
+
+async def _dispatch_inner(routed: list[BaseRoute], request: Request) -> Response:
+    """Answers an entry of a batch or transaction by the route that would answer it alone."""
+    for route in routed:
+        match, found = route.matches(request.scope)
+        if match is Match.FULL and isinstance(route, Route) and route.path not in _NOT_INNER:
+            request.scope.update(found)
+            answer: Answer = found["endpoint"]
+            return await answer(request)
+    return refusal(request, refused(404, "not-supported", "nothing is served at this path"))
+
+
+_NOT_INNER: Final = {"/"}
+"""Paths that no entry may name: a batch holds no batch."""
 
 
 async def _dispatch(context: Context, answers: Mapping[str, Answer], request: Request) -> Response:
     """Answers by method; whatever is refused leaves as an OperationOutcome."""
     try:
         require_json(request)
-        return await _answer_to(request, answers)(request)
+        method = "GET" if request.method == "HEAD" else request.method
+        served = faulty.unrouted(context.instance.has, method, answers)
+        if method == "OPTIONS" and served:
+            return respond(request, None, 204, {"Allow": _allowed(served)})
+        return await _answer_to(method, served)(request)
     except TooBroad:
         text = "there are too many patients to look at each; name one"
         return refusal(request, refused(400, "too-costly", text))
@@ -75,16 +112,21 @@ async def _dispatch(context: Context, answers: Mapping[str, Answer], request: Re
         return refusal(request, why) if why else faulty.bare_page()
 
 
-def _answer_to(request: Request, answers: Mapping[str, Answer]) -> Answer:
+def _answer_to(method: str, answers: Mapping[str, Answer]) -> Answer:
     if not answers:
         raise refused(404, "not-supported", "nothing is served at this path")
-    answer = answers.get("GET" if request.method == "HEAD" else request.method)
+    answer = answers.get(method)
     if answer:
         return answer
-    allowed = ", ".join(sorted(answers))
+    allowed = _allowed(answers)
     raise refused(
         405,
         "not-supported",
-        f"{request.method} is not supported here; {allowed} is",
+        f"{method} is not supported here; {allowed} is",
         headers={"Allow": allowed},
     )
+
+
+def _allowed(answers: Mapping[str, Answer]) -> str:
+    implied = {"OPTIONS", *({"HEAD"} if "GET" in answers else ())}
+    return ", ".join(sorted({*answers, *implied}))

@@ -31,16 +31,27 @@ async def search(context: Context, request: Request, resource_type: str) -> Resp
     pairs = parameters(request.url.query)
     if request.method == "POST":
         pairs += await _form(request)
+    return _search(context, request, resource_type, pairs)
+
+
+async def in_compartment(context: Context, request: Request, resource_type: str) -> Response:
+    """Answers `GET [base]/Patient/[id]/[type]?...`, which is a search by that patient."""
+    pairs = [("patient", request.path_params["id"]), *parameters(request.url.query)]
+    return _search(context, request, resource_type, pairs)
+
+
+def _search(
+    context: Context, request: Request, resource_type: str, pairs: list[tuple[str, str]]
+) -> Response:
     reach = Reach.of(access_of(request), resource_type, "s", context.instance.fhir_base)
-    wanted_page = next((value for name, value in pairs if name == "_page"), None)
-    if wanted_page is not None:
-        name, page = _page(context, reach, wanted_page)
-        return _answer(context, request, page, name)
+    page = later_page(context, pairs, resource_type, reach.compartment)
+    if page:
+        return answer(context, request, *page)
     query = read(resource_type, pairs, context.instance.fhir_base, strict=_strict(request))
     query = faulty.query(context.instance.has, query, request.method, reach.compartment)
     found = find(context, reach, query)
     snapshot = Snapshot(query, tuple(found), reach.compartment, context.now + LIFETIME)
-    return _answer(context, request, Page(snapshot, 0, query.count), None)
+    return answer(context, request, None, Page(snapshot, 0, query.count))
 
 
 def find(context: Context, reach: Reach, query: Query) -> list[Stored]:
@@ -58,7 +69,7 @@ def find(context: Context, reach: Reach, query: Query) -> list[Stored]:
     return faulty.matches(context.instance.has, found, now)
 
 
-def _answer(context: Context, request: Request, page: Page, name: str | None) -> Response:
+def answer(context: Context, request: Request, name: str | None, page: Page) -> Response:
     """Answers one page; `name` is that of its snapshot, None on a first page."""
     instance, query = context.instance, page.snapshot.query
     bundle = Searchset(search_url(instance.fhir_base, query.resource_type, query.used))
@@ -104,14 +115,28 @@ def _along(
         yield outcome_entry(issues)
 
 
-def _page(context: Context, reach: Reach, wanted: str) -> tuple[str, Page]:
+def later_page(
+    context: Context, pairs: list[tuple[str, str]], path: str, compartment: str | None
+) -> tuple[str, Page] | None:
+    """Returns the page that `_page` asks for, and the name of its snapshot; None for a first one.
+
+    Args:
+        context: of the interface.
+        pairs: the parameters of the request.
+        path: what is searched, relative to the base.
+        compartment: the patient to whose data the token is bound.
+
+    Raises:
+        Refused: 410, or 403 if the search was begun elsewhere.
+    """
+    wanted = next((value for name, value in pairs if name == "_page"), None)
+    if wanted is None:
+        return None
     try:
         name, page = context.snapshots.find(wanted, context.now)
     except CursorExpired:
         raise refused(410, "not-found", "this page has expired; start the search again") from None
-    snapshot = page.snapshot
-    bound = (snapshot.query.resource_type, snapshot.compartment)
-    if bound != (reach.resource_type, reach.compartment):
+    if (page.snapshot.query.resource_type, page.snapshot.compartment) != (path, compartment):
         raise forbidden("this page belongs to a search that another token began")
     return name, page
 

@@ -86,10 +86,15 @@ class Shared:
             known = self._shelves.keep((resource_type, patient), Shelf.of(current))
         return known
 
+    def history(self, resource_type: str, patient: str | None) -> Iterator[Stored]:
+        """Yields all versions of the resources of a type; otherwise like `shelf`."""
+        return (one for versions in self._histories(resource_type, patient) for one in versions)
+
     def _current(self, resource_type: str, patient: str | None) -> Iterator[Stored]:
-        common = self.common.get(resource_type, {})
-        for versions in common.values():
-            yield versions[-1]
+        return (versions[-1] for versions in self._histories(resource_type, patient))
+
+    def _histories(self, resource_type: str, patient: str | None) -> Iterator[Versions]:
+        yield from self.common.get(resource_type, {}).values()
         if resource_type in NOBODYS:
             return
         wanted = self.world.ordinal(patient) if patient else None
@@ -99,10 +104,9 @@ class Shared:
             raise TooBroad
         for ordinal in [wanted] if wanted else range(1, self.world.patients + 1):
             if resource_type == "Patient":
-                yield self.patient(ordinal)[-1]
+                yield self.patient(ordinal)
             else:
-                owned = self.records(ordinal).get(resource_type, {})
-                yield from (versions[-1] for versions in owned.values())
+                yield from self.records(ordinal).get(resource_type, {}).values()
 
 
 def _versions(history: Iterable[Json], patient: str | None) -> Versions:

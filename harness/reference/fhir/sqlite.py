@@ -160,10 +160,14 @@ class Journal:
             given = (resource_type, patient)
         return tuple(map(_stored, self._db.execute(f"{_SELECT} {where}", given)))
 
-    def changes(self) -> Iterator[Stored]:
-        """Yields every version that was written, the last first."""
-        rows = self._db.execute(f"{_SELECT} ORDER BY seq DESC")
-        return map(_stored, rows)
+    def changes(self, resource_type: str, since: datetime | None) -> Iterator[Stored]:
+        """Yields every version of a type, the last first, from an instant on if one is given."""
+        from_stamp = 0 if since is None else (since - _EPOCH) // _MILLISECOND
+        rows = self._db.execute(
+            f"{_SELECT} WHERE type = ? AND stamp >= ? ORDER BY seq DESC",
+            (resource_type, from_stamp),
+        )
+        return map(_stored, rows.fetchall())
 
     def copy(self) -> Journal:
         """Returns a journal in memory with the same content."""

@@ -58,8 +58,8 @@ class Writes(Protocol):
     def current(self, resource_type: str, patient: str | None) -> Versions:
         """The last versions of a type that are no deletions."""
 
-    def changes(self) -> Iterator[Stored]:
-        """Every version, the last first."""
+    def changes(self, resource_type: str, since: datetime | None) -> Iterator[Stored]:
+        """Every version of a type, the last first, from an instant on if one is given."""
 
     def copy(self) -> Writes:
         """An equal one that shares no later write."""
@@ -148,6 +148,10 @@ class Store:
         versions = self.versions(resource_type, resource_id)
         return next(one for one in reversed(versions) if one.version_id == version_id)
 
+    def owner(self, resource: Json) -> str | None:
+        """Returns the id of the patient to whom a resource would belong; None if to nobody."""
+        return patient_of(resource, self._owner)
+
     def shelf(self, resource_type: str, patient: str | None = None) -> Shelf:
         """Returns the current resources of a type; see `all`.
 
@@ -179,6 +183,28 @@ class Store:
             TooBroad: no patient is given, and there are too many to look at each.
         """
         return list(self.shelf(resource_type, patient).resources)
+
+    def changes(
+        self, resource_type: str, patient: str | None, since: datetime | None
+    ) -> Iterator[Stored]:
+        """Yields all versions of a type, in no order.
+
+        Args:
+            resource_type: such as `Observation`.
+            patient: if given, only what belongs to this patient or to nobody.
+            since: if given, only what was stored then or later, in UTC.
+
+        Raises:
+            TooBroad: no patient is given, `since` lies before the present of the data, and there
+                are too many to look at each.
+        """
+        for stored in self._writes.changes(resource_type, since):
+            if patient is None or stored.patient in (patient, None):
+                yield stored
+        if since is None or since <= self.world.now:
+            for stored in self._shared.history(resource_type, patient):
+                if since is None or stored.last_updated >= since:
+                    yield stored
 
     def create(self, resource: Json, now: datetime, resource_id: str | None = None) -> Stored:
         """Stores a new resource; returns version 1.
@@ -264,7 +290,7 @@ class Store:
             if name not in {"resourceType", "id", "meta"}
         }
         content = {"resourceType": resource_type, "id": resource_id, "meta": meta, **rest}
-        patient = patient_of(content, self._owner)
+        patient = self.owner(content)
         stored = Stored(resource_type, resource_id, version_id, stamp, content, patient, deleted)
         below = bool(earlier and self._shared.versions(resource_type, resource_id))
         self._writes.append(stored, new=not earlier, below=below)

@@ -1,25 +1,28 @@
-"""Handlers: create, update and delete of an Observation (FHIR R4, RESTful API)."""
+"""Handlers: create, update, patch and delete of one resource (FHIR R4, RESTful API)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.reference.fhir.body import read_resource
+from harness.reference.fhir.body import read_patch, read_resource
+from harness.reference.fhir.conditions import matched, require_version
 from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.faulty import writing as faulty
-from harness.reference.fhir.formats import respond
+from harness.reference.fhir.formats import preferences, respond
 from harness.reference.fhir.outcome import Issue, Refused, operation_outcome, refused
-from harness.reference.fhir.query import read as read_query
+from harness.reference.fhir.patch import NotApplicable, apply
 from harness.reference.fhir.reach import Reach, forbidden
 from harness.reference.fhir.reads import version_headers
 from harness.reference.fhir.rules import normalised, require_rules, shape_issues
-from harness.reference.fhir.searches import find, parameters
 from harness.reference.fhir.stored import Stored
 
 Json = dict[str, Any]
+
+ASSIGNED: Final = "assigned_id"
+"""Name in `request.state` of the id that a transaction has chosen for what is to be created."""
 
 
 async def create(context: Context, request: Request, resource_type: str) -> Response:
@@ -27,57 +30,85 @@ async def create(context: Context, request: Request, resource_type: str) -> Resp
     reach = _reach(context, request, resource_type, "c")
     resource = await read_resource(request, resource_type)
     resource = _accepted(context, resource, reach)
-    condition = request.headers.get("if-none-exist")
-    existing = _existing(context, request, resource_type, condition) if condition else None
-    if existing:
-        return _written(request, existing, 200, _location(context, existing))
-    stored = faulty.create(context.instance.has, context.store, resource, context.now)
-    status, headers = faulty.created(context.instance.has, 201, _location(context, stored))
-    return _written(request, stored, status, headers)
+    condition = faulty.condition(context.instance.has, request.headers.get("if-none-exist"))
+    if condition:
+        criteria = condition.lstrip("?")
+        existing = matched(context, request, resource_type, criteria, "If-None-Exist")
+        if existing:
+            return _written(request, existing[0], 200, _location(context, existing[0]))
+    return _created(context, request, resource)
 
 
 async def update(context: Context, request: Request, resource_type: str) -> Response:
     """Answers `PUT [base]/[type]/[id]`; a resource is never made by it."""
     reach = _reach(context, request, resource_type, "u")
     resource = await read_resource(request, resource_type)
-    current = _current(context, request, resource_type, reach)
+    current = _current(context, request.path_params["id"], resource_type, reach)
+    return _updated(context, request, resource, _alive(current, resource_type), reach)
+
+
+async def update_matched(context: Context, request: Request, resource_type: str) -> Response:
+    """Answers `PUT [base]/[type]?[criteria]`: a create where nothing matches."""
+    reach = _reach(context, request, resource_type, "u")
+    resource = await read_resource(request, resource_type)
+    found = _matched(context, request, resource_type)
+    if found:
+        current = _current(context, found[0].id, resource_type, reach)
+        resource = {**resource, "id": resource.get("id", found[0].id)}
+        return _updated(context, request, resource, _alive(current, resource_type), reach)
+    if "id" in resource:
+        raise _never_created(resource_type)
+    resource = _accepted(context, resource, _reach(context, request, resource_type, "c"))
+    return _created(context, request, resource)
+
+
+async def patch(context: Context, request: Request, resource_type: str) -> Response:
+    """Answers `PATCH [base]/[type]/[id]` with a JSON Patch."""
+    reach = _reach(context, request, resource_type, "u")
+    operations = await read_patch(request)
+    current = _current(context, request.path_params["id"], resource_type, reach)
     if current is None:
+        raise refused(404, "not-found", f"there is no such {resource_type}")
+    current = _alive(current, resource_type)
+    forgotten = faulty.forgets_version(context.instance.has, "PATCH")
+    require_version(request, current, forgotten=forgotten)
+    try:
+        resource = apply(operations, current.resource)
+    except NotApplicable as problem:
+        raise refused(422, "processing", f"the patch cannot be applied: {problem}") from None
+    kept = (resource_type, current.id)
+    is_object = isinstance(resource, dict)
+    if not is_object or (resource.get("resourceType"), resource.get("id")) != kept:
         raise refused(
-            405,
-            "not-supported",
-            f"there is no such {resource_type}, and a PUT does not create one here",
-            headers={"Allow": "GET"},
+            422, "business-rule", "a patch leaves resourceType and id alone", expression="id"
         )
-    if current.deleted:
-        raise refused(410, "deleted", f"{current.reference} was deleted")
-    if resource.get("id") != current.id:
-        raise refused(
-            400,
-            "invalid",
-            f"the id in the body is {resource.get('id')!r:.80}, the URL says {current.id}",
-            expression=f"{resource_type}.id",
-        )
-    _require_version(context, request, current)
-    resource = _accepted(context, resource, reach)
-    stored = faulty.update(context.instance.has, context.store, resource, current, context.now)
-    status = faulty.updated(context.instance.has)
-    return _written(request, stored, status, version_headers(stored))
+    resource = faulty.patched(context.instance.has, resource, current)
+    return _stored_again(context, request, resource, current, reach)
 
 
 async def delete(context: Context, request: Request, resource_type: str) -> Response:
     """Answers `DELETE [base]/[type]/[id]`; deleting twice changes nothing and is no error."""
     reach = _reach(context, request, resource_type, "d")
-    current = _current(context, request, resource_type, reach)
+    current = _current(context, request.path_params["id"], resource_type, reach)
     if current is None:
         raise refused(404, "not-found", f"there is no such {resource_type}")
-    if not current.deleted:
-        _require_version(context, request, current)
-        current = context.store.delete(resource_type, current.id, context.now)
-    return respond(request, None, 204, {"ETag": f'W/"{current.version_id}"'})
+    return _deleted(context, request, current)
+
+
+async def delete_matched(context: Context, request: Request, resource_type: str) -> Response:
+    """Answers `DELETE [base]/[type]?[criteria]`; where nothing matches, nothing is to be done."""
+    reach = _reach(context, request, resource_type, "d")
+    found = _matched(context, request, resource_type)
+    current = _current(context, found[0].id, resource_type, reach) if found else None
+    return _deleted(context, request, current) if current else respond(request, None, 204)
 
 
 def _reach(context: Context, request: Request, resource_type: str, permission: str) -> Reach:
     return Reach.of(access_of(request), resource_type, permission, context.instance.fhir_base)
+
+
+def _matched(context: Context, request: Request, resource_type: str) -> list[Stored]:
+    return matched(context, request, resource_type, request.url.query, "the URL")
 
 
 def _accepted(context: Context, resource: Json, reach: Reach) -> Json:
@@ -102,32 +133,17 @@ def _checked(context: Context, resource: Json, reach: Reach) -> Json:
         raise Refused(400, tuple(issues))
     require_rules(resource, context.store, reach, base)
     resource = normalised(resource, base)
-    draft = Stored("Observation", "", "", context.now, resource, None)
+    draft = Stored(resource["resourceType"], "", "", context.now, resource, None)
     if not reach.within_constraints(draft, context.now):
-        raise forbidden("the granular scopes of this token do not cover this Observation")
+        raise forbidden(
+            f"the granular scopes of this token do not cover this {resource['resourceType']}"
+        )
     return resource
 
 
-def _existing(
-    context: Context, request: Request, resource_type: str, condition: str
-) -> Stored | None:
-    """Returns the one resource that If-None-Exist finds; None if there is none."""
-    reach = _reach(context, request, resource_type, "s")
-    base = context.instance.fhir_base
-    query = read_query(resource_type, parameters(condition.lstrip("?")), base, strict=True)
-    if not query.criteria:
-        raise refused(400, "invalid", "If-None-Exist holds no search parameter")
-    found = find(context, reach, query)
-    if len(found) > 1:
-        raise refused(
-            412, "multiple-matches", f"If-None-Exist finds {len(found)} resources, one expected"
-        )
-    return found[0] if found else None
-
-
-def _current(context: Context, request: Request, resource_type: str, reach: Reach) -> Stored | None:
-    """Returns the resource in the URL; None if there is none, or none that may be touched."""
-    current = context.store.current(resource_type, request.path_params["id"])
+def _current(context: Context, resource_id: str, resource_type: str, reach: Reach) -> Stored | None:
+    """Returns the resource of an id; None if there is none, or none that may be touched."""
+    current = context.store.current(resource_type, resource_id)
     if current is None or not reach.in_compartment(current):
         return None
     if not reach.within_constraints(current, context.now):
@@ -135,16 +151,68 @@ def _current(context: Context, request: Request, resource_type: str, reach: Reac
     return current
 
 
-def _require_version(context: Context, request: Request, current: Stored) -> None:
-    """Checks If-Match, where there is one (http://hl7.org/fhir/R4/http.html#concurrency)."""
-    given = request.headers.get("if-match")
-    if given is None:
-        return
-    tags = {tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")}
-    if not tags & {current.version_id, "*"} and not faulty.takes_stale(context.instance.has):
+def _alive(current: Stored | None, resource_type: str) -> Stored:
+    """Returns a resource that can be changed.
+
+    Raises:
+        Refused: 405, 410.
+    """
+    if current is None:
+        raise _never_created(resource_type)
+    if current.deleted:
+        raise refused(410, "deleted", f"{current.reference} was deleted")
+    return current
+
+
+def _never_created(resource_type: str) -> Refused:
+    return refused(
+        405,
+        "not-supported",
+        f"there is no such {resource_type}, and a PUT does not create one here",
+        headers={"Allow": "GET"},
+    )
+
+
+def _created(context: Context, request: Request, resource: Json) -> Response:
+    has, assigned = context.instance.has, getattr(request.state, ASSIGNED, None)
+    stored = faulty.create(has, context.store, resource, context.now, assigned)
+    status, headers = faulty.created(has, 201, _location(context, stored))
+    return _written(request, stored, status, headers)
+
+
+def _updated(
+    context: Context, request: Request, resource: Json, current: Stored, reach: Reach
+) -> Response:
+    if resource.get("id") != current.id:
         raise refused(
-            412, "conflict", f"If-Match is {given}, the current version is {current.version_id}"
+            400,
+            "invalid",
+            f"the id in the body is {resource.get('id')!r:.80}, the URL says {current.id}",
+            expression=f"{current.resource_type}.id",
         )
+    forgotten = faulty.forgets_version(context.instance.has, "PUT")
+    require_version(request, current, forgotten=forgotten)
+    return _stored_again(context, request, resource, current, reach)
+
+
+def _stored_again(
+    context: Context, request: Request, resource: Json, current: Stored, reach: Reach
+) -> Response:
+    has = context.instance.has
+    resource = _accepted(context, resource, reach)
+    stored = faulty.update(has, context.store, resource, current, context.now)
+    return _written(request, stored, faulty.updated(has), version_headers(stored))
+
+
+def _deleted(context: Context, request: Request, current: Stored) -> Response:
+    if not current.deleted:
+        forgotten = faulty.forgets_version(context.instance.has, "DELETE")
+        require_version(request, current, forgotten=forgotten)
+        current = faulty.delete(context.instance.has, context.store, current, context.now)
+    headers = {"ETag": f'W/"{current.version_id}"'}
+    if "return=operationoutcome" in preferences(request):
+        return _told(request, f"{current.reference} is deleted", 200, headers)
+    return respond(request, None, 204, headers)
 
 
 def _location(context: Context, stored: Stored) -> dict[str, str]:
@@ -154,12 +222,15 @@ def _location(context: Context, stored: Stored) -> dict[str, str]:
 
 def _written(request: Request, stored: Stored, status: int, headers: dict[str, str]) -> Response:
     """Answers a write with what `Prefer: return=` asks for; the resource if it asks nothing."""
-    preferences = request.headers.get("prefer", "").replace(";", ",").lower().split(",")
-    wanted = {one.strip() for one in preferences}
+    wanted = preferences(request)
     if "return=minimal" in wanted:
         return respond(request, None, status, headers)
     if "return=operationoutcome" in wanted:
         text = f"{stored.reference} is stored as version {stored.version_id}"
-        outcome = operation_outcome([Issue("informational", text, severity="information")])
-        return respond(request, outcome, status, headers)
+        return _told(request, text, status, headers)
     return respond(request, stored.body, status, headers)
+
+
+def _told(request: Request, text: str, status: int, headers: dict[str, str]) -> Response:
+    outcome = operation_outcome([Issue("informational", text, severity="information")])
+    return respond(request, outcome, status, headers)

@@ -1,11 +1,13 @@
-"""Faults of read and of the CapabilityStatement."""
+"""Faults of read, vread, history and of the CapabilityStatement."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.reference.access import Access
@@ -15,6 +17,7 @@ from harness.reference.fhir.stored import Stored
 
 Json = dict[str, Any]
 Has = Callable[[str], bool]
+Answer = Callable[[Request], Awaitable[Response]]
 
 NOT_FOUND = 404
 
@@ -30,6 +33,34 @@ def read(has: Has, stored: Stored) -> Stored:
 def read_headers(has: Has) -> dict[str, str]:
     """Returns headers that replace those of the response to a read."""
     return {"Content-Type": "text/plain; charset=utf-8"} if has("read-as-plain-text") else {}
+
+
+def shows_deleted(has: Has) -> bool:
+    """Whether a read answers what was deleted."""
+    return has("deleted-still-readable")
+
+
+def known_version(has: Has, known: bool) -> bool:  # noqa: FBT001 - the value to alter
+    """Alters whether the client has the current version already."""
+    return known and not has("not-modified-unknown")
+
+
+def version_id(has: Has, wanted: str, newest: Stored) -> str:
+    """Alters which version a vread answers."""
+    known = wanted.isdecimal() and int(wanted) <= int(newest.version_id)
+    return newest.version_id if has("vread-answers-newest") and known else wanted
+
+
+def changes(
+    has: Has, found: Sequence[Stored], since: datetime | None
+) -> tuple[Sequence[Stored], datetime | None]:
+    """Alters what a history finds, newest first, and since when it was asked for."""
+    if has("history-forgets-versions"):
+        newest: dict[str, Stored] = {}
+        for one in found:
+            newest.setdefault(one.reference, one)
+        found = tuple(newest.values())
+    return found, None if has("history-ignores-since") else since
 
 
 def require_user_scope(has: Has, access: Access, resource_type: str) -> None:
@@ -59,6 +90,13 @@ def bare_page() -> Response:
     return Response(page, status_code=NOT_FOUND, media_type="text/html")
 
 
+def unrouted(has: Has, method: str, handlers: Mapping[str, Answer]) -> Mapping[str, Answer]:
+    """Alters what is served at a path: what the CapabilityStatement claims is not there."""
+    if method == "PATCH" and has("metadata-claims-patch"):
+        return {name: answer for name, answer in handlers.items() if name != "PATCH"}
+    return handlers
+
+
 def require_token(has: Has, authorization: str | None) -> None:
     """Refuses the public CapabilityStatement to who sends no token.
 
@@ -83,13 +121,6 @@ def statement(has: Has, capability: Json) -> Json:
         rest["resource"] = [one for one in rest["resource"] if one["type"] != "Observation"]
     if has("metadata-omits-patient"):
         rest["resource"] = [one for one in rest["resource"] if one["type"] != "Patient"]
-    if has("metadata-claims-patch"):
-        rest["resource"] = [
-            {**one, "interaction": [*one["interaction"], {"code": "patch"}]}
-            if one["type"] == "Observation"
-            else one
-            for one in rest["resource"]
-        ]
     return altered
 
 

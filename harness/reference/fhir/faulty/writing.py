@@ -1,8 +1,9 @@
-"""Faults of create and update."""
+"""Faults of create, update, patch and delete."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
@@ -24,6 +25,11 @@ LOCAL_UNITS: Final = {
     "Cel": "C",
     "cm": "CM",
     "kg/m2": "BMI",
+}
+_STALE: Final = {
+    "PUT": "stale-if-match-accepted",
+    "PATCH": "patch-ignores-if-match",
+    "DELETE": "delete-ignores-if-match",
 }
 _DATE_AND_TIME: Final = len("2026-03-01T08:00:00")
 
@@ -53,11 +59,27 @@ def content(has: Has, resource: Json) -> Json:
     return altered
 
 
-def create(has: Has, store: Store, resource: Json, now: datetime) -> Stored:
-    """Stores a new resource."""
-    target = store.overlay() if has("create-not-stored") else store
+def condition(has: Has, given: str | None) -> str | None:
+    """Alters what If-None-Exist asks."""
+    return None if has("if-none-exist-ignored") else given
+
+
+def create(has: Has, store: Store, resource: Json, now: datetime, assigned: str | None) -> Stored:
+    """Stores a new resource, under the id that a transaction assigned to it, if one did."""
+    with _lost(store, has("create-not-stored")):
+        return _create(has, store, resource, now, assigned)
+
+
+def _lost(store: Store, lost: bool) -> AbstractContextManager[None]:  # noqa: FBT001 - the answer to has()
+    return store.transaction(keep=False) if lost else nullcontext()
+
+
+def _create(has: Has, store: Store, resource: Json, now: datetime, assigned: str | None) -> Stored:
     keeps_id = has("create-keeps-client-id") and "id" in resource
-    stored = target.put_as_other(resource, now) if keeps_id else target.create(resource, now)
+    if keeps_id:
+        stored = store.put_as_other(resource, now)
+    else:
+        stored = store.create(resource, now, assigned)
     if has("create-forgets-version"):
         meta = {
             name: value
@@ -66,7 +88,7 @@ def create(has: Has, store: Store, resource: Json, now: datetime) -> Stored:
         }
         bare = {**stored.resource, "meta": meta} if meta else _without(stored.resource, "meta")
         stored = replace(stored, parsed=bare, raw=None)
-        target.overwrite_last(stored)
+        store.overwrite_last(stored)
     return stored
 
 
@@ -83,8 +105,12 @@ def created(has: Has, status: int, headers: dict[str, str]) -> tuple[int, dict[s
 
 def update(has: Has, store: Store, resource: Json, current: Stored, now: datetime) -> Stored:
     """Stores the next version of a resource."""
-    target = store.overlay() if has("update-lost") else store
-    stored = target.update(current.id, resource, now)
+    with _lost(store, has("update-lost")):
+        return _update(has, store, resource, current, now)
+
+
+def _update(has: Has, store: Store, resource: Json, current: Stored, now: datetime) -> Stored:
+    stored = store.update(current.id, resource, now)
     version_id, last_updated = stored.version_id, stored.last_updated
     meta = dict(stored.resource["meta"])
     if has("update-keeps-version"):
@@ -101,7 +127,7 @@ def update(has: Has, store: Store, resource: Json, current: Stored, now: datetim
         parsed={**stored.resource, "meta": meta},
         raw=None,
     )
-    target.overwrite_last(altered)
+    store.overwrite_last(altered)
     return altered
 
 
@@ -110,9 +136,20 @@ def updated(has: Has) -> int:
     return 201 if has("update-answers-201") else 200
 
 
-def takes_stale(has: Has) -> bool:
-    """Whether an update with the wrong If-Match is taken."""
-    return has("stale-if-match-accepted")
+def patched(has: Has, resource: Json, current: Stored) -> Json:
+    """Alters what a patch makes of a resource."""
+    return current.resource if has("patch-not-applied") else resource
+
+
+def delete(has: Has, store: Store, current: Stored, now: datetime) -> Stored:
+    """Stores a deletion."""
+    with _lost(store, has("delete-lost")):
+        return store.delete(current.resource_type, current.id, now)
+
+
+def forgets_version(has: Has, method: str) -> bool:
+    """Whether a write of this method with the wrong If-Match is taken."""
+    return has(_STALE[method])
 
 
 def _quantities(resource: Json) -> Iterator[Json]:

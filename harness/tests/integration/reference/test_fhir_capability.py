@@ -92,6 +92,11 @@ def test_what_is_not_declared_is_not_routed(statement: Json, client: httpx.Clien
         for one in statement["rest"][0]["resource"]
     }
     for resource_type, codes in declared.items():
-        if "create" not in codes:
-            assert client.post(resource_type, json={}).status_code == 405
-        assert client.patch(f"{resource_type}/1", json={}).status_code == 405
+        for code, method, path in (
+            ("create", "POST", resource_type),
+            ("update", "PUT", f"{resource_type}/1"),
+            ("patch", "PATCH", f"{resource_type}/1"),
+            ("delete", "DELETE", f"{resource_type}/1"),
+        ):
+            answer = client.request(method, path, json={})
+            assert (answer.status_code == 405) == (code not in codes)

@@ -216,7 +216,8 @@ def _stored_anyway(probe: Probe) -> bool:
 
 def _claims_patch(probe: Probe) -> bool:
     resources = probe.metadata()["rest"][0]["resource"]
-    return any({"code": "patch"} in one["interaction"] for one in resources)
+    claimed = any({"code": "patch"} in one["interaction"] for one in resources)
+    return claimed and _patch(probe).status_code == 405
 
 
 def _needs_token(probe: Probe) -> bool:
@@ -230,6 +231,103 @@ def _serves(probe: Probe, type_: str) -> bool:
 def _patients(probe: Probe, query: str) -> int:
     found = probe.get(f"Patient?{query.format(probe.patient)}&_summary=count")
     return int(found.json()["total"])
+
+
+def _duplicated(probe: Probe) -> bool:
+    headers = HEADERS | {"If-None-Exist": "identifier=urn:example|twice"}
+    sent = weight(probe.patient, identifier=[{"system": "urn:example", "value": "twice"}])
+    for _ in range(2):
+        answer = probe.client.post("Observation", content=json.dumps(sent), headers=headers)
+    return answer.status_code == 201
+
+
+def _takes_first(probe: Probe) -> bool:
+    for _ in range(2):
+        probe.post(identifier=[{"system": "urn:example", "value": "many"}])
+    found = probe.client.delete("Observation?identifier=urn:example|many")
+    return found.status_code == 204
+
+
+def _patch(probe: Probe, version: str = "1") -> httpx.Response:
+    return probe.client.patch(
+        f"Observation/{probe.created()['id']}",
+        content=json.dumps([{"op": "replace", "path": "/status", "value": "amended"}]),
+        headers={"Content-Type": "application/json-patch+json", "If-Match": f'W/"{version}"'},
+    )
+
+
+def _deleted(probe: Probe, version: str = "1") -> tuple[int, int]:
+    """The status of a delete, and of a read after it."""
+    path = f"Observation/{probe.created()['id']}"
+    answer = probe.client.delete(path, headers={"If-Match": f'W/"{version}"'})
+    return answer.status_code, probe.get(path).status_code
+
+
+def _bundle(probe: Probe, kind: str, *entries: Json) -> httpx.Response:
+    body = {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+    return probe.client.post("", content=json.dumps(body), headers=HEADERS)
+
+
+def _entry(probe: Probe, **changes: Any) -> Json:
+    resource = weight(probe.patient, **changes)
+    return {"resource": resource, "request": {"method": "POST", "url": "Observation"}}
+
+
+def _statuses(answer: httpx.Response) -> list[str]:
+    return [one["response"]["status"][:3] for one in answer.json()["entry"]]
+
+
+def _good_and_bad(probe: Probe) -> httpx.Response:
+    return _bundle(probe, "batch", _entry(probe), _entry(probe, status="done"))
+
+
+def _half_done(probe: Probe) -> bool:
+    before = probe.total("_count=1")
+    answer = _bundle(probe, "transaction", _entry(probe), _entry(probe, status="done"))
+    assert answer.status_code == 400
+    return probe.total("_count=1") > before
+
+
+def _in_given_order(probe: Probe) -> bool:
+    query = "identifier=urn:example|ordered"
+    look = {"request": {"method": "GET", "url": f"Observation?patient={probe.patient}&{query}"}}
+    made = _entry(probe, identifier=[{"system": "urn:example", "value": "ordered"}])
+    answer = _bundle(probe, "transaction", look, made).json()
+    return bool(answer["entry"][0]["resource"]["total"] == 0)
+
+
+def _keeps_urns(probe: Probe) -> bool:
+    one = _entry(probe) | {"fullUrl": "urn:uuid:0f2b0d4c-7a36-4b13-a7c4-0a2d64a2b3f1"}
+    two = _entry(probe, hasMember=[{"reference": one["fullUrl"]}])
+    answer = _bundle(probe, "transaction", one, two).json()
+    stored = probe.get(answer["entry"][1]["response"]["location"]).json()
+    return bool(stored["hasMember"][0]["reference"].startswith("urn:"))
+
+
+def _two_versions(probe: Probe) -> str:
+    resource = probe.created()
+    probe.put(resource | {"status": "amended"})
+    return f"Observation/{resource['id']}"
+
+
+def _not_modified(probe: Probe) -> int:
+    path = f"Observation/{probe.created()['id']}"
+    return probe.get(path, **{"If-None-Match": 'W/"1"'}).status_code
+
+
+def _everything(probe: Probe) -> set[tuple[str, str]]:
+    """Type and patient of all that belongs to a record."""
+    bundle = probe.get(f"Patient/{probe.patient}/$everything?_type=Device,Encounter").json()
+    resources = [one["resource"] for one in bundle["entry"]]
+    return {
+        (one["resourceType"], str(one.get("subject", one.get("patient", {})).get("reference")))
+        for one in resources
+    }
+
+
+def _latest(probe: Probe) -> int:
+    found = probe.get(f"Observation/$lastn?patient={probe.patient}&code=29463-7").json()
+    return len(found["entry"])
 
 
 SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
@@ -285,6 +383,34 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "last-updated-frozen": _frozen,
     "invalid-stored-anyway": _stored_anyway,
     "invalid-accepted": lambda p: p.post(status=None).status_code == 201,
+    "if-none-exist-ignored": _duplicated,
+    "condition-takes-first": _takes_first,
+    "patch-ignores-if-match": lambda p: _patch(p, version="9").status_code == 200,
+    "patch-not-applied": lambda p: _patch(p).json()["status"] == "final",
+    "delete-ignores-if-match": lambda p: _deleted(p, version="9")[0] == 204,
+    "delete-lost": lambda p: _deleted(p) == (204, 200),
+    "batch-fails-as-a-whole": lambda p: _good_and_bad(p).status_code == 400,
+    "batch-answers-out-of-order": lambda p: _statuses(_good_and_bad(p)) == ["400", "201"],
+    "batch-statuses-all-200": lambda p: _statuses(_good_and_bad(p)) == ["200", "200"],
+    "transaction-half-done": _half_done,
+    "transaction-in-given-order": _in_given_order,
+    "transaction-keeps-urns": _keeps_urns,
+    "vread-answers-newest": lambda p: (
+        p.get(f"{_two_versions(p)}/_history/1").json()["status"] == "amended"
+    ),
+    "deleted-still-readable": lambda p: _deleted(p) == (204, 200),
+    "not-modified-unknown": lambda p: _not_modified(p) == 200,
+    "history-forgets-versions": lambda p: (
+        p.get(f"{_two_versions(p)}/_history").json()["total"] == 1
+    ),
+    "history-ignores-since": lambda p: (
+        p.get(f"{_two_versions(p)}/_history?_since=2050-01-01").json()["total"] > 0
+    ),
+    "everything-omits-devices": lambda p: "Device" not in {kind for kind, _ in _everything(p)},
+    "everything-leaks-other-patient": lambda p: (
+        len({patient for kind, patient in _everything(p) if kind == "Encounter"}) > 1
+    ),
+    "lastn-answers-all": lambda p: _latest(p) > 1,
     "metadata-as-r5": lambda p: p.metadata()["fhirVersion"] == "5.0.0",
     "metadata-needs-token": _needs_token,
     "metadata-as-html": lambda p: "html" in p.get("metadata").headers["content-type"],

@@ -291,9 +291,9 @@ def test_head_answers_the_headers_of_get(client: httpx.Client, patient: str) -> 
 
 
 def test_paths_and_methods_that_are_not_served_answer_outcomes(client: httpx.Client) -> None:
-    missing, method = client.get("Immunization"), client.patch("Patient/1", json={})
+    missing, method = client.get("Slot"), client.patch("Patient/1", json={})
     assert (missing.status_code, method.status_code) == (404, 405)
-    assert method.headers["allow"] == "GET"
+    assert method.headers["allow"] == "GET, HEAD, OPTIONS"
     assert missing.json()["resourceType"] == method.json()["resourceType"] == "OperationOutcome"
 
 

@@ -37,7 +37,7 @@ def test_versions_come_back_as_they_were_written(journal: Journal) -> None:
     for one in written:
         journal.append(one, new=one is written[0], below=False)
     assert list(journal.versions("Observation", "a")) == written
-    assert list(journal.changes()) == written[::-1]
+    assert list(journal.changes("Observation", None)) == written[::-1]
     assert journal.latest == written[-1].last_updated
     assert journal.current("Observation", "other") == (written[-1],)
     assert journal.versions("Observation", "b") == ()

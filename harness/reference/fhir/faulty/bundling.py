@@ -1,0 +1,41 @@
+"""Faults of batch and transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from harness.reference.fhir.entries import Entry
+
+Json = dict[str, Any]
+Has = Callable[[str], bool]
+
+
+def undoes(has: Has) -> bool:
+    """Whether a transaction that fails leaves nothing behind."""
+    return not has("transaction-half-done")
+
+
+def no_transaction() -> AbstractContextManager[None]:
+    """Returns the context of writes of which each counts by itself."""
+    return nullcontext()
+
+
+def order(has: Has, ordered: Sequence[Entry], given: Sequence[Entry]) -> Sequence[Entry]:
+    """Alters the order in which the entries of a transaction are done."""
+    return given if has("transaction-in-given-order") else ordered
+
+
+def places(has: Has, known: dict[str, str]) -> dict[str, str]:
+    """Alters which names of entries are replaced by places."""
+    return {} if has("transaction-keeps-urns") else known
+
+
+def answers(has: Has, entries: list[Json]) -> list[Json]:
+    """Alters the entries of the response."""
+    if has("batch-answers-out-of-order"):
+        return entries[::-1]
+    if has("batch-statuses-all-200"):
+        return [{**one, "response": {**one["response"], "status": "200 OK"}} for one in entries]
+    return entries
