@@ -159,6 +159,8 @@ async def smart_style(run: Run, ehr_context: Context) -> Exchange:
     """The style of the EHR, from the URL that the token response names."""
     if ehr_context.smart_style_url is None:
         raise NotApplicable("the token response names no smart_style_url")
+    if ehr_context.about("smart_style_url"):
+        raise NotApplicable("smart_style_url is no URL, which is judged by itself")
     return await run.http.get(ehr_context.smart_style_url, max_bytes=SMALL)
 
 

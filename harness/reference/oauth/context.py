@@ -37,20 +37,25 @@ def launch_context(instance: Instance, context: LaunchContext) -> dict[str, Any]
     """
     members: dict[str, Any] = {}
     if context.patient is not None:
-        members["patient"] = context.patient
+        # Only a launch out of the EHR has an intent.
+        handed = context.intent is not None and instance.has("ehr-patient-as-reference")
+        members["patient"] = f"Patient/{context.patient}" if handed else context.patient
         members["need_patient_banner"] = "true" if instance.has("banner-as-string") else True
     if context.encounter is not None and not instance.has("encounter-missing"):
-        members["encounter"] = context.encounter
+        prefix = "Encounter/" if instance.has("encounter-as-reference") else ""
+        members["encounter"] = f"{prefix}{context.encounter}"
     if context.intent is not None:
-        members["intent"] = context.intent
+        as_object = instance.has("intent-as-object")
+        members["intent"] = {"code": context.intent} if as_object else context.intent
     if not instance.has("style-url-missing"):
-        members["smart_style_url"] = f"{instance.issuer}{STYLE_PATH}"
+        host = "" if instance.has("style-url-relative") else instance.issuer
+        members["smart_style_url"] = f"{host}{STYLE_PATH}"
     if instance.smart is SmartVersion.V1:
         return members
     if context.fhir_context:
         members["fhirContext"] = _fhir_context(instance, context.fhir_context)
     if context.tenant is not None:
-        members["tenant"] = context.tenant
+        members["tenant"] = 1 if instance.has("tenant-as-number") else context.tenant
     return members
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from harness.tests.integration.reference.oauth_probes import SCOPE, Probe, read
+import json
+from typing import Any
+
+from joserfc import jws
+
+from harness.tests.integration.reference.oauth_probes import SCOPE, Probe, ehr_launched, read
 from harness.tests.reference_process import App, redirected
 
 
@@ -28,9 +33,25 @@ def dropped(app: App) -> bool:
     return "Patient.read" not in scope
 
 
+def fhir_user(app: App, answer: dict[str, Any]) -> str:
+    claims = json.loads(jws.extract_compact(answer["id_token"].encode()).payload)
+    return str(claims["fhirUser"]).removeprefix(f"{app.fhir_base}/")
+
+
+def dangling(app: App) -> bool:
+    answer = app.launch("patient", SCOPE)
+    return read(app, answer, fhir_user(app, answer)) == 404
+
+
 ACCESS_PROBES: dict[str, Probe] = {
     "denial-ends-on-page": lambda app: not declined(app),
     "v1-scopes-dropped": dropped,
     "wildcard-not-honoured": searched("patient/*.rs"),
+    "ehr-patient-as-reference": ehr_launched(lambda _, answer: "/" in answer["patient"]),
+    "encounter-as-reference": ehr_launched(lambda _, answer: "/" in answer["encounter"]),
+    "intent-as-object": ehr_launched(lambda _, answer: isinstance(answer["intent"], dict)),
+    "tenant-as-number": ehr_launched(lambda _, answer: isinstance(answer["tenant"], int)),
+    "style-url-relative": ehr_launched(lambda _, answer: answer["smart_style_url"].startswith("/")),
+    "fhir-user-dangling": dangling,
     "denial-told-as-server-error": lambda app: declined(app).get("error") == "server_error",
 }
