@@ -57,7 +57,10 @@ def _walk(value: Any, rename: Callable[[str], str], members: frozenset[str] = UR
                 lambda link: link["before"] + link["quote"] + rename(link["url"]), inner
             )
         elif isinstance(inner, list) and name in members:
-            walked[name] = [rename(one) if isinstance(one, str) else one for one in inner]
+            walked[name] = [
+                rename(one) if isinstance(one, str) else _walk(one, rename, members)
+                for one in inner
+            ]
         else:
             walked[name] = _walk(inner, rename, members)
     return walked
