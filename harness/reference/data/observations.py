@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from harness.reference.data.building import Json, quantity
 from harness.reference.data.instants import date_time, instant
 from harness.reference.data.vocabulary import (
     BLOOD_PRESSURE,
@@ -14,14 +15,10 @@ from harness.reference.data.vocabulary import (
     READING,
     SNOMED,
     SYNTHETIC,
-    UCUM,
     Measure,
-    Unit,
     loinc,
     profile,
 )
-
-Json = dict[str, Any]
 
 METHODS: Final = {
     BLOOD_PRESSURE.key: ("371911009", "Measurement of blood pressure using cuff method"),
@@ -110,12 +107,6 @@ def corrected(reading: Reading, later: timedelta, status: str, shift: float = 0)
     resource["status"] = status
     resource["note"] = [{"text": f"Marked {status} after review."}]
     return resource
-
-
-def quantity(value: float, unit: Unit) -> Json:
-    """Returns a Quantity with its exact UCUM code; whole numbers are written without a point."""
-    number = int(value) if value == int(value) else value
-    return {"value": number, "unit": unit.text, "system": UCUM, "code": unit.code}
 
 
 def _category(measure: Measure) -> Json:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from harness.reference.data.building import Json, meta
 from harness.reference.data.chance import label, stream
+from harness.reference.data.demographics import ETHNICITIES, RACES, demographics
 from harness.reference.data.instants import instant
 from harness.reference.data.vocabulary import (
     IDENTIFIER_TYPE,
     MRN,
     NPI,
-    SYNTHETIC,
-    US_CORE,
-    profile,
 )
-
-Json = dict[str, Any]
 
 FAMILIES: Final = (
     "Abernathy", "Bowman", "Castillo", "Delacroix", "Eriksen", "Farouk", "Goldberg", "Hernández",
@@ -37,17 +34,15 @@ CITIES: Final = (
     ("Portland", "OR", "97204", -8),
     ("Boulder", "CO", "80302", -7),
 )
-RACES: Final = (
-    ("2106-3", "White"),
-    ("2054-5", "Black or African American"),
-    ("2028-9", "Asian"),
-    ("1002-5", "American Indian or Alaska Native"),
-)
-ETHNICITIES: Final = (("2135-2", "Hispanic or Latino"), ("2186-5", "Not Hispanic or Latino"))
-SEXES: Final = {"female": ("248152002", "F"), "male": ("248153007", "M")}
-OMB: Final = "urn:oid:2.16.840.1.113883.6.238"
 
 ORGANIZATION_ID: Final = "clinic"
+CLINIC_ADDRESS: Final = {
+    "line": ["1 Example Plaza"],
+    "city": "Springfield",
+    "state": "IL",
+    "postalCode": "62701",
+    "country": "US",
+}
 PRACTITIONERS: Final = (("Marlow", "Judith"), ("Okafor", "Chidi"), ("Ramírez", "Sofía"))
 
 
@@ -105,14 +100,20 @@ def person(seed: int, ordinal: int) -> Person:
     )
 
 
-def patient(who: Person, registered: datetime) -> Json:
-    """Returns the Patient resource, version 1 (US Core Patient 6.1.0)."""
-    street, state = who.city[0], who.city[1]
-    return {
+def patient(who: Person, registered: datetime, died: datetime | None, *, full: bool) -> Json:
+    """Returns the Patient resource, version 1 (US Core Patient 6.1.0).
+
+    Args:
+        who: whose it is.
+        registered: when it was stored.
+        died: when the patient died, if so; both in UTC.
+        full: whether nothing is missing that US Core knows.
+    """
+    made: Json = {
         "resourceType": "Patient",
         "id": who.id,
-        "meta": _meta("us-core-patient", registered),
-        "extension": _demographics(who),
+        "meta": meta("us-core-patient", registered),
+        "extension": demographics(who, full=full),
         "identifier": [
             {
                 "use": "usual",
@@ -129,22 +130,20 @@ def patient(who: Person, registered: datetime) -> Json:
         ],
         "gender": who.gender,
         "birthDate": who.born.isoformat(),
-        "address": [
-            {
-                "use": "home",
-                "line": [f"{100 + who.ordinal} Example Street"],
-                "city": street,
-                "state": state,
-                "postalCode": who.city[2],
-                "country": "US",
-            }
-        ],
+        "address": [_home(who)],
         "communication": [
             {"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "en-US"}]}}
         ],
         "generalPractitioner": [{"reference": f"Practitioner/{practitioner_id(who.ordinal)}"}],
         "managingOrganization": {"reference": f"Organization/{ORGANIZATION_ID}"},
     }
+    if died:
+        made["deceasedDateTime"] = instant(died)
+    if full:
+        made["name"][0]["suffix"] = ["PhD"]
+        made["name"].append(_former_name(who, registered))
+        made["address"].append(_former_address(registered))
+    return made
 
 
 def practitioner_id(number: int) -> str:
@@ -158,11 +157,12 @@ def practitioners(since: datetime) -> list[Json]:
         {
             "resourceType": "Practitioner",
             "id": f"practitioner-{number}",
-            "meta": _meta("us-core-practitioner", since + timedelta(minutes=number)),
+            "meta": meta("us-core-practitioner", since + timedelta(minutes=number)),
             "identifier": [{"system": NPI, "value": npi(100000000 + number)}],
             "active": True,
             "name": [{"family": family, "given": [given], "prefix": ["Dr."]}],
             "telecom": [{"system": "email", "value": f"practitioner{number}@example.org"}],
+            "address": [CLINIC_ADDRESS],
         }
         for number, (family, given) in enumerate(PRACTITIONERS, start=1)
     ]
@@ -173,20 +173,12 @@ def organization(since: datetime) -> Json:
     return {
         "resourceType": "Organization",
         "id": ORGANIZATION_ID,
-        "meta": _meta("us-core-organization", since),
+        "meta": meta("us-core-organization", since),
         "identifier": [{"system": NPI, "value": npi(199999999)}],
         "active": True,
         "name": "Example Clinic",
         "telecom": [{"system": "phone", "value": "555-0100", "use": "work"}],
-        "address": [
-            {
-                "line": ["1 Example Plaza"],
-                "city": "Springfield",
-                "state": "IL",
-                "postalCode": "62701",
-                "country": "US",
-            }
-        ],
+        "address": [CLINIC_ADDRESS],
     }
 
 
@@ -203,34 +195,30 @@ def npi(stem: int) -> str:
     return f"{stem}{-total % 10}"
 
 
-def _meta(profile_name: str, updated: datetime) -> Json:
+def _home(who: Person) -> Json:
     return {
-        "versionId": "1",
-        "lastUpdated": instant(updated),
-        "profile": [profile(profile_name)],
-        "security": [SYNTHETIC],
+        "use": "home",
+        "line": [f"{100 + who.ordinal} Example Street"],
+        "city": who.city[0],
+        "state": who.city[1],
+        "postalCode": who.city[2],
+        "country": "US",
     }
 
 
-def _demographics(who: Person) -> list[Json]:
-    sct, birth_sex = SEXES[who.gender]
-    return [
-        _omb("us-core-race", who.race),
-        _omb("us-core-ethnicity", who.ethnicity),
-        {"url": US_CORE + "us-core-birthsex", "valueCode": birth_sex},
-        {"url": US_CORE + "us-core-sex", "valueCode": sct},
-    ]
+def _former_name(who: Person, until: datetime) -> Json:
+    family = FAMILIES[(who.ordinal * 11) % len(FAMILIES)]
+    period = {"end": until.date().isoformat()}
+    return {"use": "old", "family": family, "given": list(who.given), "period": period}
 
 
-def _omb(name: str, answer: tuple[str, str]) -> Json:
-    code, display = answer
+def _former_address(until: datetime) -> Json:
     return {
-        "url": US_CORE + name,
-        "extension": [
-            {
-                "url": "ombCategory",
-                "valueCoding": {"system": OMB, "code": code, "display": display},
-            },
-            {"url": "text", "valueString": display},
-        ],
+        "use": "old",
+        "line": ["7 Former Street"],
+        "city": "Albany",
+        "state": "NY",
+        "postalCode": "12207",
+        "country": "US",
+        "period": {"start": "2001-05-01", "end": until.date().isoformat()},
     }

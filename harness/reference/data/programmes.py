@@ -30,6 +30,9 @@ from harness.reference.data.vocabulary import (
 
 CGM_STEP: Final = timedelta(minutes=5)
 CGM_SPAN: Final = timedelta(days=2)
+"""How long the first patient wore a sensor."""
+CGM_MONTHS: Final = timedelta(days=90)
+"""How long the others did who wear one: 25,920 points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,16 @@ def moments(routine: Routine, days: int, now: datetime, chance: Random) -> Itera
         moment += routine.every * chance.uniform(0.8, 1.2)
 
 
-def sensor_moments(now: datetime) -> Iterator[datetime]:
-    """Yields the two days of a sensor, every five minutes, ended a week before `now`."""
-    first = (now - timedelta(days=7) - CGM_SPAN).replace(second=0, microsecond=0)
-    for index in range(CGM_SPAN // CGM_STEP):
+def sensor_moments(ordinal: int, now: datetime) -> Iterator[datetime]:
+    """Yields when a sensor measured: every five minutes, until a week before `now`."""
+    span = CGM_SPAN if ordinal == 1 else CGM_MONTHS
+    first = (now - timedelta(days=7) - span).replace(second=0, microsecond=0)
+    for index in range(span // CGM_STEP):
         yield first + index * CGM_STEP
+
+
+def died(ordinal: int, now: datetime) -> datetime | None:
+    """Returns when a patient died; None for all but the fifth and every eighth after."""
+    if ordinal % 8 != 5:  # noqa: PLR2004 - never one who wears a sensor
+        return None
+    return (now - timedelta(days=20)).replace(microsecond=0)

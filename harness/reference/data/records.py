@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Final
 
+from harness.reference.data.building import Json, coding, concept, meta, reference, resource
+from harness.reference.data.chart import Chart
 from harness.reference.data.instants import instant
 from harness.reference.data.people import ORGANIZATION_ID, Person
+from harness.reference.data.places import LOCATION_ID, WARD_ID
+from harness.reference.data.problems import DIAGNOSES
+from harness.reference.data.systems import DISCHARGE, PARTICIPATION, PROTOCOLS
 from harness.reference.data.vocabulary import (
     ACT_CODE,
     CLINIC_MONITOR,
@@ -14,14 +19,16 @@ from harness.reference.data.vocabulary import (
     MDC,
     PARTICIPANT_TYPE,
     SNOMED,
-    SYNTHETIC,
     US_CORE_PARTICIPANT_TYPE,
     DeviceKind,
-    profile,
 )
 
-Json = dict[str, Any]
-CLINIC_DEVICE_ID = CLINIC_MONITOR.key
+CLINIC_DEVICE_ID: Final = CLINIC_MONITOR.key
+CHECK_UP: Final = ("185349003", "Encounter for check up")
+EMERGENCY: Final = ("50849002", "Emergency room admission")
+EMERGENCY_VISIT: Final = 2
+EMERGENCY_EVERY: Final = 3
+"""Every so many patients, from the first on, were once at the emergency ward."""
 
 
 def device(who: Person, kind: DeviceKind, registered: datetime) -> Json:
@@ -36,60 +43,72 @@ def clinic_device(registered: datetime) -> Json:
     return _device(CLINIC_DEVICE_ID, CLINIC_MONITOR, registered)
 
 
-def encounter(who: Person, number: int, start: datetime, practitioner: str) -> Json:
-    """Returns a finished visit at the clinic of half an hour (US Core Encounter 6.1.0)."""
-    end = start + timedelta(minutes=30)
-    return {
-        "resourceType": "Encounter",
-        "id": f"{who.id}-visit-{number}",
-        "meta": _meta(end + timedelta(minutes=5), "us-core-encounter"),
-        "status": "finished",
-        "class": {"system": ACT_CODE, "code": "AMB", "display": "ambulatory"},
-        "type": [
+def encounter(chart: Chart, number: int) -> Json:
+    """Returns a finished visit of half an hour; the second one may be to the emergency ward."""
+    start, end = chart.during(number, 0), chart.during(number, 30)
+    urgent = number == EMERGENCY_VISIT and chart.who.ordinal % EMERGENCY_EVERY == 1
+    period = {"start": instant(start), "end": instant(end)}
+    made = resource(
+        "Encounter",
+        chart.id(f"visit-{number}"),
+        "us-core-encounter",
+        end + timedelta(minutes=5),
+        identifier=[{"system": PROTOCOLS + "visit", "value": chart.id(f"visit-{number}")}],
+        status="finished",
+        type=[concept(SNOMED, *(EMERGENCY if urgent else CHECK_UP))],
+        subject=chart.subject,
+        participant=[
             {
-                "coding": [
-                    {"system": SNOMED, "code": "185349003", "display": "Encounter for check up"}
-                ],
-                "text": "Check up",
+                "type": [concept(PARTICIPATION, "PPRF", "primary performer")],
+                "period": period,
+                "individual": chart.clinician(number),
             }
         ],
-        "subject": {"reference": who.reference},
-        "participant": [{"individual": {"reference": f"Practitioner/{practitioner}"}}],
-        "period": {"start": instant(start), "end": instant(end)},
-        "serviceProvider": {"reference": f"Organization/{ORGANIZATION_ID}"},
-    }
-
-
-def provenance(target: Json, recorded: datetime) -> Json:
-    """Returns who wrote an Observation, and that the clinic took it in (US Core Provenance)."""
-    author: Json = {
-        "type": {"coding": [{"system": PARTICIPANT_TYPE, "code": "author"}]},
-        "who": target["performer"][0],
-    }
-    organization = {"reference": f"Organization/{ORGANIZATION_ID}"}
-    if author["who"]["reference"].startswith("Practitioner/"):
-        author["onBehalfOf"] = organization  # US Core invariant provenance-1
-    return {
-        "resourceType": "Provenance",
-        "id": f"{target['id']}-prov",
-        "meta": _meta(recorded, "us-core-provenance"),
-        "target": [{"reference": f"Observation/{target['id']}"}],
-        "recorded": instant(recorded),
-        "agent": [
-            author,
-            {
-                "type": {"coding": [{"system": US_CORE_PARTICIPANT_TYPE, "code": "transmitter"}]},
-                "who": organization,
-            },
+        period=period,
+        reasonCode=[concept(SNOMED, *DIAGNOSES[chart.diagnoses[0]])],
+        reasonReference=[
+            reference(f"Condition/{chart.id(f'problem-{chart.diagnoses[0]}')}"),
+            reference(f"Condition/{chart.id(f'seen-{number}')}"),
         ],
+        hospitalization={"dischargeDisposition": concept(DISCHARGE, "01", "Discharged to Home")}
+        if urgent
+        else None,
+        location=[{"location": reference(f"Location/{WARD_ID if urgent else LOCATION_ID}")}],
+        serviceProvider=reference(f"Organization/{ORGANIZATION_ID}"),
+    )
+    kind = ("EMER", "emergency") if urgent else ("AMB", "ambulatory")
+    return made | {"class": coding(ACT_CODE, *kind)}
+
+
+def provenance(target: Json, recorded: datetime, author: str) -> Json:
+    """Returns who wrote a resource, and that the clinic took it in (US Core Provenance)."""
+    organization = reference(f"Organization/{ORGANIZATION_ID}")
+    writer: Json = {
+        "type": {"coding": [coding(PARTICIPANT_TYPE, "author")]},
+        "who": reference(author),
     }
+    if author.startswith("Practitioner/"):
+        writer["onBehalfOf"] = organization  # US Core invariant provenance-1
+    transmitter = {
+        "type": {"coding": [coding(US_CORE_PARTICIPANT_TYPE, "transmitter")]},
+        "who": organization,
+    }
+    return resource(
+        "Provenance",
+        f"{target['id']}-prov",
+        "us-core-provenance",
+        recorded,
+        target=[reference(f"{target['resourceType']}/{target['id']}")],
+        recorded=instant(recorded),
+        agent=[writer, transmitter],
+    )
 
 
 def _device(resource_id: str, kind: DeviceKind, registered: datetime) -> Json:
     return {
         "resourceType": "Device",
         "id": resource_id,
-        "meta": _meta(registered, None),
+        "meta": meta(None, registered),
         "identifier": [
             {
                 "type": {"coding": [{"system": IDENTIFIER_TYPE, "code": "SNO"}]},
@@ -107,10 +126,3 @@ def _device(resource_id: str, kind: DeviceKind, registered: datetime) -> Json:
         },
         "owner": {"reference": f"Organization/{ORGANIZATION_ID}"},
     }
-
-
-def _meta(updated: datetime, profile_name: str | None) -> Json:
-    meta: Json = {"versionId": "1", "lastUpdated": instant(updated), "security": [SYNTHETIC]}
-    if profile_name:
-        meta["profile"] = [profile(profile_name)]
-    return meta

@@ -1,20 +1,33 @@
 """All synthetic data of one seed, made when it is first asked for.
 
 A world with ten thousand patients costs nothing until somebody looks at one of them: ids and
-names follow from seed and number alone, the records of a patient are made together.
+names follow from seed and number alone, the records of a patient are made together, and what a
+sensor measured for months apart from them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from itertools import chain
+from typing import Final
 
-from harness.reference.data.chance import stream
+from harness.reference.data.building import Json
+from harness.reference.data.care import care
+from harness.reference.data.chart import Chart
+from harness.reference.data.childhood import at_the_bedside, childhood
+from harness.reference.data.documents import documents, reports
+from harness.reference.data.laboratory import laboratory
+from harness.reference.data.medications import (
+    immunizations,
+    medication_dispenses,
+    medication_requests,
+)
 from harness.reference.data.observations import Reading, corrected, observation
+from harness.reference.data.orders import implants, procedures, service_requests
 from harness.reference.data.people import (
     Person,
     organization,
@@ -23,36 +36,49 @@ from harness.reference.data.people import (
     practitioner_id,
     practitioners,
 )
-from harness.reference.data.problems import allergy, condition
+from harness.reference.data.places import places
+from harness.reference.data.problems import allergies, conditions
 from harness.reference.data.programmes import (
     CONTINUOUS,
-    Routine,
     diagnoses,
-    moments,
+    died,
     monitored_days,
     routines,
-    sensor_moments,
     wears_sensor,
 )
-from harness.reference.data.records import (
-    CLINIC_DEVICE_ID,
-    clinic_device,
-    device,
-    encounter,
-    provenance,
-)
-from harness.reference.data.vocabulary import BLOOD_PRESSURE, BMI, HEIGHT, WEIGHT, Measure
+from harness.reference.data.readings import at_home, at_the_clinic, by_sensor
+from harness.reference.data.records import clinic_device, device, encounter, provenance
+from harness.reference.data.social import screening, social_history
 
-Json = dict[str, Any]
 History = list[Json]
 """All versions of one resource, oldest first."""
 
-CORRECTED_EVERY = 37
-ERROR_EVERY_PATIENTS = 3
-PROVENANCE_EVERY = 5
-VISITS = 3
-OLDEST_RECORD = timedelta(days=900)
-PATIENT_ID = re.compile(r"p(\d{1,6})-[0-9a-f]{6}")
+CHAPTERS: Final[tuple[Callable[[Chart], Iterator[Json]], ...]] = (
+    conditions,
+    allergies,
+    medication_requests,
+    medication_dispenses,
+    immunizations,
+    service_requests,
+    laboratory,
+    procedures,
+    implants,
+    reports,
+    documents,
+    social_history,
+    screening,
+    at_the_bedside,
+    childhood,
+    care,
+)
+"""What a record has beside visits and measurements; a further one adds a kind of resource."""
+WITHOUT_PROVENANCE: Final = frozenset({"Binary", "Media", "Observation"})
+CORRECTED_EVERY: Final = 37
+ERROR_EVERY_PATIENTS: Final = 3
+PROVENANCE_EVERY: Final = 5
+VISITS: Final = 3
+OLDEST_RECORD: Final = timedelta(days=900)
+PATIENT_ID: Final = re.compile(r"p(\d{1,6})-[0-9a-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -85,119 +111,81 @@ class World:
 
     @cached_property
     def shared(self) -> list[History]:
-        """The resources that belong to no patient: clinic, practitioners, the clinic's device."""
+        """The resources that belong to no patient: the clinic, who works there, what it uses."""
         start = self.now - OLDEST_RECORD
-        people = practitioners(start)
-        return [[one] for one in (organization(start), *people, clinic_device(start))]
+        own = (organization(start), *practitioners(start), clinic_device(start))
+        return [[one] for one in (*own, *places(start))]
 
     def patient(self, ordinal: int) -> History:
         """Returns the versions of one Patient."""
-        return [patient(self.person(ordinal), self._registered(ordinal))]
+        chart = self._chart(ordinal)
+        ended = died(ordinal, self.now)
+        return [patient(chart.who, chart.registered, ended, full=chart.full)]
 
     def records(self, ordinal: int) -> list[History]:
-        """Returns all that belongs to one patient except the Patient itself."""
-        who = self.person(ordinal)
-        readings = [*self._at_home(who), *self._at_the_clinic(who)]
-        histories = [self._history(who, index, one) for index, one in enumerate(readings)]
-        written = [history[0] for history in histories[::PROVENANCE_EVERY]]
+        """Returns all that belongs to one patient except the Patient and the months of a sensor."""
+        chart = self._chart(ordinal)
+        sensor = by_sensor(chart, self.now) if ordinal == 1 else ()
+        readings = [*at_home(chart, self.now), *sensor, *at_the_clinic(chart)]
+        histories = [self._history(ordinal, index, one) for index, one in enumerate(readings)]
+        written = chain.from_iterable(chapter(chart) for chapter in CHAPTERS)
+        visits = (encounter(chart, number) for number in range(1, VISITS + 1))
+        others = [*self._devices(chart), *visits, *written]
         return [
             *histories,
-            *([provenance(one, _moment(one["issued"]))] for one in written),
-            *([one] for one in self._devices(who)),
-            *([one] for one in self._visits(who)),
-            *([one] for one in self._problems(who)),
+            *([one] for one in others),
+            *([one] for one in self._provenance(chart, histories, others)),
         ]
 
-    def _registered(self, ordinal: int) -> datetime:
-        before = timedelta(days=monitored_days(ordinal) + 500, minutes=ordinal)
-        return self.now - before
+    def sensor(self, ordinal: int) -> list[History]:
+        """Returns the Observations that a sensor made for months; few patients have any."""
+        if ordinal == 1 or not wears_sensor(ordinal):
+            return []
+        readings = by_sensor(self._chart(ordinal), self.now)
+        return [self._history(ordinal, index, one) for index, one in enumerate(readings)]
 
-    def _devices(self, who: Person) -> Iterator[Json]:
-        kinds = {routine.device.key: routine.device for routine in self._routines(who)}
-        start = self.now - timedelta(days=monitored_days(who.ordinal) + 1)
+    def _chart(self, ordinal: int) -> Chart:
+        days = monitored_days(ordinal)
+        first = (self.now - timedelta(days=days + 200)).replace(
+            hour=15, minute=0, second=0, microsecond=0
+        )
+        return Chart(
+            seed=self.seed,
+            who=self.person(ordinal),
+            registered=self.now - timedelta(days=days + 500, minutes=ordinal),
+            visits=tuple(first + timedelta(days=90 * number) for number in range(VISITS)),
+            diagnoses=diagnoses(ordinal),
+        )
+
+    def _devices(self, chart: Chart) -> Iterator[Json]:
+        worn = (CONTINUOUS,) if wears_sensor(chart.who.ordinal) else ()
+        kinds = {one.device.key: one.device for one in (*routines(chart.who.ordinal), *worn)}
+        start = self.now - timedelta(days=monitored_days(chart.who.ordinal) + 1)
         for index, kind in enumerate(kinds.values()):
-            yield device(who, kind, start + timedelta(minutes=index))
+            yield device(chart.who, kind, start + timedelta(minutes=index))
 
-    def _problems(self, who: Person) -> Iterator[Json]:
-        registered = self._registered(who.ordinal)
-        for number, diagnosis in enumerate(diagnoses(who.ordinal), start=1):
-            yield condition(who, diagnosis, registered + timedelta(hours=number))
-        yield allergy(who, registered + timedelta(hours=9))
+    def _provenance(
+        self, chart: Chart, histories: list[History], others: list[Json]
+    ) -> Iterator[Json]:
+        """Yields Provenance of the Patient, every fifth measurement and most of the rest."""
+        for history in histories[::PROVENANCE_EVERY]:
+            first = history[0]
+            author = first["performer"][0]["reference"]
+            yield provenance(first, datetime.fromisoformat(first["issued"]), author)
+        usual = f"Practitioner/{practitioner_id(chart.who.ordinal)}"
+        for one in (*self.patient(chart.who.ordinal), *others):
+            if one["resourceType"] not in WITHOUT_PROVENANCE:
+                stored = datetime.fromisoformat(one["meta"]["lastUpdated"])
+                yield provenance(one, stored, usual)
 
-    def _routines(self, who: Person) -> tuple[Routine, ...]:
-        extra = (CONTINUOUS,) if wears_sensor(who.ordinal) else ()
-        return (*routines(who.ordinal), *extra)
-
-    def _at_home(self, who: Person) -> Iterator[Reading]:
-        for routine in self._routines(who):
-            chance = stream(self.seed, who.ordinal, routine.measure.key)
-            for number, taken in enumerate(self._when(who, routine), start=1):
-                # Phones upload within a minute, or hours later when they were out of reach.
-                delay = chance.uniform(2, 50) * (60 if chance.random() < 0.15 else 1)  # noqa: PLR2004 - a share
-                yield Reading(
-                    id=f"{who.id}-{routine.measure.key}-{number}",
-                    measure=routine.measure,
-                    values=routine.values(chance),
-                    taken=taken,
-                    stored=taken + timedelta(seconds=delay),
-                    subject=who.reference,
-                    by=who.reference,
-                    device=f"Device/{who.id}-{routine.device.key}",
-                    offset_hours=who.offset_hours,
-                )
-
-    def _when(self, who: Person, routine: Routine) -> Iterator[datetime]:
-        if routine is CONTINUOUS:
-            return sensor_moments(self.now)
-        chance = stream(self.seed, who.ordinal, routine.measure.key, "when")
-        return moments(routine, monitored_days(who.ordinal), self.now, chance)
-
-    def _visit_starts(self, who: Person) -> list[datetime]:
-        first = self.now - timedelta(days=monitored_days(who.ordinal) + 200)
-        start = first.replace(hour=15, minute=0, second=0, microsecond=0)
-        return [start + timedelta(days=90 * number) for number in range(VISITS)]
-
-    def _visits(self, who: Person) -> Iterator[Json]:
-        for number, start in enumerate(self._visit_starts(who), start=1):
-            yield encounter(who, number, start, practitioner_id(who.ordinal + number))
-
-    def _at_the_clinic(self, who: Person) -> Iterator[Reading]:
-        for number, start in enumerate(self._visit_starts(who), start=1):
-            chance = stream(self.seed, who.ordinal, "visit", number)
-            height, weight = 150.0 + who.ordinal % 40, round(chance.uniform(60, 105), 1)
-            measured: tuple[tuple[Measure, tuple[float, ...]], ...] = (
-                (BLOOD_PRESSURE, (chance.randint(112, 150), chance.randint(70, 94))),
-                (HEIGHT, (height,)),
-                (WEIGHT, (weight,)),
-                (BMI, (round(weight / (height / 100) ** 2, 1),)),
-            )
-            for minutes, (measure, values) in enumerate(measured, start=5):
-                taken = start + timedelta(minutes=minutes)
-                yield Reading(
-                    id=f"{who.id}-clinic-{measure.key}-{number}",
-                    measure=measure,
-                    values=values,
-                    taken=taken,
-                    stored=taken + timedelta(minutes=20, milliseconds=chance.randrange(1000)),
-                    subject=who.reference,
-                    by=f"Practitioner/{practitioner_id(who.ordinal + number)}",
-                    device=f"Device/{CLINIC_DEVICE_ID}",
-                    offset_hours=who.offset_hours,
-                    encounter=f"Encounter/{who.id}-visit-{number}",
-                )
-
-    def _history(self, who: Person, index: int, reading: Reading) -> History:
+    def _history(self, ordinal: int, index: int, reading: Reading) -> History:
         first = observation(reading)
         later = timedelta(minutes=61, milliseconds=index)
         if reading.stored + later >= self.now:
             return [first]
-        if index == 1 and who.ordinal % ERROR_EVERY_PATIENTS == 1:
+        if index == 1 and ordinal % ERROR_EVERY_PATIENTS == 1:
             return [first, corrected(reading, later, "entered-in-error")]
         if index % CORRECTED_EVERY == CORRECTED_EVERY - 1:
             status = ("amended", "corrected")[index // CORRECTED_EVERY % 2]
             return [first, corrected(reading, later, status, shift=2)]
         return [first]
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -10,8 +10,10 @@ from urllib.parse import urlencode
 
 import orjson
 
+from harness.reference.fhir.asked import Query
 from harness.reference.fhir.outcome import Issue, operation_outcome
 from harness.reference.fhir.stored import Stored
+from harness.reference.fhir.summary import part
 
 Json = dict[str, Any]
 
@@ -47,11 +49,24 @@ class Searchset:
         return {name: value for name, value in bundle.items() if value not in (None, [])}
 
 
-def entry(stored: Stored, base: str, mode: str) -> Json:
-    """Returns the entry of a resource; `mode` is match or include."""
+def entry(stored: Stored, base: str, mode: str, query: Query | None = None) -> Json:
+    """Returns the entry of a resource.
+
+    Args:
+        stored: the resource.
+        base: the FHIR base of this server.
+        mode: match or include.
+        query: says which part of it is wanted; None for the whole.
+    """
+    resource: Any = orjson.Fragment(stored.body)
+    if query and (query.summary or query.elements):
+        # `_elements` names those of the matches; what comes along stays whole.
+        names = set(query.elements) if mode == "match" else set()
+        if query.summary or names:
+            resource = part(stored.resource, query.summary, names)
     return {
         "fullUrl": f"{base}/{stored.reference}",
-        "resource": orjson.Fragment(stored.body),
+        "resource": resource,
         "search": {"mode": mode},
     }
 

@@ -6,9 +6,12 @@ http://hl7.org/fhir/R4/compartmentdefinition-patient.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 Json = dict[str, Any]
+
+OWNERS: Final = ("subject", "patient", "beneficiary", "securityContext")
+"""The elements that name the patient, the one that counts first."""
 
 
 def patient_of(resource: Json, owner: Callable[[str], str | None]) -> str | None:
@@ -20,7 +23,7 @@ def patient_of(resource: Json, owner: Callable[[str], str | None]) -> str | None
     """
     if resource["resourceType"] == "Patient":
         return str(resource["id"])
-    for element in ("subject", "patient"):
+    for element in OWNERS:
         referred = resource.get(element)
         reference = referred.get("reference") if isinstance(referred, dict) else None
         if patient_id := _id_behind(str(reference)):

@@ -5,42 +5,43 @@ http://hl7.org/fhir/R4/search.html#ptypes
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from harness.reference.fhir.dates import DateCriterion, holds, of_element
+from harness.reference.fhir.dates import DateCriterion, holds
 from harness.reference.fhir.parameters import Parameter
+from harness.reference.fhir.quantities import Measured, measures
 from harness.reference.fhir.stored import Stored
+from harness.reference.fhir.values import Target, Together, Token, extracted, folded
 
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """`code`, `system|code`, `|code` (no system) or `system|`; None means "any"."""
-
-    system: str | None
-    code: str | None
+__all__ = ["Criterion", "Target", "Text", "Token", "folded", "search_values"]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of text, and how it must lie in the value: start, contains or exact."""
+    """A piece of text, and how it must lie in the value: start, contains, exact, below or above."""
 
     text: str
     mode: str
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A reference: type (None for any) and id; id None if it points to another server."""
+class Identified:
+    """An identifier that the reference itself must carry, with the modifier `:identifier`."""
 
-    resource_type: str | None
-    resource_id: str | None
+    identifier: Token
 
 
-Wanted = Token | Text | Target | DateCriterion
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two values that must stand in the same element, for a composite parameter."""
+
+    first: Wanted
+    second: Wanted
+
+
+Wanted = Token | Text | Target | Identified | Measured | Pair | DateCriterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,74 +80,32 @@ def search_values(stored: Stored, parameter: Parameter) -> tuple[Any, ...]:
     """Returns what a resource has to compare for a parameter; computed once per version."""
     cache = stored.search_values
     if parameter.name not in cache:
-        read = _READERS[parameter.kind]
-        elements = parameter.values(stored.resource)
-        cache[parameter.name] = tuple(
-            value for element in elements for value in read(element, parameter)
-        )
+        cache[parameter.name] = extracted(stored.resource, parameter)
     return cache[parameter.name]
 
 
-def folded(text: str) -> str:
-    """Returns text as string search compares it: without accents and case."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(one for one in decomposed if not unicodedata.combining(one)).casefold()
-
-
-def _tokens(element: Any, parameter: Parameter) -> Iterator[Token]:
-    if isinstance(element, str):
-        yield Token(parameter.system, element)
-    elif isinstance(element, dict):
-        if isinstance(element.get("coding"), list):
-            for coding in element["coding"]:
-                if isinstance(coding, dict):
-                    yield Token(coding.get("system"), coding.get("code"))
-        elif "code" in element or "value" in element:
-            yield Token(element.get("system"), element.get("code", element.get("value")))
-
-
-def _dates(element: Any, _parameter: Parameter) -> Iterator[Any]:
-    interval = of_element(element)
-    if interval:
-        yield interval
-
-
-def _strings(element: Any, _parameter: Parameter) -> Iterator[str]:
-    if isinstance(element, str):
-        yield element
-
-
-def _references(element: Any, parameter: Parameter) -> Iterator[Target]:
-    reference = element.get("reference", "") if isinstance(element, dict) else ""
-    resource_type, _, resource_id = str(reference).rpartition("/")
-    kind = resource_type.rpartition("/")[2]
-    if resource_id and parameter.target in (None, kind):
-        yield Target(kind, resource_id)
-
-
-_READERS = {"token": _tokens, "date": _dates, "string": _strings, "reference": _references}
-
-
-def _equal(want: Wanted, value: Any, now: datetime) -> bool:
+def _equal(want: Wanted, value: Any, now: datetime) -> bool:  # noqa: PLR0911 - one for each kind
     match want:
         case Token():
             return _same_token(want, value)
         case Target():
-            return want.resource_id == value.resource_id and want.resource_type in (
-                None,
-                value.resource_type,
-            )
-        case Text(text, "exact"):
-            return bool(text == value)
-        case Text(text, "contains"):
-            return folded(text) in folded(value)
-        case Text(text):
-            # A search for "Jones" finds Smith-Jones: each word of a name counts as a beginning.
-            whole = folded(value)
-            words = whole.replace("-", " ").split()
-            return any(part.startswith(folded(text)) for part in (whole, *words))
+            return _same_target(want, value)
+        case Identified(identifier):
+            return value.identifier is not None and _same_token(identifier, value.identifier)
+        case Text():
+            return _same_text(want.text, value, want.mode)
+        case Measured():
+            return measures(want, value)
+        case Pair(first, second):
+            return isinstance(value, Together) and _both(first, second, value, now)
         case DateCriterion():
             return holds(want, value, now)
+
+
+def _both(first: Wanted, second: Wanted, value: Together, now: datetime) -> bool:
+    return any(_equal(first, one, now) for one in value.first) and any(
+        _equal(second, one, now) for one in value.second
+    )
 
 
 def _same_token(want: Token, value: Token) -> bool:
@@ -155,3 +114,27 @@ def _same_token(want: Token, value: Token) -> bool:
     if want.system is None:
         return True
     return (value.system or "") == want.system
+
+
+def _same_target(want: Target, value: Target) -> bool:
+    if want.url is not None:
+        return value.url is not None and want.url in (value.url, value.url.partition("|")[0])
+    if want.resource_id is None or want.resource_id != value.resource_id:
+        return False
+    return want.resource_type in (None, value.resource_type)
+
+
+def _same_text(text: str, value: str, mode: str) -> bool:
+    match mode:
+        case "exact":
+            return text == value
+        case "contains":
+            return folded(text) in folded(value)
+        case "below":
+            return value == text or value.startswith(text.rstrip("/") + "/")
+        case "above":
+            return value == text or text.startswith(value.rstrip("/") + "/")
+    # A search for "Jones" finds Smith-Jones: each word of a name counts as a beginning.
+    whole = folded(value)
+    words = whole.replace("-", " ").split()
+    return any(part.startswith(folded(text)) for part in (whole, *words))

@@ -37,12 +37,16 @@ class Reach:
         permission: c, r, u, d or s.
         compartment: the only patient whose data may be seen; None if not bound.
         constraints: granular scopes as searches, any of which must match; None if there is none.
+        access: what the token may do.
+        base: the FHIR base of this server.
     """
 
     resource_type: str
     permission: str
     compartment: str | None
     constraints: tuple[Query, ...] | None
+    access: Access
+    base: str
 
     @classmethod
     def of(cls, access: Access, resource_type: str, permission: str, base: str) -> Reach:
@@ -58,7 +62,7 @@ class Reach:
         compartment = access.compartment_patient(resource_type, permission)
         granular = access.constraints(resource_type, permission)
         if granular is None:
-            return cls(resource_type, permission, compartment, None)
+            return cls(resource_type, permission, compartment, None, access, base)
         try:
             queries = [
                 read(resource_type, list(one.items()), base, strict=True) for one in granular
@@ -67,7 +71,16 @@ class Reach:
             raise forbidden(
                 f"a granular scope cannot be enforced: {unusable.issues[0].diagnostics}"
             ) from None
-        return cls(resource_type, permission, compartment, tuple(queries))
+        return cls(resource_type, permission, compartment, tuple(queries), access, base)
+
+    def beside(self, resource_type: str) -> Reach:
+        """Returns what the token reaches in another type that a search leads to.
+
+        Raises:
+            Refused: 403; the token may neither search nor read it.
+        """
+        permission = "s" if self.access.allows(resource_type, "s") else "r"
+        return Reach.of(self.access, resource_type, permission, self.base)
 
     def in_compartment(self, stored: Stored) -> bool:
         """Whether a resource belongs to the patient of the token, or to nobody."""

@@ -1,4 +1,4 @@
-"""What can be done with which resource type; routes and CapabilityStatement both follow it."""
+"""The resource types that are served; routes and CapabilityStatement both follow it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ from typing import Final
 
 from harness.reference.data.vocabulary import MEASURES, US_CORE
 
-READING: Final = ("read", "vread", "history-instance", "search-type")
-WRITING: Final = ("create", "update", "delete")
-
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
     """One resource type.
 
     Args:
-        interactions: FHIR names of what is routed.
         profiles: canonical URLs of the profiles that the data conforms to.
     """
 
-    interactions: tuple[str, ...]
     profiles: tuple[str, ...] = ()
 
 
@@ -29,16 +24,58 @@ def _us_core(*names: str) -> tuple[str, ...]:
     return tuple(US_CORE + name for name in names)
 
 
-RESOURCES: Final[Mapping[str, ResourceKind]] = {
-    "Patient": ResourceKind(READING, _us_core("us-core-patient")),
-    "Observation": ResourceKind(
-        (*READING, *WRITING), _us_core(*dict.fromkeys(one.profile for one in MEASURES))
+_VITAL_SIGNS: Final = tuple(dict.fromkeys(one.profile for one in MEASURES))
+_OBSERVATIONS: Final = (
+    *_VITAL_SIGNS,
+    "us-core-head-circumference",
+    "head-occipital-frontal-circumference-percentile",
+    "pediatric-bmi-for-age",
+    "pediatric-weight-for-height",
+    "us-core-observation-clinical-result",
+    "us-core-observation-occupation",
+    "us-core-observation-pregnancyintent",
+    "us-core-observation-pregnancystatus",
+    "us-core-observation-screening-assessment",
+    "us-core-observation-sexual-orientation",
+    "us-core-simple-observation",
+    "us-core-smokingstatus",
+)
+_PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Patient": ("us-core-patient",),
+    "Observation": _OBSERVATIONS,
+    "AllergyIntolerance": ("us-core-allergyintolerance",),
+    "Binary": (),
+    "CarePlan": ("us-core-careplan",),
+    "CareTeam": ("us-core-careteam",),
+    "Condition": (
+        "us-core-condition-encounter-diagnosis",
+        "us-core-condition-problems-health-concerns",
     ),
-    "Practitioner": ResourceKind(READING, _us_core("us-core-practitioner")),
-    "Organization": ResourceKind(READING, _us_core("us-core-organization")),
-    "Device": ResourceKind(READING),
-    "Provenance": ResourceKind(READING, _us_core("us-core-provenance")),
-    "Encounter": ResourceKind(READING, _us_core("us-core-encounter")),
-    "Condition": ResourceKind(READING, _us_core("us-core-condition-problems-health-concerns")),
-    "AllergyIntolerance": ResourceKind(READING, _us_core("us-core-allergyintolerance")),
+    "Coverage": ("us-core-coverage",),
+    "Device": ("us-core-implantable-device",),
+    "DiagnosticReport": ("us-core-diagnosticreport-lab", "us-core-diagnosticreport-note"),
+    "DocumentReference": ("us-core-documentreference",),
+    "Encounter": ("us-core-encounter",),
+    "Endpoint": (),
+    "Goal": ("us-core-goal",),
+    "Immunization": ("us-core-immunization",),
+    "Location": ("us-core-location",),
+    "Media": (),
+    "Medication": ("us-core-medication",),
+    "MedicationDispense": ("us-core-medicationdispense",),
+    "MedicationRequest": ("us-core-medicationrequest",),
+    "Organization": ("us-core-organization",),
+    "Practitioner": ("us-core-practitioner",),
+    "PractitionerRole": ("us-core-practitionerrole",),
+    "Procedure": ("us-core-procedure",),
+    "Provenance": ("us-core-provenance",),
+    "Questionnaire": (),
+    "QuestionnaireResponse": ("us-core-questionnaireresponse",),
+    "RelatedPerson": ("us-core-relatedperson",),
+    "ServiceRequest": ("us-core-servicerequest",),
+    "Specimen": ("us-core-specimen",),
+}
+
+RESOURCES: Final[Mapping[str, ResourceKind]] = {
+    name: ResourceKind(_us_core(*profiles)) for name, profiles in _PROFILES.items()
 }

@@ -1,18 +1,19 @@
-"""Runs a search over the store: matches, order, and what comes along with them."""
+"""Runs a search over the store: what matches, and in which order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from harness.reference.fhir.asked import Query
 from harness.reference.fhir.dates import Interval
-from harness.reference.fhir.matching import Criterion, Target, folded, search_values
+from harness.reference.fhir.matching import Criterion, search_values
 from harness.reference.fhir.parameters import PARAMETERS
-from harness.reference.fhir.query import Query
 from harness.reference.fhir.shelf import Shelf
 from harness.reference.fhir.store import Store
 from harness.reference.fhir.stored import Stored
+from harness.reference.fhir.values import Token, folded
 
 NEWEST_FIRST: Final = {"Observation": ("-date",), "Encounter": ("-date",)}
 """The order without `_sort`, by type; the other types by `-_lastUpdated`."""
@@ -82,41 +83,28 @@ def ordered(found: Iterable[Stored], query: Query) -> list[Stored]:
     return in_order
 
 
-def included(store: Store, query: Query, page: Iterable[Stored]) -> Iterator[Stored]:
-    """Yields what `_include` and `_revinclude` bring along with a page, each resource once."""
-    seen: set[str] = set()
-    for stored in page:
-        for name in query.includes:
-            parameter = PARAMETERS[query.resource_type][name]
-            for target in search_values(stored, parameter):
-                found = store.current(target.resource_type, target.resource_id)
-                if found and not found.deleted and found.reference not in seen:
-                    seen.add(found.reference)
-                    yield found
-    if query.rev_includes:
-        yield from _provenance_of(store, list(page), seen)
-
-
-def _provenance_of(store: Store, page: list[Stored], seen: set[str]) -> Iterator[Stored]:
-    wanted = {stored.reference for stored in page}
-    target = PARAMETERS["Provenance"]["target"]
-    for patient in dict.fromkeys(stored.patient for stored in page):
-        for provenance in store.all("Provenance", patient):
-            targets: tuple[Target, ...] = search_values(provenance, target)
-            references = {f"{one.resource_type}/{one.resource_id}" for one in targets}
-            if references & wanted and provenance.reference not in seen:
-                seen.add(provenance.reference)
-                yield provenance
-
-
 def _shelf(store: Store, query: Query, patient: str | None) -> Shelf:
+    for one in query.criteria:
+        if one.parameter.name == "_id" and one.wanted and not one.negated:
+            ids = {want.code for want in one.wanted if isinstance(want, Token) and want.code}
+            return _by_id(store, query.resource_type, ids, patient)
     named = query.named_patients()
-    if patient is None and len(named) == 1:
-        # Only what belongs to the one named patient can match.
-        patient = next(iter(named))
-        if patient is None:
-            return Shelf(())
-    return store.shelf(query.resource_type, patient)
+    if patient is not None or not named:
+        return store.shelf(query.resource_type, patient)
+    # Only what belongs to the patients who are named can match.
+    shelves = [store.shelf(query.resource_type, one) for one in sorted(filter(None, named))]
+    if len(shelves) == 1:
+        return shelves[0]
+    return Shelf.of({one.id: one for shelf in shelves for one in shelf.resources}.values())
+
+
+def _by_id(store: Store, resource_type: str, ids: set[str], patient: str | None) -> Shelf:
+    found = (store.current(resource_type, one) for one in ids)
+    return Shelf.of(
+        one
+        for one in found
+        if one and not one.deleted and patient in (None, one.patient or patient)
+    )
 
 
 def _sort_value(values: tuple[Any, ...], pick: Callable[[Iterable[Any]], Any]) -> Any:

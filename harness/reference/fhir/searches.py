@@ -14,11 +14,14 @@ from harness.reference.fhir.bundle import Searchset, entry, outcome_entry, searc
 from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.faulty import searching as faulty
 from harness.reference.fhir.formats import respond
-from harness.reference.fhir.outcome import Issue, Refused, refused
+from harness.reference.fhir.including import along
+from harness.reference.fhir.linking import resolved
+from harness.reference.fhir.outcome import Issue, refused
 from harness.reference.fhir.paging import LIFETIME, CursorExpired, Page, Snapshot, cursor
 from harness.reference.fhir.query import Query, read
 from harness.reference.fhir.reach import Reach, forbidden
-from harness.reference.fhir.search import included, matches
+from harness.reference.fhir.search import matches
+from harness.reference.fhir.sight import Sight
 from harness.reference.fhir.stored import Stored
 
 FORM = "application/x-www-form-urlencoded"
@@ -47,8 +50,10 @@ def _search(
     page = later_page(context, pairs, resource_type, reach.compartment)
     if page:
         return answer(context, request, *page)
-    query = read(resource_type, pairs, context.instance.fhir_base, strict=_strict(request))
-    query = faulty.query(context.instance.has, query, request.method, reach.compartment)
+    has, prefer = context.instance.has, request.headers.get("prefer", "")
+    strict = faulty.is_strict(has, prefer)
+    query = read(resource_type, pairs, context.instance.fhir_base, strict=strict)
+    query = faulty.query(has, query, request.method, reach.compartment)
     found = find(context, reach, query)
     snapshot = Snapshot(query, tuple(found), reach.compartment, context.now + LIFETIME)
     return answer(context, request, None, Page(snapshot, 0, query.count))
@@ -63,10 +68,18 @@ def find(context: Context, reach: Reach, query: Query) -> list[Stored]:
     others = query.named_patients() - {reach.compartment}
     if reach.compartment is not None and others:
         raise forbidden("this token is bound to one patient, and the search names another")
+    linked = resolved(query, lambda inner: find(context, _beside(context, reach, inner), inner))
+    if linked is None:
+        return []
     now = context.now
     visible = None if reach.constraints is None else partial(reach.within_constraints, now=now)
-    found = matches(context.store, query, now, visible, reach.compartment)
+    found = matches(context.store, linked, now, visible, reach.compartment)
     return faulty.matches(context.instance.has, found, now)
+
+
+def _beside(context: Context, reach: Reach, inner: Query) -> Reach:
+    """Returns the reach of a condition on another resource."""
+    return faulty.reach(context.instance.has, reach.beside(inner.resource_type))
 
 
 def answer(context: Context, request: Request, name: str | None, page: Page) -> Response:
@@ -78,8 +91,8 @@ def answer(context: Context, request: Request, name: str | None, page: Page) -> 
         bundle.self_link = _page_url(context, query, name, page.offset)
     if not query.count_only:
         shown = faulty.page(instance.has, page)
-        bundle.entries = [entry(one, instance.fhir_base, "match") for one in shown]
-        bundle.entries += _along(context, request, query, shown)
+        bundle.entries = [entry(one, instance.fhir_base, "match", query) for one in shown]
+        bundle.entries += _along(context, request, page, shown)
         if page.next_offset is not None:
             name = name or context.snapshots.keep(page.snapshot.named(context.store.version))
             bundle.next_link = _page_url(context, query, name, page.next_offset)
@@ -90,27 +103,23 @@ def answer(context: Context, request: Request, name: str | None, page: Page) -> 
 
 
 def _along(
-    context: Context, request: Request, query: Query, shown: tuple[Stored, ...]
+    context: Context, request: Request, page: Page, shown: tuple[Stored, ...]
 ) -> Iterator[dict[str, object]]:
     """Yields the entries of included resources that the token may see."""
-    access, base, now = access_of(request), context.instance.fhir_base, context.now
-    withheld: set[str] = set()
-    for stored in included(context.store, query, shown):
-        permission = "s" if access.allows(stored.resource_type, "s") else "r"
-        try:
-            reach = Reach.of(access, stored.resource_type, permission, base)
-        except Refused:
-            withheld.add(stored.resource_type)
-            continue
-        known = reach.in_compartment(stored) or faulty.forgets_compartment(context.instance.has)
-        if known and reach.within_constraints(stored, now):
-            yield entry(stored, base, "include")
+    query, base = page.snapshot.query, context.instance.fhir_base
+    sight = Sight(context, access_of(request))
+    patient = None
+    if not faulty.forgets_compartment(context.instance.has):
+        patient = page.snapshot.compartment
+    if query.includes or query.rev_includes:
+        for stored in along(context.store, query, shown, patient, sight.permits):
+            yield entry(stored, base, "include", query)
     for stored in faulty.strangers(context.instance.has, context.store, query, shown):
         yield entry(stored, base, "include")
-    if withheld:
+    if sight.withheld:
         issues = [
             Issue("forbidden", f"no scope of this token permits {kind}; left out", None, "warning")
-            for kind in sorted(withheld)
+            for kind in sorted(sight.withheld)
         ]
         yield outcome_entry(issues)
 
@@ -172,8 +181,3 @@ async def _form(request: Request) -> list[tuple[str, str]]:
     if came != FORM:
         raise refused(415, "not-supported", f"Content-Type is {came!r}; _search takes {FORM}")
     return parameters(body.decode("utf-8", errors="replace"))
-
-
-def _strict(request: Request) -> bool:
-    preferences = request.headers.get("prefer", "").replace(";", ",").split(",")
-    return any(one.strip().lower() == "handling=strict" for one in preferences)

@@ -23,7 +23,17 @@ MOST_RESOURCES: Final = 30_000
 """How many resources are remembered, at two to four kilobytes each; more than any patient has."""
 MOST_PATIENTS: Final = 1000
 """How many patients are looked at for one answer, at about ten milliseconds each."""
-NOBODYS: Final = frozenset({"Practitioner", "Organization"})
+NOBODYS: Final = frozenset(
+    {
+        "Endpoint",
+        "Location",
+        "Medication",
+        "Organization",
+        "Practitioner",
+        "PractitionerRole",
+        "Questionnaire",
+    }
+)
 """Types of which no patient has any of their own."""
 
 
@@ -38,6 +48,7 @@ class Shared:
         self.world = world
         self._patients: Recent[int, Versions] = Recent(MOST_RESOURCES, len)
         self._records: Recent[int, Records] = Recent(MOST_RESOURCES, _size)
+        self._sensors: Recent[int, Records] = Recent(MOST_RESOURCES, _size)
         self._shelves: Recent[tuple[str, str | None], Shelf] = Recent(MOST_RESOURCES, len)
         self.common = _by_type(_versions(history, None) for history in world.shared)
 
@@ -59,6 +70,15 @@ class Shared:
             known = self._records.keep(ordinal, made)
         return known
 
+    def sensor(self, ordinal: int) -> dict[str, Versions]:
+        """Returns what a sensor of one patient measured for months, by id of the Observation."""
+        known = self._sensors.get(ordinal)
+        if known is None:
+            owner = self.world.person(ordinal).id
+            made = _by_type(_versions(one, owner) for one in self.world.sensor(ordinal))
+            known = self._sensors.keep(ordinal, made)
+        return known.get("Observation", {})
+
     def versions(self, resource_type: str, resource_id: str) -> Versions:
         """Returns all versions of a resource; empty if there is no such."""
         common = self.common.get(resource_type, {}).get(resource_id)
@@ -68,7 +88,10 @@ class Shared:
         if resource_type == "Patient":
             known = self.patient(ordinal)
             return known if known[0].id == resource_id else ()
-        return self.records(ordinal).get(resource_type, {}).get(resource_id, ())
+        found = self.records(ordinal).get(resource_type, {}).get(resource_id, ())
+        if not found and resource_type == "Observation":
+            found = self.sensor(ordinal).get(resource_id, ())
+        return found
 
     def shelf(self, resource_type: str, patient: str | None) -> Shelf:
         """Returns the current resources of a type.
@@ -107,6 +130,8 @@ class Shared:
                 yield self.patient(ordinal)
             else:
                 yield from self.records(ordinal).get(resource_type, {}).values()
+            if resource_type == "Observation":
+                yield from self.sensor(ordinal).values()
 
 
 def _versions(history: Iterable[Json], patient: str | None) -> Versions:

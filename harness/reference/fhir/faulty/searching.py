@@ -8,14 +8,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from harness.reference.fhir.bundle import Searchset
-from harness.reference.fhir.dates import DateCriterion
-from harness.reference.fhir.matching import Criterion, Token
+from harness.reference.fhir.dates import DateCriterion, interval
+from harness.reference.fhir.matching import Criterion
 from harness.reference.fhir.outcome import refused
 from harness.reference.fhir.paging import Page
 from harness.reference.fhir.parameters import PARAMETERS
-from harness.reference.fhir.query import Query
+from harness.reference.fhir.quantities import Measured
+from harness.reference.fhir.query import DEFAULT_COUNT, Query
+from harness.reference.fhir.reach import Reach
 from harness.reference.fhir.store import Store
 from harness.reference.fhir.stored import Stored
+from harness.reference.fhir.values import Token
 
 Has = Callable[[str], bool]
 
@@ -28,6 +31,7 @@ _IGNORED: Final = {
     "search-ignores-code": "code",
     "search-ignores-date": "date",
     "search-ignores-last-updated": "_lastUpdated",
+    "search-ignores-status": "status",
 }
 
 
@@ -45,11 +49,31 @@ def query(has: Has, asked: Query, method: str, compartment: str | None) -> Query
         criteria = [
             _unfindable(one) if one.parameter.name == "patient" else one for one in criteria
         ]
-    if has("search-ignores-code-system"):
-        criteria = [_without_system(one) for one in criteria]
-    if has("search-date-prefix-inverted-edge"):
-        criteria = [_inverted_edge(one) for one in criteria]
-    return replace(asked, criteria=criteria)
+    for fault, alter in _ALTERED.items():
+        if has(fault):
+            criteria = [alter(one) for one in criteria]
+    return shape(has, replace(asked, criteria=criteria))
+
+
+def shape(has: Has, asked: Query) -> Query:
+    """Alters how the answer is to look."""
+    if has("sort-ignored"):
+        asked = replace(asked, sort=())
+    if has("count-ignored"):
+        asked = replace(asked, count=DEFAULT_COUNT)
+    if has("include-brings-nothing"):
+        asked = replace(asked, includes=[])
+    if has("elements-ignored"):
+        asked = replace(asked, elements=())
+    return asked
+
+
+def is_strict(has: Has, preference: str) -> bool:
+    """Whether what is not supported is refused (`Prefer: handling=strict`)."""
+    if has("prefer-strict-ignored"):
+        return False
+    parts = preference.replace(";", ",").split(",")
+    return any(one.strip().lower() == "handling=strict" for one in parts)
 
 
 def matches(has: Has, found: list[Stored], now: datetime) -> list[Stored]:
@@ -78,14 +102,27 @@ def page(has: Has, wanted: Page) -> tuple[Stored, ...]:
     return wanted.matches
 
 
+def reach(has: Has, bound: Reach) -> Reach:
+    """Alters what a condition on another resource looks at."""
+    if has("chain-ignores-compartment"):
+        return replace(bound, compartment=None)
+    return bound
+
+
 def forgets_compartment(has: Has) -> bool:
     """Whether included resources are not compared with the patient of the token."""
     return has("include-leaks-other-patient")
 
 
 def strangers(has: Has, store: Store, asked: Query, shown: tuple[Stored, ...]) -> Iterator[Stored]:
-    """Yields what a reverse include brings along of another patient, one for each match."""
-    if not (asked.rev_includes and shown and has("revinclude-leaks-other-patient")):
+    """Yields what a reverse include brings along of others, one for each match."""
+    if not (asked.rev_includes and shown):
+        return
+    if has("revinclude-brings-siblings"):
+        named = {f"{one.id}-prov" for one in shown}
+        ours = store.all("Provenance", shown[0].patient)
+        yield from [one for one in ours if one.id not in named][: len(shown)]
+    if not has("revinclude-leaks-other-patient"):
         return
     own = {one.patient for one in shown}
     other = next((each for each in store.patient_ids() if each not in own), None)
@@ -137,6 +174,24 @@ def _without_system(one: Criterion) -> Criterion:
     return replace(one, wanted=tuple(bare))
 
 
+def _without_unit(one: Criterion) -> Criterion:
+    wanted = (
+        replace(want, system=None, code=None) if isinstance(want, Measured) else want
+        for want in one.wanted
+    )
+    return replace(one, wanted=tuple(wanted))
+
+
+def _by_day(one: Criterion) -> Criterion:
+    wanted = (
+        replace(want, interval=interval(f"{want.interval.start:%Y-%m-%d}"))
+        if isinstance(want, DateCriterion)
+        else want
+        for want in one.wanted
+    )
+    return replace(one, wanted=tuple(wanted))
+
+
 def _inverted_edge(one: Criterion) -> Criterion:
     shifted = (
         replace(want, prefix=_EDGES.get(want.prefix, want.prefix))
@@ -145,3 +200,14 @@ def _inverted_edge(one: Criterion) -> Criterion:
         for want in one.wanted
     )
     return replace(one, wanted=tuple(shifted))
+
+
+_ALTERED: Final[dict[str, Callable[[Criterion], Criterion]]] = {
+    "search-ignores-code-system": _without_system,
+    "search-date-prefix-inverted-edge": _inverted_edge,
+    "search-takes-first-of-or": lambda one: replace(one, wanted=one.wanted[:1]),
+    "search-ignores-not": lambda one: replace(one, negated=False),
+    "search-ignores-unit": _without_unit,
+    "search-date-truncated-to-day": _by_day,
+}
+"""What makes another condition of each condition."""

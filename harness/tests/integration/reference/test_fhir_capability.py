@@ -12,7 +12,15 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
 
 Json = dict[str, Any]
-SAMPLES = {"token": "x", "date": "ge2020-01-01", "string": "x", "reference": "x"}
+SAMPLES = {
+    "token": "x",
+    "date": "ge2020-01-01",
+    "string": "x",
+    "reference": "x",
+    "quantity": "ge1",
+    "uri": "x",
+    "composite": "x$1",
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from harness.reference.faults import FHIR, catalogue
 from harness.reference.fhir.faulty.writing import LOCAL_UNITS
 from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.search_probes import SEARCHING
 from harness.tests.unit.reference.fhir_doubles import weight
 
 Json = dict[str, Any]
@@ -331,11 +332,12 @@ def _latest(probe: Probe) -> int:
 
 
 SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
+    **SEARCHING,
     "search-drops-matches": _drops,
     "search-ignores-category": lambda p: p.total("category=none") > 0,
     "search-ignores-code": lambda p: p.total("code=none") > 0,
     "search-ignores-code-system": _foreign_code,
-    "search-ignores-date": lambda p: p.total("date=lt1990") > 0,
+    "search-ignores-date": lambda p: p.total("date=lt1900") > 0,
     "search-ignores-last-updated": lambda p: p.total("_lastUpdated=lt1990") > 0,
     "search-date-prefix-inverted-edge": _edge,
     "search-ignores-patient": _others,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from harness.reference.fhir.matching import Target, Text, Token
 from harness.reference.fhir.outcome import Refused
-from harness.reference.fhir.query import read, split, unescaped
+from harness.reference.fhir.query import read
+from harness.reference.fhir.reading import split, unescaped
 
 BASE = "https://ehr.example.org/r4"
 
@@ -44,7 +45,10 @@ def test_commas_mean_or_and_repetition_means_and() -> None:
         ("1", Target("Patient", "1")),
         ("Patient/1", Target("Patient", "1")),
         (f"{BASE}/Patient/1", Target("Patient", "1")),
-        ("https://other.example/Patient/1", Target("Patient", None)),
+        (
+            "https://other.example/Patient/1",
+            Target(None, None, "https://other.example/Patient/1"),
+        ),
         ("Group/1", Target("Group", None)),
     ],
 )
@@ -69,7 +73,10 @@ def test_empty_parameters_count_as_absent() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("_sort", "code"), ("_sort", "flavour"), ("_include", "Patient:organization"),
-     ("_revinclude", "List:item"), ("_summary", "text"), ("_total", "maybe"), ("flavour", "1")],
+     ("_revinclude", "List:item"), ("_summary", "some"), ("_total", "maybe"), ("flavour", "1"),
+     ("patient.flavour", "1"), ("flavour.name", "1"), ("_has:Observation:patient", "1"),
+     ("_has:Observation:flavour:code", "1"), ("_include:later", "Observation:patient"),
+     ("_include", "Observation:patient:Device")],
 )  # fmt: skip
 def test_what_is_not_supported_is_reported_or_refused(name: str, value: str) -> None:
     query = read("Observation", [(name, value)], BASE, strict=False)

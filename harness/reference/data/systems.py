@@ -1,0 +1,30 @@
+"""Code systems and extensions that the synthetic record names (FHIR R4, US Core 6.1.0)."""
+
+from __future__ import annotations
+
+HL7 = "http://terminology.hl7.org/CodeSystem/"
+FHIR_EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
+US_CORE_SYSTEM = "http://hl7.org/fhir/us/core/CodeSystem/"
+
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+CVX = "http://hl7.org/fhir/sid/cvx"
+NUCC = "http://nucc.org/provider-taxonomy"
+PAYMENT_TYPOLOGY = "https://nahdo.org/sopt"
+DISCHARGE = "http://www.nubc.org/patient-discharge"
+FORMAT = "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode"
+OCCUPATION = HL7 + "PHOccupationalDataForHealthODH"
+ABSENT_REASON = HL7 + "data-absent-reason"
+NULL_FLAVOR = HL7 + "v3-NullFlavor"
+ROLE_CODE = HL7 + "v3-RoleCode"
+PARTICIPATION = HL7 + "v3-ParticipationType"
+INTERPRETATION = HL7 + "v3-ObservationInterpretation"
+TRIBES = HL7 + "v3-TribalEntityUS"
+DIAGNOSTIC_SECTION = HL7 + "v2-0074"
+US_CORE_CATEGORY = US_CORE_SYSTEM + "us-core-category"
+HEALTH_CONCERN = US_CORE_SYSTEM + "condition-category"
+CARE_PLAN_CATEGORY = US_CORE_SYSTEM + "careplan-category"
+DOCUMENT_CATEGORY = US_CORE_SYSTEM + "us-core-documentreference-category"
+
+DATA_ABSENT = FHIR_EXTENSION + "data-absent-reason"
+ASSERTED_DATE = FHIR_EXTENSION + "condition-assertedDate"
+PROTOCOLS = "https://reference-ehr.example.org/identifiers/"
