@@ -60,6 +60,22 @@ class Capability:
         listed = (e for each in self._resources(kind) for e in _objects(each.get("interaction")))
         return frozenset(str(each.get("code")) for each in listed)
 
+    @property
+    def system_interactions(self) -> frozenset[str]:
+        """The interactions listed for the whole server: `batch`, `transaction`."""
+        listed = (each for rest in self._rest() for each in _objects(rest.get("interaction")))
+        return frozenset(str(each.get("code")) for each in listed)
+
+    def versioning(self, kind: str) -> str | None:
+        """`no-version`, `versioned` or `versioned-update`; None where the server does not say."""
+        said = (each.get("versioning") for each in self._resources(kind))
+        return next((each for each in said if isinstance(each, str)), None)
+
+    def flag(self, kind: str, name: str) -> bool | None:
+        """What a type says of `conditionalCreate`, `conditionalUpdate`, `updateCreate`."""
+        said = (each.get(name) for each in self._resources(kind))
+        return next((each for each in said if isinstance(each, bool)), None)
+
     def search_parameters(self, kind: str) -> frozenset[str]:
         """The search parameters listed for a type or for all, as spelled there."""
         holders = (*self._resources(kind), *self._rest())

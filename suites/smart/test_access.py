@@ -58,6 +58,16 @@ def test_scope_is_enforced_on_search(limited_search: Probe) -> None:
     )
 
 
+@verifies("smart/access/scope-batch")
+def test_scope_is_enforced_in_a_batch(limited_batch: Probe) -> None:
+    """The entries of a batch SHALL be held to the granted scopes, each for itself."""
+    expect(limited_batch.exchange).that(
+        not limited_batch.leaked,
+        expected="entries that are refused, or without matches",
+        actual=limited_batch.outcome,
+    )
+
+
 @pytest.mark.write
 @verifies("smart/access/scope-write")
 def test_scope_is_enforced_on_create(limited_create: Exchange) -> None:

@@ -21,7 +21,7 @@ from harness.checks.acts.access import (
     new_identifier,
 )
 from harness.checks.acts.launch import negative
-from harness.checks.acts.leaks import about
+from harness.checks.acts.leaks import resources_of
 from harness.checks.found import bundle_of, objects
 from harness.checks.launching import Launch
 from harness.checks.scratch import created_id
@@ -90,4 +90,5 @@ async def other_performer(run: Run, launch: Launch, other_patient: str) -> Probe
         raise NotSupported(f"such an Observation is not taken: status {written.status}")
     asked = {"patient": launch.patient, "_id": name, "_include": "Observation:performer"}
     exchange = await fhir_get(run, f"Observation?{urlencode(asked, safe=':')}", token)
-    return Probe(exchange, about(exchange, other_patient))
+    found = [(each.get("resourceType"), each.get("id")) for each in resources_of(exchange)]
+    return Probe(exchange, found.count(("Patient", other_patient)))

@@ -23,7 +23,7 @@ from starlette.types import Message
 from harness.reference.data.instants import instant
 from harness.reference.fhir.body import read_bundle
 from harness.reference.fhir.conditions import matched
-from harness.reference.fhir.context import Context
+from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.entries import Entry, duplicates, read
 from harness.reference.fhir.faulty import bundling as faulty
 from harness.reference.fhir.formats import FHIR_JSON, JSON_PATCH, respond
@@ -82,7 +82,7 @@ async def _batch(
         if isinstance(one, Issue):
             answers.append(_refusal(one))
         else:
-            answers.append(_answer(await dispatch(_request(request, one, None))))
+            answers.append(_answer(await dispatch(_request(context, request, one, None))))
     failed = [one for one in answers if int(one["response"]["status"][:3]) >= _REFUSED_FROM]
     if failed and context.instance.has("batch-fails-as-a-whole"):
         raise refused(400, "processing", f"{len(failed)} entries of the batch cannot be done")
@@ -104,7 +104,7 @@ async def _transaction(
         ordered = sorted(entries, key=lambda one: one.order)
         for one in faulty.order(context.instance.has, ordered, entries):
             pointed = _pointed(context, request, one, places)
-            inner = _request(request, pointed, assigned.get(one.index))
+            inner = _request(context, request, pointed, assigned.get(one.index))
             response = await dispatch(inner)
             if response.status_code >= _REFUSED_FROM:
                 raise _failed(one, response)
@@ -158,9 +158,10 @@ def _pointed(context: Context, request: Request, entry: Entry, places: dict[str,
     return replace(entry, resource=rewritten(entry.resource, found))
 
 
-def _request(outer: Request, entry: Entry, assigned: str | None) -> Request:
+def _request(context: Context, outer: Request, entry: Entry, assigned: str | None) -> Request:
     """Returns the request that an entry stands for."""
     body, content_type = _body(entry)
+    access = faulty.access(context.instance.has, access_of(outer))
     headers = {
         b"accept": FHIR_JSON.encode(),
         b"content-type": content_type.encode(),
@@ -178,7 +179,7 @@ def _request(outer: Request, entry: Entry, assigned: str | None) -> Request:
         "root_path": "",
         "query_string": entry.query.encode("utf-8", "replace"),
         "headers": list(headers.items()),
-        "state": {"access": outer.state.access, ASSIGNED: assigned},
+        "state": {"access": access, ASSIGNED: assigned},
     }
 
     async def receive() -> Message:

@@ -41,6 +41,8 @@ async def everything(context: Context, request: Request, resource_type: str) -> 
     What no scope of the token permits is left out, as a search would leave it out.
     """
     access, base = access_of(request), context.instance.fhir_base
+    access = faulty.access(context.instance.has, access, request.path_params.get("id"))
+    request.state.access = access
     own = Reach.of(access, resource_type, "r", base)
     patient = request.path_params.get("id", own.compartment)
     if patient is None:

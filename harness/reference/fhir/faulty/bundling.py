@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
+from harness.reference.access import Access
 from harness.reference.fhir.entries import Entry
 
 Json = dict[str, Any]
 Has = Callable[[str], bool]
+
+
+def access(has: Has, own: Access) -> Access:
+    """Alters what the entries may do."""
+    return replace(own, scopes=("system/*.cruds",)) if has("batch-ignores-token") else own
 
 
 def undoes(has: Has) -> bool:

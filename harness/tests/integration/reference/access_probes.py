@@ -43,6 +43,22 @@ def dangling(app: App) -> bool:
     return read(app, answer, fhir_user(app, answer)) == 404
 
 
+def batched(app: App) -> bool:
+    answer = app.launch("patient", "launch/patient patient/Patient.rs")
+    entry = {"request": {"method": "GET", "url": f"Observation?patient={answer['patient']}"}}
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [entry]}
+    headers = {"authorization": f"Bearer {answer['access_token']}"}
+    response = app.machine.post(app.fhir_base, json=bundle, headers=headers).json()
+    return bool(response["entry"][0]["response"]["status"].startswith("200"))
+
+
+def everything_of_another(app: App) -> bool:
+    answer = app.launch("patient", SCOPE)
+    others = (each["id"] for each in app.control("resources/Patient"))
+    other = next(each for each in others if each != answer["patient"])
+    return read(app, answer, f"Patient/{other}/$everything") == 200
+
+
 ACCESS_PROBES: dict[str, Probe] = {
     "denial-ends-on-page": lambda app: not declined(app),
     "v1-scopes-dropped": dropped,
@@ -53,5 +69,7 @@ ACCESS_PROBES: dict[str, Probe] = {
     "tenant-as-number": ehr_launched(lambda _, answer: isinstance(answer["tenant"], int)),
     "style-url-relative": ehr_launched(lambda _, answer: answer["smart_style_url"].startswith("/")),
     "fhir-user-dangling": dangling,
+    "batch-ignores-token": batched,
+    "everything-ignores-compartment": everything_of_another,
     "denial-told-as-server-error": lambda app: declined(app).get("error") == "server_error",
 }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.checks.acts.included import targets
-from harness.checks.acts.leaks import about
+from harness.checks.acts.leaks import about_others
 from harness.http.clock import ManualClock
 from harness.http.exchange import Exchange, Headers, Request, Response
 
@@ -35,6 +35,7 @@ def bundle(*resources: Any) -> dict[str, Any]:
 
 OWN = {"resourceType": "Observation", "id": "1", "subject": {"reference": "Patient/own"}}
 OTHERS = {"resourceType": "Observation", "id": "2", "subject": {"reference": "Patient/other"}}
+LINKED = {"reference": f"{BASE}/Patient/own"}
 ALLERGY = {"resourceType": "AllergyIntolerance", "patient": {"reference": f"{BASE}/Patient/other"}}
 
 
@@ -47,6 +48,10 @@ ALLERGY = {"resourceType": "AllergyIntolerance", "patient": {"reference": f"{BAS
         (bundle(OWN, OTHERS, ALLERGY), 2),
         (bundle(bundle(OWN, OTHERS), {"resourceType": "Patient", "id": "other"}), 2),
         (bundle(bundle(bundle(bundle(OTHERS)))), 0),
+        ({**OTHERS, "performer": [{"reference": "Patient/own"}]}, 0),
+        ({"resourceType": "Patient", "id": "other", "link": [{"other": LINKED}]}, 0),
+        ({"resourceType": "Observation", "subject": {"reference": "Group/1"}}, 0),
+        ({"resourceType": "Observation", "subject": {"display": "somebody"}}, 0),
         ({"resourceType": "OperationOutcome"}, 0),
         ([], 0),
     ],
@@ -55,4 +60,4 @@ def test_what_belongs_to_another_patient_is_counted(body: Any, expected: int) ->
     request = Request("GET", f"{BASE}/Observation", Headers(()))
     response = Response(200, Headers(()), json.dumps(body).encode())
     exchange = Exchange(1, "corners", request, response, ManualClock().now(), 0.0, 1)
-    assert about(exchange, "other") == expected
+    assert about_others(exchange, ["own"]) == expected
