@@ -14,6 +14,7 @@ from harness.reference.fhir.bundles import batch_or_transaction
 from harness.reference.fhir.capability import metadata
 from harness.reference.fhir.context import Context, Served
 from harness.reference.fhir.faulty import answering as faulty
+from harness.reference.fhir.faulty import gateway
 from harness.reference.fhir.formats import refusal, require_json, respond
 from harness.reference.fhir.history import of_system
 from harness.reference.fhir.interactions import HANDLERS, OPERATIONS, interactions
@@ -77,7 +78,7 @@ async def _call(
     resource_type: str,
     request: Request,
 ) -> Response:
-    return await handler(context, request, resource_type)
+    return await gateway.through(handler, context, request, resource_type)
 
 
 async def _dispatch_inner(routed: list[BaseRoute], request: Request) -> Response:

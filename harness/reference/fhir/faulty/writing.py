@@ -31,14 +31,17 @@ _STALE: Final = {
     "PATCH": "patch-ignores-if-match",
     "DELETE": "delete-ignores-if-match",
 }
+_NOT_REQUIRED: Final = {
+    "invalid-accepted": "Observation.status",
+    "code-not-required": "Observation.code",
+}
 _DATE_AND_TIME: Final = len("2026-03-01T08:00:00")
 
 
 def issues(has: Has, found: list[Issue]) -> list[Issue]:
     """Alters what is found wrong with the shape of a resource."""
-    if has("invalid-accepted"):
-        return [one for one in found if one.expression != "Observation.status"]
-    return found
+    left_out = {place for fault, place in _NOT_REQUIRED.items() if has(fault)}
+    return [one for one in found if one.expression not in left_out]
 
 
 def refusal(has: Has, store: Store, resource: Json, why: Refused, now: datetime) -> None:

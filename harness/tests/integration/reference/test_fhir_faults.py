@@ -13,6 +13,7 @@ from harness.reference.faults import FHIR, catalogue
 from harness.reference.fhir.faulty.writing import LOCAL_UNITS
 from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
 from harness.tests.integration.reference.search_probes import SEARCHING
+from harness.tests.integration.reference.writing_probes import WRITING
 from harness.tests.unit.reference.fhir_doubles import weight
 
 Json = dict[str, Any]
@@ -23,9 +24,9 @@ class Probe:
     """A client of one instance, with short ways to ask."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.client = endpoint.client()
-        self.patient = endpoint.ehr.store.patient_ids()[0]
+        self.endpoint: Endpoint = endpoint
+        self.client: httpx.Client = endpoint.client()
+        self.patient: str = endpoint.ehr.store.patient_ids()[0]
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.client.get(path, headers=headers)
@@ -333,6 +334,7 @@ def _latest(probe: Probe) -> int:
 
 SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     **SEARCHING,
+    **WRITING,
     "search-drops-matches": _drops,
     "search-ignores-category": lambda p: p.total("category=none") > 0,
     "search-ignores-code": lambda p: p.total("code=none") > 0,
