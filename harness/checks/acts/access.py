@@ -16,6 +16,7 @@ from harness.errors import (
     NotApplicable,
     NotConfigured,
     NotPermitted,
+    NotSupported,
     ProtocolError,
 )
 from harness.fhir.bundle import Bundle
@@ -44,6 +45,9 @@ SEARCHES = (
     "limited_read",
 )
 """Acts that compare searches with each other: nothing is written before they have ended."""
+
+NOT_OFFERED = (404, 405, 501)
+"""How a server says that there is no such interaction, whoever asks for it."""
 
 OFFLINE = frozenset({"offline_access", "online_access"})
 IDENTITY = frozenset({"openid", "fhirUser", "profile"})
@@ -245,7 +249,10 @@ async def limited_create(run: Run, access: Access, read_only_launch: Launch) -> 
         raise NotPermitted("permit has no write")
     measured = Measured(access.patient, run.clock.now(), (IDENTIFIERS, new_identifier(run)))
     reader = fhir_client(run, read_only_launch.token.access_token)
-    return await run.scratch.create(reader, heart_rate(measured, 72))
+    exchange = await run.scratch.create(reader, heart_rate(measured, 72))
+    if exchange.status in NOT_OFFERED:
+        raise NotSupported(f"Observations are not created here: status {exchange.status}")
+    return exchange
 
 
 @act

@@ -8,6 +8,7 @@ from harness.checks.acting import Run, act
 from harness.checks.acts.access import fhir_get
 from harness.checks.acts.other_clients import proof_of
 from harness.checks.acts.refresh import offline_launch, send_refresh
+from harness.checks.acts.token_errors import REFUSALS, error_of
 from harness.checks.launching import Launch
 from harness.config.ehr import Permit
 from harness.errors import NotPermitted, NotSupported, PrerequisiteFailed
@@ -56,6 +57,8 @@ async def revoked_access_token(run: Run, discovery: Discovery, refresh_launch: L
     token, client = launch.token.access_token, refresh_launch.authorization.plan.client
     proof = proof_of(run, discovery, client)
     answer = await grants.revoke(run.http, endpoint, proof, token=token, hint="access_token")
+    if answer.status in REFUSALS and error_of(answer) == "unsupported_token_type":
+        raise NotSupported("the server does not revoke access tokens: unsupported_token_type")
     return Revoked(answer, await fhir_get(run, f"Patient/{launch.patient}", token))
 
 

@@ -23,11 +23,16 @@ SECRETS = (ClientAuth.SECRET_BASIC, ClientAuth.SECRET_POST)
 
 def is_refusal(exchange: Exchange) -> bool:
     """Whether it is an OAuth error response (RFC 6749 section 5.2), whatever the error."""
+    return exchange.status in REFUSALS and error_of(exchange) is not None
+
+
+def error_of(exchange: Exchange) -> str | None:
+    """The error code of an OAuth error response; None where there is none."""
     try:
         error = exchange.json_object().get("error")
     except ProtocolError:
-        return False
-    return exchange.status in REFUSALS and isinstance(error, str)
+        return None
+    return error if isinstance(error, str) else None
 
 
 @act

@@ -28,7 +28,7 @@ def granted_scopes(
         granted = offered
     if instance.has("granular-scope-widened"):
         granted = tuple(dict.fromkeys(scope.partition("?")[0] for scope in granted))
-    return varied(instance, granted)
+    return varied(instance, offered, granted)
 
 
 def new_code(

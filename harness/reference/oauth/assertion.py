@@ -14,6 +14,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
+from harness.reference.varied.discovery import published
+
 if TYPE_CHECKING:
     from harness.reference.clients import Client
     from harness.reference.instance import Instance
@@ -75,7 +77,7 @@ def verify(instance: Instance, client: Client, assertion: Assertion) -> None:
         _check_signature(instance, assertion, client.keys)
     _check_client(instance, assertion)
     if not instance.has("assertion-audience-ignored"):
-        _check_audience(assertion, instance.oauth("token"))
+        _check_audience(assertion, published(instance, "token"))
     now = instance.clock.now()
     expires_at = _check_times(instance, assertion, now)
     jti = assertion.claims.get("jti")

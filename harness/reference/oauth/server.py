@@ -138,6 +138,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
         del methods
         if endpoint == "introspection" and self.instance.has("introspection-anonymous"):
             return next(iter(self.instance.clients.values()))
+        if endpoint == "introspection" and self.instance.has("introspection-by-bearer-token"):
+            return self._bearer(request.authorization)
         try:
             client = authenticate(self.instance, request.parameters, request.authorization)
         except AmbiguousClient as refusal:
@@ -150,6 +152,14 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
             )
         request.client = client
         return client
+
+    def _bearer(self, authorization: str | None) -> Client:
+        """The client that an access token was issued to."""
+        scheme, _, value = (authorization or "").partition(" ")
+        token = self.instance.ledger.live_access(value, self.instance.clock.now())
+        if scheme.lower() != "bearer" or token is None:
+            raise InvalidClientError(description="a bearer token is required", status_code=401)
+        return self.instance.clients[token.grant.client_id]
 
     def generate_token(self, grant_type: str, client: Client, **what: Any) -> dict[str, Any]:
         """Issues what the grant at hand gives; `user` holds the grant, see `CodeGrant`."""
@@ -252,6 +262,8 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is untyp
         token = known.token
         if token is None:
             return
+        if isinstance(token, AccessToken) and instance.has("access-tokens-not-revocable"):
+            raise OAuth2Error(error="unsupported_token_type", status_code=400)
         if isinstance(token, AccessToken) and not _ends_grants(instance):
             instance.ledger.revoke_access(token)
         else:

@@ -37,6 +37,7 @@ _FURTHER_KEYS = (
     {"kty": "AKP", "alg": "ML-DSA-44", "kid": "another-akp", "pub": "AQ"},
 )
 _IDENTITY = "/identity"
+_OTHER_HOST = "localhost"
 
 
 def issuer(instance: Instance) -> str:
@@ -49,9 +50,22 @@ def issuer(instance: Instance) -> str:
     return named
 
 
-def request(instance: Instance, asked: Asked) -> Asked:
-    """Undoes what the published URLs have in excess."""
-    del instance  # nobody else is led to such URLs
+def published(instance: Instance, endpoint: str) -> str:
+    """The URL of an OAuth endpoint as the configuration names it."""
+    return _placed(instance, instance.oauth(endpoint))
+
+
+def host(instance: Instance, asked: Asked) -> str:
+    """The issuer's URL by the host that a browser has come to."""
+    parts = urlsplit(instance.issuer)
+    here = (asked.header("host") or "").partition(":")[0]
+    if here == _OTHER_HOST and instance.has("endpoints-on-another-host"):
+        parts = parts._replace(netloc=f"{_OTHER_HOST}:{parts.port}")
+    return urlunsplit(parts)
+
+
+def request(asked: Asked) -> Asked:
+    """Undoes what the published URLs have in excess; nobody else is led to such URLs."""
     if asked.path.startswith(f"{_IDENTITY}/"):
         return replace(asked, path=asked.path.removeprefix(_IDENTITY))
     if asked.path.startswith("/oauth/") and asked.path.endswith("/"):
@@ -130,7 +144,7 @@ def _oauth(instance: Instance, value: object) -> bool:
 def _placed(instance: Instance, url: str) -> str:
     parts = urlsplit(url)
     if instance.has("endpoints-on-another-host"):
-        parts = parts._replace(netloc=f"localhost:{parts.port}")
+        parts = parts._replace(netloc=f"{_OTHER_HOST}:{parts.port}")
     if instance.has("endpoints-with-trailing-slash"):
         parts = parts._replace(path=f"{parts.path}/")
     if instance.has("endpoints-with-query"):

@@ -26,9 +26,12 @@ def grantable(instance: Instance, client: Client, scopes: tuple[str, ...]) -> tu
     return scopes
 
 
-def granted(instance: Instance, scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """What is granted in the place of what a person approved."""
-    if instance.has("scopes-granted-for-all-types"):
+def granted(
+    instance: Instance, offered: tuple[str, ...], scopes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What is granted in the place of the scopes that a person approved of those offered."""
+    everything = scopes == offered and not any("?" in each for each in scopes)
+    if everything and instance.has("scopes-granted-for-all-types"):
         scopes = tuple(dict.fromkeys(_for_all_types(each) for each in scopes))
     return scopes
 

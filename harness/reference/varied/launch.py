@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from harness.reference.oauth.pages import error_page
-from harness.reference.varied.discovery import issuer
+from harness.reference.varied.discovery import host, issuer
 from harness.reference.varied.exchange import Answer, Asked, Pairs
 
 if TYPE_CHECKING:
@@ -28,13 +28,16 @@ def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
         return _page()
     if given.status in _REDIRECTS and (location := given.header("location")):
         return _redirect(instance, asked, given, location)
-    if b'action="' in given.body and b"/oauth/consent" in given.body:
-        return _consent(instance, given)
+    if "html" in (given.header("content-type") or ""):
+        html = _consent(instance, given.body.decode())
+        html = html.replace(f"{instance.issuer}/", f"{host(instance, asked)}/")
+        return replace(given, body=html.encode())
     return given
 
 
 def _redirect(instance: Instance, asked: Asked, given: Answer, location: str) -> Answer:
     if location.startswith(f"{instance.issuer}/"):
+        location = location.replace(instance.issuer, host(instance, asked), 1)
         if instance.has("redirects-relative"):
             location = location.removeprefix(location[: location.index("/", len("https://"))])
     elif asked.path.startswith("/oauth/"):
@@ -77,9 +80,8 @@ def _escaped(text: str) -> str:
     )
 
 
-def _consent(instance: Instance, given: Answer) -> Answer:
-    if not instance.has("consent-as-a-whole"):
-        return given
-    html = _ALTERNATIVES.sub("", given.body.decode())
-    html = html.replace('type="checkbox"', 'type="hidden"').replace(" checked>", ">")
-    return replace(given, body=html.encode())
+def _consent(instance: Instance, html: str) -> str:
+    if "/oauth/consent" not in html or not instance.has("consent-as-a-whole"):
+        return html
+    html = _ALTERNATIVES.sub("", html)
+    return html.replace('type="checkbox"', 'type="hidden"').replace(" checked>", ">")

@@ -10,7 +10,7 @@ from harness.reference.instance import Instance
 from harness.reference.varied import discovery, launch, resources, search, token, wire, writing
 from harness.reference.varied.exchange import Answer, Asked, Collected, send_answer
 
-_REQUESTS = (discovery.request, search.request, resources.request)
+_REQUESTS = (search.request, resources.request)
 _ANSWERS = (
     discovery.answer,
     launch.answer,
@@ -36,7 +36,7 @@ class Varied:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request."""
-        asked = Asked.of(scope)
+        asked = discovery.request(Asked.of(scope))
         if delay := wire.slow(self.instance, asked):
             await asyncio.sleep(delay)
         given = writing.refusal(self.instance, asked) or await self._given(asked, scope, receive)

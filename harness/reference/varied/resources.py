@@ -125,7 +125,7 @@ def _annotate(resource: Json) -> None:
     resource.setdefault("text", {"status": "generated", "div": _NARRATIVE})
     resource["identifier"] = _once([*resource.get("identifier", []), _ROW])
     code: dict[str, Any] = resource["code"]
-    code["coding"] = _once([_LOCAL, *code.get("coding", [])])
+    code["coding"] = _once([*code.get("coding", []), _LOCAL])
     code.setdefault("text", "Flowsheet")
     resource.setdefault("issued", "2026-01-01T00:00:00.000Z")
     resource.get("subject", {}).setdefault("display", "A. Patient")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.reference.access import ResourceScope
+from harness.reference.fhir.json import dumps
 from harness.reference.varied.exchange import TOKEN, Answer, Asked, Json
 
 if TYPE_CHECKING:
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
 
 _ENDPOINTS = (TOKEN, "/oauth/introspect", "/oauth/revoke")
 _OK, _BAD_REQUEST, _UNAUTHORIZED = 200, 400, 401
+_JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 
 
 def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
     """Alters the answers of the token, introspection and revocation endpoints."""
     if asked.path not in _ENDPOINTS:
         return given
+    if given.status == _OK and (refused := _not_for_this(instance, asked)):
+        return refused
     value = given.json()
     if given.status != _OK:
         return _refused(instance, asked, given, value)
@@ -28,6 +32,13 @@ def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
         more = {"username": "somebody", "aud": [instance.fhir_base], "ext": {"level": 2}}
         return given.with_json(value | more)
     return given
+
+
+def _not_for_this(instance: Instance, asked: Asked) -> Answer | None:
+    """The refusal of what the endpoint does for others, or for other tokens."""
+    if asked.path == "/oauth/introspect" and instance.has("introspection-for-resource-servers"):
+        return Answer(403, _JSON, dumps({"error": "access_denied"}))
+    return None
 
 
 def _response(instance: Instance, value: Json) -> Json:

@@ -80,12 +80,12 @@ def _numbers(value: object) -> list[object]:
 
 def _cors(instance: Instance, asked: Asked, given: Answer) -> Answer:
     name = "access-control-allow-origin"
-    if given.header(name) is None:
-        return given
-    origin = asked.header("origin")
     if instance.has("cors-not-offered"):
         kept = (each for each in given.headers if not each[0].startswith("access-control-"))
         return replace(given, headers=tuple(kept))
+    origin = asked.header("origin")
+    if given.header(name) is None:
+        return given
     if asked.path not in _PUBLIC and instance.has("cors-for-registered-origins"):
         known = {
             f"{parts.scheme}://{parts.netloc}"

@@ -39,20 +39,18 @@ def refusal(instance: Instance, asked: Asked) -> Answer | None:
     if not asked.resource_type[:1].isupper() or asked.searches:
         return None
     if asked.method in ("POST", "PUT", "DELETE") and instance.has("writes-not-offered"):
-        return _not_offered(instance)
+        return _not_offered()
     if asked.method == "PUT" and instance.has("update-not-offered"):
-        return _not_offered(instance)
+        return _not_offered()
     if asked.method == "DELETE" and instance.has("delete-not-offered"):
-        return _not_offered(instance)
+        return _not_offered()
     blind = asked.method == "PUT" and asked.header("if-match") is None
     if blind and instance.has("update-needs-if-match"):
         return Answer.outcome(412, "required", "If-Match is required")
     return None
 
 
-def _not_offered(instance: Instance) -> Answer:
-    if instance.has("not-offered-is-not-found"):
-        return Answer.outcome(_NOT_FOUND, "not-supported", "there is no such interaction")
+def _not_offered() -> Answer:
     refused = Answer.outcome(405, "not-supported", "the interaction is not supported")
     return refused.with_header("allow", "GET, HEAD")
 
