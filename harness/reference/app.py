@@ -47,7 +47,8 @@ class InstanceApp:
             allow_origins=["*"],
             allow_methods=_METHODS,
             allow_headers=["*"],
-            expose_headers=_EXPOSED,
+            allow_credentials=instance.has("cors-credentials-for-anybody"),
+            expose_headers=() if instance.has("cors-exposes-nothing") else _EXPOSED,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,6 +137,7 @@ class Reference:
         throttle: Throttle | None = None,
         smart: SmartVersion = DEFAULT_SMART,
         variants: frozenset[str] = frozenset(),
+        store: Store | None = None,
     ) -> Instance:
         """A new instance, in place of one of the same name.
 
@@ -145,12 +147,13 @@ class Reference:
             throttle: its rate limit; None for no limit.
             smart: the version of SMART App Launch that it speaks.
             variants: known names, see `variants.known`.
+            store: what it reads and writes; None starts it without writes, in memory.
         """
         prefix = "" if name == DEFAULT else f"/i/{name}"
         instance = Instance(
             name=name,
             issuer=f"{self.public_url}{prefix}",
-            store=self.store.overlay(),
+            store=store or self.store.overlay(),
             clients=self.clients,
             people=self.people,
             key=self.key,

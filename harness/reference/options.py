@@ -37,6 +37,7 @@ class Settings:
     launch_uris: tuple[str, ...]
     smart: SmartVersion
     env_file: Path | None
+    data: Path | None
     verbose: bool
 
 
@@ -50,6 +51,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--patients", type=int, default=DEFAULT_PATIENTS, metavar="N", help=text)
     text = "equal seeds give equal patients (default: %(default)s)"
     add("--seed", type=int, default=DEFAULT_SEED, metavar="N", help=text)
+    text = "keep what is written in this file, and go on from it (default: in memory)"
+    add("--data", type=Path, metavar="FILE", help=text)
     text = "one more redirect URI for the clients; repeatable"
     add("--redirect-uri", action="append", default=[], metavar="URI", help=text)
     text = "one more launch URI for the clients; repeatable"
@@ -103,6 +106,7 @@ def settings(args: argparse.Namespace) -> Settings:
         launch_uris=tuple(args.launch_uri),
         smart=SmartVersion(args.smart),
         env_file=args.env_file,
+        data=args.data,
         verbose=args.verbose,
     )
 

@@ -118,6 +118,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     launch_uris: Iterable[str] = (),
     smart: str | None = None,
     port: int = 0,
+    data: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Running:
     """Starts the reference EHR and waits until it is ready.
@@ -133,13 +134,19 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         launch_uris: further launch URIs for the clients.
         smart: version of SMART App Launch of the default instance.
         port: 0 takes a free one.
+        data: a file that keeps what is written; None keeps it in memory.
         environ: the environment of the process; None takes this process's own.
 
     Raises:
         ReferenceFailed: it was not ready in time; its standard error said why.
     """
     given = {"rate": rate, "burst": burst, "retry-after": retry_after, "port": port}
-    given |= {"patients": patients, "seed": seed, "smart": smart}
+    given |= {
+        "patients": patients,
+        "seed": seed,
+        "smart": smart,
+        "data": str(data) if data else None,
+    }
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]
     options += [f"--fault={name}" for name in faults]
     options += [f"--redirect-uri={uri}" for uri in redirect_uris]

@@ -27,6 +27,7 @@ from harness.reference.app import DEFAULT, Reference
 from harness.reference.clients import registered
 from harness.reference.control import Control
 from harness.reference.credentials import PASSWORDS, Credentials
+from harness.reference.fhir.sqlite import IN_MEMORY, Journal, Origin
 from harness.reference.fhir.store import Store
 from harness.reference.oauth.id_token import IssuerKey
 from harness.reference.options import Settings
@@ -81,13 +82,22 @@ def serve(settings: Settings) -> int:
         (_listener(reference), public),
         (_listener(Control(reference, secret).app()), control),
     ]
-    asyncio.run(_serve(listeners, ready))
+    store = reference.apps[DEFAULT].instance.store
+    try:
+        asyncio.run(_serve(listeners, ready))
+    finally:
+        store.close()
     return 0
 
 
 def build(settings: Settings, credentials: Credentials, public_url: str) -> Reference:
-    """The EHR with its default instance, not yet listening."""
-    store = Store.seeded(settings.seed, settings.patients, datetime.now(UTC))
+    """The EHR with its default instance, not yet listening.
+
+    Raises:
+        UsageError: the file for the data cannot be used, or is one of other patients.
+    """
+    journal = Journal(settings.data or IN_MEMORY)
+    store = Store.seeded(settings.seed, settings.patients, _present(settings, journal))
     reference = Reference(
         public_url=public_url,
         store=store,
@@ -95,9 +105,24 @@ def build(settings: Settings, credentials: Credentials, public_url: str) -> Refe
         people=people(store, credentials),
         key=IssuerKey.generate(),
     )
-    throttle = replace(settings.throttle)
-    reference.add(DEFAULT, settings.faults, throttle, settings.smart, settings.variants)
+    throttle, own = replace(settings.throttle), store.overlay(journal)
+    reference.add(DEFAULT, settings.faults, throttle, settings.smart, settings.variants, own)
     return reference
+
+
+def _present(settings: Settings, journal: Journal) -> datetime:
+    """The present of the synthetic data: in a file that of its first start, else now."""
+    made, now = journal.origin, datetime.now(UTC)
+    if made is None:
+        journal.origin = Origin(settings.seed, settings.patients, now)
+        return now
+    if (made.seed, made.patients) != (settings.seed, settings.patients):
+        raise UsageError(
+            f"--data {settings.data} belongs to other patients than --seed {settings.seed} "
+            f"--patients {settings.patients}",
+            hint=f"start it with --seed {made.seed} --patients {made.patients}",
+        )
+    return made.now
 
 
 async def _serve(listeners: list[tuple[_Listener, socket.socket]], ready: dict[str, Any]) -> None:

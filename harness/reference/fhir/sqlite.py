@@ -68,7 +68,9 @@ class Journal:
 
     def __init__(self, place: str | Path = IN_MEMORY) -> None:
         try:
-            self._db = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                place, timeout=1, isolation_level=None, check_same_thread=False
+            )
             weakref.finalize(self, self._db.close)
             self._prepare(place)
         except sqlite3.Error as problem:
