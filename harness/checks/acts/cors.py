@@ -19,6 +19,8 @@ from harness.http.origin import is_private, origin
 from harness.smart.discovery import Discovery, well_known_urls
 
 ANY_ORIGIN = "https://app.example.org"
+STRANGER = "https://elsewhere.example.net"
+"""An origin that no client is registered with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,21 @@ class Crossing:
                 came = f"{allowed!r}" if allowed else "absent"
                 return f"Access-Control-Allow-Origin: {came} ({exchange.where})"
         return self._preflight_refusal()
+
+    @property
+    def sends_cookies(self) -> bool:
+        """Whether the answer lets the page send along what the browser keeps for the server."""
+        if self.answer is None:
+            return False
+        headers = self.answer.headers
+        allowed = headers.get("Access-Control-Allow-Origin") in ("*", self.origin)
+        return allowed and headers.get("Access-Control-Allow-Credentials") == "true"
+
+    def shows(self, header: str) -> bool:
+        """Whether the page may read a header of the answer."""
+        listed = self.answer.headers.get("Access-Control-Expose-Headers") if self.answer else None
+        names = {each.strip().lower() for each in (listed or "").split(",")}
+        return bool({"*", header.lower()} & names)
 
     def _preflight_refusal(self) -> str | None:
         if self.preflight is None:
@@ -125,3 +142,21 @@ async def registered_crossings(
         "token": Crossing(app, answer=refused),
         "FHIR": Crossing(app, "authorization", before.preflight, read),
     }
+
+
+@act
+async def token_preflight(run: Run, discovery: Discovery) -> Crossing:
+    """The preflight of a token request by a client that authenticates in a header."""
+    app = browser_origin(run)
+    url = str(discovery.configuration.token_endpoint)
+    return await preflighted(run, url, app, "POST", "authorization")
+
+
+@act
+async def strange_crossing(run: Run, access: Access) -> Crossing:
+    """The patient, read with the token by a page of an origin that nobody registered."""
+    browser_origin(run)
+    headers = Headers((("Accept", FHIR_JSON), ("Origin", STRANGER)))
+    url = f"{run.ehr.fhir_base}/Patient/{access.patient}"
+    read = await run.http.send(Request("GET", url, headers), bearer=access.bearer)
+    return Crossing(STRANGER, answer=read)

@@ -59,6 +59,12 @@ def everything_of_another(app: App) -> bool:
     return read(app, answer, f"Patient/{other}/$everything") == 200
 
 
+def crossed(app: App, header: str) -> str | None:
+    headers = {"origin": "https://app.invalid"}
+    value = app.machine.get(f"{app.fhir_base}/metadata", headers=headers).headers.get(header)
+    return None if value is None else str(value)
+
+
 ACCESS_PROBES: dict[str, Probe] = {
     "denial-ends-on-page": lambda app: not declined(app),
     "v1-scopes-dropped": dropped,
@@ -71,5 +77,9 @@ ACCESS_PROBES: dict[str, Probe] = {
     "fhir-user-dangling": dangling,
     "batch-ignores-token": batched,
     "everything-ignores-compartment": everything_of_another,
+    "cors-exposes-nothing": lambda app: crossed(app, "access-control-expose-headers") is None,
+    "cors-credentials-for-anybody": lambda app: (
+        crossed(app, "access-control-allow-credentials") == "true"
+    ),
     "denial-told-as-server-error": lambda app: declined(app).get("error") == "server_error",
 }
