@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.reference.access import Access
 from harness.reference.instance import Instance
+from harness.reference.oauth.faulty import unnumbered
 
 FHIR_JSON = "application/fhir+json"
 _REALM = 'Bearer realm="reference"'
@@ -58,7 +59,7 @@ class FhirGate:
         scheme, _, value = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not value.strip():
             return _unauthorized(instance, None)
-        return self._access_by_token(value.strip())
+        return self._access_by_token(unnumbered(instance, value.strip()))
 
     def _access_by_token(self, value: str) -> Access | Response:
         instance = self.instance

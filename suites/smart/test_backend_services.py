@@ -9,10 +9,15 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness import Exchange, expect, verifies
+from harness import Exchange, applies_if, expect, prerequisite, verifies
+from harness.checks.acts.access import Probe
 from harness.checks.acts.assertions import WRONG
 from harness.checks.acts.backend import BackendGrant
+from harness.checks.acts.backend_requests import INCOMPLETE, granted_nonsense
+from harness.checks.acts.token_errors import is_refusal
 from harness.checks.found import Found
+
+FIVE_MINUTES = 300
 
 
 @verifies("smart/backend/token")
@@ -30,6 +35,53 @@ def test_backend_scopes_are_no_more_than_asked_for(backend_grant: BackendGrant) 
         not backend_grant.added_scopes,
         expected="the scopes asked for, or fewer",
         actual=f"more: {' '.join(backend_grant.added_scopes)}",
+    )
+
+
+@verifies("smart/backend/short-lived")
+def test_backend_token_is_short_lived(backend_grant: BackendGrant) -> None:
+    """A backend client's token SHOULD NOT live longer than five minutes."""
+    life = backend_grant.token.expires_in
+    applies_if(life, unless="expires_in is missing, which is judged by itself")
+    expect(backend_grant).that(
+        life is not None and life <= FIVE_MINUTES,
+        expected=f"expires_in of at most {FIVE_MINUTES}",
+        actual=f"{life:.0f}",
+    )
+
+
+@verifies("smart/backend/unknown-scope")
+def test_scope_beyond_the_registration_is_not_granted(unknown_backend_scope: Exchange) -> None:
+    """A request SHALL be held to the scopes that the client was authorized for."""
+    if is_refusal(unknown_backend_scope):
+        return
+    expect(unknown_backend_scope).that(
+        unknown_backend_scope.status < 300 and not granted_nonsense(unknown_backend_scope),
+        expected="an OAuth error, or a token without that scope",
+        actual=f"status {unknown_backend_scope.status}"
+        + (" and that scope" if granted_nonsense(unknown_backend_scope) else ""),
+    )
+
+
+@verifies("smart/backend/declared")
+def test_client_authentication_by_key_is_declared(
+    configuration: Exchange, backend_grant: BackendGrant
+) -> None:
+    """A server SHALL declare that it supports clients with a key."""
+    del backend_grant
+    declared = configuration.json_object().get("capabilities")
+    prerequisite(isinstance(declared, list), unless="the configuration lists no capabilities")
+    name = "client-confidential-asymmetric"
+    expect(configuration).member("capabilities", list, contains=name)
+
+
+@verifies("smart/backend/scope-enforced")
+def test_backend_token_is_held_to_its_scopes(limited_backend_search: Probe) -> None:
+    """The resource server SHALL ensure that the scope covers the requested resource."""
+    expect(limited_backend_search).that(
+        not limited_backend_search.leaked,
+        expected="a refusal, or no match",
+        actual=limited_backend_search.outcome,
     )
 
 
@@ -81,3 +133,33 @@ def test_symmetric_assertion_is_refused(symmetric_assertion: Exchange) -> None:
 def test_long_lived_assertion_is_refused(far_assertion: Exchange) -> None:
     """An assertion that lives longer than five minutes may have been stolen."""
     expect(far_assertion).refused_by_oauth(400, 401)
+
+
+@verifies("smart/backend/assertion-jku")
+def test_key_set_that_is_not_registered_is_refused(foreign_key_set: Exchange) -> None:
+    """An assertion whose jku is not the registered one SHALL be refused."""
+    expect(foreign_key_set).refused_by_oauth(400, 401)
+
+
+@verifies("smart/backend/incomplete")
+@pytest.mark.parametrize("lack", INCOMPLETE)
+def test_request_without_a_proper_assertion_is_refused(
+    incomplete_requests: Mapping[str, Exchange], lack: str
+) -> None:
+    """client_assertion and its type are required."""
+    expect(incomplete_requests[lack]).refused_by_oauth(400, 401)
+
+
+@verifies("smart/backend/invalid-client")
+def test_refused_assertion_is_an_invalid_client(
+    forged_assertion: Exchange,
+    expired_assertion: Exchange,
+    foreign_assertion: Exchange,
+    wrong_assertions: Mapping[str, Exchange],
+) -> None:
+    """Failed authentication SHALL be answered with the error invalid_client."""
+    answers = [forged_assertion, expired_assertion, foreign_assertion, *wrong_assertions.values()]
+    refused = [each for each in answers if is_refusal(each)]
+    applies_if(refused, unless="no wrong assertion is refused by an OAuth error")
+    for each in refused:
+        expect(each).member("error", equals="invalid_client")

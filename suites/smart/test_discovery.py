@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness import Exchange, applies_if, expect, verifies
+from harness import Exchange, applies_if, expect, prerequisite, verifies
 from harness.smart.configuration import strings
 from harness.smart.discovery import Discovery
 from harness.spec.regulatory import Versions
@@ -58,11 +58,16 @@ def test_authorization_endpoint_is_named(configuration: Exchange, versions: Vers
 @verifies("smart/discovery/absolute-urls")
 def test_endpoints_are_absolute_urls(configuration: Exchange) -> None:
     """Every endpoint URL in the configuration SHALL be absolute."""
+    body = configuration.json_object()
     endpoints = {
         name: value
-        for name, value in configuration.json_object().items()
+        for name, value in body.items()
         if name.endswith(("_endpoint", "_uri")) and isinstance(value, str)
     }
+    associated = body.get("associated_endpoints")
+    for number, each in enumerate(associated if isinstance(associated, list) else []):
+        if isinstance(each, dict) and isinstance(each.get("url"), str):
+            endpoints[f"associated_endpoints.{number}.url"] = each["url"]
     relative = sorted(name for name, value in endpoints.items() if not urlsplit(value).netloc)
     expect(configuration).that(
         not relative, expected="absolute endpoint URLs", actual=f"relative: {', '.join(relative)}"
@@ -111,3 +116,67 @@ def test_single_sign_on_has_member(
 def test_introspection_endpoint_is_named(configuration: Exchange) -> None:
     """The configuration SHOULD name an introspection_endpoint."""
     expect(configuration).member("introspection_endpoint", str)
+
+
+@verifies("smart/discovery/grant-types-offered")
+def test_grant_types_are_those_of_what_is_supported(
+    configuration: Exchange, discovery: Discovery
+) -> None:
+    """grant_types_supported SHALL name authorization_code where launches are supported."""
+    grants = strings(configuration.json_object(), "grant_types_supported", [])
+    prerequisite(grants, unless="grant_types_supported is not there")
+    launches = discovery.claims("launch-ehr") or discovery.claims("launch-standalone")
+    applies_if(launches, unless="neither launch-ehr nor launch-standalone is declared")
+    expect(configuration).member("grant_types_supported", list, contains="authorization_code")
+
+
+WITH_KEY = "client-confidential-asymmetric"
+
+
+@verifies("smart/discovery/asymmetric-scopes")
+def test_clients_with_a_key_find_the_scopes(configuration: Exchange, discovery: Discovery) -> None:
+    """With client-confidential-asymmetric, scopes_supported SHALL be there."""
+    applies_if(discovery.claims(WITH_KEY), unless=f"{WITH_KEY} is not declared")
+    expect(configuration).member("scopes_supported", list, items=str)
+
+
+@verifies("smart/discovery/asymmetric-method")
+def test_clients_with_a_key_find_their_method(
+    configuration: Exchange, discovery: Discovery
+) -> None:
+    """With client-confidential-asymmetric, private_key_jwt SHALL be a method."""
+    applies_if(discovery.claims(WITH_KEY), unless=f"{WITH_KEY} is not declared")
+    name = "token_endpoint_auth_methods_supported"
+    expect(configuration).member(name, list, contains="private_key_jwt")
+
+
+@verifies("smart/discovery/asymmetric-algorithm")
+def test_clients_with_a_key_find_an_algorithm(
+    configuration: Exchange, discovery: Discovery
+) -> None:
+    """With client-confidential-asymmetric, RS384 or ES384 SHALL be supported."""
+    applies_if(discovery.claims(WITH_KEY), unless=f"{WITH_KEY} is not declared")
+    name = "token_endpoint_auth_signing_alg_values_supported"
+    offered = strings(configuration.json_object(), name, [])
+    expect(configuration).that(
+        {"RS384", "ES384"} & set(offered),
+        expected=f"{name} with RS384 or ES384",
+        actual=", ".join(offered) or "absent",
+    )
+
+
+BRAND = "user_access_brand_identifier"
+
+
+@verifies("smart/discovery/brand-value")
+def test_brand_identifier_has_a_value(configuration: Exchange) -> None:
+    """user_access_brand_identifier, where it is there, SHALL have a value."""
+    applies_if(BRAND in configuration.json_object(), unless=f"there is no {BRAND}")
+    expect(configuration).member(f"{BRAND}.value", str, matches=r"\S")
+
+
+@verifies("smart/discovery/brand-system")
+def test_brand_identifier_has_a_system(configuration: Exchange) -> None:
+    """user_access_brand_identifier, where it is there, SHOULD have a system."""
+    applies_if(BRAND in configuration.json_object(), unless=f"there is no {BRAND}")
+    expect(configuration).member(f"{BRAND}.system", str, matches=r"\S")

@@ -33,6 +33,16 @@ def test_refreshed_scopes_are_no_more_than_the_original(refreshed: Refreshed) ->
     )
 
 
+@verifies("smart/refresh/scope-kept")
+def test_refresh_loses_no_scope(refreshed: Refreshed) -> None:
+    """A refresh that asks for no scope SHALL yield the scopes of the original token."""
+    expect(refreshed.exchange).that(
+        not refreshed.lost_scopes,
+        expected="the resource scopes of the launch",
+        actual=f"without {' '.join(refreshed.lost_scopes)}",
+    )
+
+
 @verifies("smart/refresh/offline")
 def test_refreshed_token_reads_the_patient(
     patient_read: Exchange, refreshed_read: Exchange

@@ -5,6 +5,8 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#response-5
 
 from __future__ import annotations
 
+import re
+
 from harness import Exchange, applies_if, configured, expect, verifies
 from harness.checks.launching import Launch
 
@@ -30,6 +32,16 @@ def test_token_type_is_bearer(token_response: Exchange) -> None:
 def test_lifetime_is_a_number_of_seconds(token_response: Exchange) -> None:
     """The token response SHOULD say how long the token lives, as a number of seconds."""
     expect(token_response).member("expires_in", int)
+
+
+@verifies("smart/token/syntax")
+def test_access_token_is_spelled_as_a_header_carries_it(launch: Launch) -> None:
+    """The access token SHALL be a string as RFC 6750 defines it, for the Authorization header."""
+    expect(launch).that(
+        re.fullmatch(r"[A-Za-z0-9\-._~+/]+=*", launch.token.access_token),
+        expected="letters, digits and - . _ ~ + / with = at the end (b64token)",
+        actual="other characters",
+    )
 
 
 @verifies("smart/token/scope")

@@ -18,6 +18,7 @@ from harness.http.exchange import Exchange
 from harness.smart.assertion import Assertion
 from harness.smart.discovery import Discovery
 
+FOREIGN_KEYS = "https://keys.example.org/jwks.json"
 SOON = 900
 """Seconds ahead that no clock is wrong by."""
 
@@ -66,6 +67,15 @@ async def symmetric_assertion(
     signed = f"{header}.{right.sign(key).split('.')[1]}"
     mac = hmac.digest(key.key.as_pem(private=False), signed.encode(), "sha256")
     return await send_jwt(run, discovery, client, f"{signed}.{encoded(mac)}")
+
+
+@act
+async def foreign_key_set(run: Run, discovery: Discovery, backend_grant: BackendGrant) -> Exchange:
+    """A right assertion whose header refers to a key set that the client never registered."""
+    del backend_grant
+    negative(run)
+    client, key, right = right_assertion(run, discovery)
+    return await send_assertion(run, discovery, client, replace(right, jku=FOREIGN_KEYS), key)
 
 
 def encoded(data: bytes) -> str:

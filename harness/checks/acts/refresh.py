@@ -46,6 +46,15 @@ class Refreshed:
         return tuple(str(each) for each in self.token.scope.widened(self.original.granted))
 
     @property
+    def lost_scopes(self) -> tuple[str, ...]:
+        """Resource scopes that the launch had and the refresh does not say."""
+        before = self.original.token.scope
+        if self.token is None or self.token.scope is None or before is None:
+            return ()
+        lost = self.token.scope.missing(before)
+        return tuple(str(each) for each in lost if each.is_resource)
+
+    @property
     def rotated(self) -> bool:
         """Whether the refresh token was replaced by another one."""
         new = self.token.refresh_token if self.token else None

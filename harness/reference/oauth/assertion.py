@@ -111,6 +111,8 @@ def _check_signature(
         kid = next(each for each, key in keys.items() if key.key_type.startswith(alg[0]))
     if not isinstance(kid, str) or kid not in keys:
         raise AssertionRefused("kid names no registered key")
+    if "jku" in assertion.header and not instance.has("assertion-jku-ignored"):
+        raise AssertionRefused("jku is not registered: the keys were registered as a set")
     if "crit" in assertion.header:
         raise AssertionRefused("no critical header parameter is understood")
     try:

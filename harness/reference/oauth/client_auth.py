@@ -57,7 +57,8 @@ def authenticate(instance: Instance, form: Form, authorization: str | None) -> C
         ClientRefused: unknown, wrong secret, wrong assertion, or not the registered method.
         AmbiguousClient: more than one method at once.
     """
-    presented = _presented(form, authorization)
+    any_type = instance.has("assertion-type-ignored")
+    presented = _presented(form, authorization, any_type=any_type)
     presented = _named(instance, form, presented)
     client = instance.clients.get(presented.client_id)
     if client is None:
@@ -106,6 +107,7 @@ def _unproven(instance: Instance, form: Form, presented: _Presented) -> bool:
     fault = {
         "refresh_token": "refresh-without-client-auth",
         "authorization_code": "code-without-client-auth",
+        "client_credentials": "backend-without-assertion",
     }.get(form.get("grant_type") or "")
     return presented.method == "none" and fault is not None and instance.has(fault)
 
@@ -126,7 +128,7 @@ def _misunderstood(instance: Instance, form: Form, presented: _Presented) -> boo
             return False
 
 
-def _presented(form: Form, authorization: str | None) -> _Presented:
+def _presented(form: Form, authorization: str | None, *, any_type: bool) -> _Presented:
     client_id, secret = form.get("client_id"), form.get("client_secret")
     assertion, kind = form.get("client_assertion"), form.get("client_assertion_type")
     by_assertion = assertion is not None or kind is not None
@@ -137,7 +139,7 @@ def _presented(form: Form, authorization: str | None) -> _Presented:
     elif secret is not None:
         presented = _Presented("client_secret_post", client_id or "", secret)
     elif by_assertion:
-        presented = _from_assertion(assertion, kind)
+        presented = _from_assertion(assertion, ASSERTION_TYPE if any_type else kind)
     else:
         presented = _Presented("none", client_id or "")
     if client_id not in (None, presented.client_id):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from harness.reference.oauth import faulty
 from harness.reference.oauth.assertion import ALGORITHMS
 from harness.reference.oauth.client_auth import METHODS
 from harness.reference.oauth.context import STYLE
@@ -130,7 +131,9 @@ class Discovery:
             return Response(status_code=406)
         if self.instance.has("configuration-not-json"):
             return HTMLResponse("<!doctype html><title>Portal</title><div id=root></div>")
-        response = JSONResponse(smart_configuration(self.instance))
+        response = JSONResponse(
+            faulty.configuration(self.instance, smart_configuration(self.instance))
+        )
         if self.instance.has("configuration-as-html-type"):
             response.headers["content-type"] = "text/html; charset=utf-8"
         return response

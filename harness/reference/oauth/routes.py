@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute, Route
 
+from harness.reference.oauth import faulty
 from harness.reference.oauth.authorize import Authorize
 from harness.reference.oauth.context import STYLE_PATH
 from harness.reference.oauth.discovery import Discovery
@@ -41,7 +42,7 @@ def routes(instance: Instance) -> list[BaseRoute]:
         Route("/oauth/token", server.token, methods=["POST"]),
         Route("/oauth/introspect", server.introspect, methods=["POST"]),
         Route("/oauth/revoke", server.revoke, methods=["POST"]),
-        Route("/oauth/jwks", discovery.jwks, methods=["GET"]),
+        Route("/oauth/jwks", faulty.keys(instance, discovery.jwks), methods=["GET"]),
         Route(STYLE_PATH, discovery.style, methods=["GET"]),
         Route("/.well-known/openid-configuration", discovery.openid, methods=["GET"]),
         Route("/r4/.well-known/smart-configuration", discovery.smart, methods=["GET"]),

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 
 from harness.reference.clients import Client
 from harness.reference.instance import Instance
-from harness.reference.oauth import scopes, tokens
+from harness.reference.oauth import faulty, scopes, tokens
 from harness.reference.oauth.client_auth import AmbiguousClient, ClientRefused, authenticate
 from harness.reference.oauth.context import launch_context
 from harness.reference.oauth.forms import Form, FormRefused, read_form
@@ -145,7 +145,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
         except AmbiguousClient as refusal:
             raise InvalidRequestError(str(refusal)) from refusal
         except ClientRefused as refusal:
-            raise InvalidClientError(description=str(refusal), status_code=401) from refusal
+            raise faulty.refusal(self.instance, request.parameters, str(refusal)) from refusal
         if endpoint == "introspection" and not client.confidential:
             raise InvalidClientError(
                 description="introspection is for confidential clients", status_code=401
@@ -168,7 +168,9 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
         if grant is None:
             return tokens.for_backend(self.instance, self._backend_grant(client, granted))
         if grant_type == "refresh_token":
-            return tokens.for_refresh(self.instance, grant, granted)
+            scopes_left = faulty.refreshed(self.instance, granted)
+            answer = tokens.for_refresh(self.instance, grant, scopes_left)
+            return tokens.identified_again(self.instance, grant, answer)
         return tokens.for_code(self.instance, grant)
 
     def save_token(self, token: dict[str, Any], request: _FormRequest) -> None:
@@ -178,6 +180,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
         granted = scopes.preauthorized(requested, client, self.instance.smart)
         if self.instance.has("backend-scope-widened"):
             granted = client.scopes
+        if self.instance.has("backend-grants-any-scope"):
+            granted = requested
         if not granted:
             raise InvalidScopeError("None of the scopes is authorised for this client.")
         return Grant(secrets.token_urlsafe(8), client.client_id, granted)
@@ -200,7 +204,7 @@ class _Known:
 
 
 def _live(instance: Instance, value: str) -> AccessToken | RefreshToken | None:
-    now = instance.clock.now()
+    now, value = instance.clock.now(), faulty.unnumbered(instance, value)
     return instance.ledger.live_access(value, now) or instance.ledger.live_refresh(value, now)
 
 
@@ -245,7 +249,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is
             payload |= launch_context(instance, context)
         if grant.fhir_user is not None:
             payload["fhirUser"] = f"{instance.fhir_base}/{grant.fhir_user}"
-        return payload
+        return faulty.introspection(instance, payload, grant)
 
 
 class _Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is untyped

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from harness.reference.access import Access
+from harness.reference.oauth import faulty
 from harness.reference.oauth.context import launch_context
 from harness.reference.oauth.id_token import id_token
 from harness.reference.oauth.launches import NO_CONTEXT
@@ -37,6 +38,19 @@ def for_code(instance: Instance, grant: Grant) -> dict[str, Any]:
     return _with_token_response_faults(instance, response)
 
 
+def identified_again(instance: Instance, grant: Grant, response: dict[str, Any]) -> dict[str, Any]:
+    """The response to a refresh with an id_token, about the same person (OpenID Connect 12.2)."""
+    if "openid" not in grant.scopes or instance.has("id-token-missing"):
+        return response
+    if instance.has("refreshed-id-token-of-the-session"):
+        grant = replace(grant, username=f"session-{grant.grant_id}")
+    if instance.has("refreshed-id-token-new-nonce"):
+        grant = replace(grant, nonce=new_token())
+    if instance.has("refreshed-id-token-other-issuer"):
+        instance = replace(instance, issuer=f"{instance.issuer}/tokens")
+    return {**response, "id_token": id_token(instance, grant, instance.clock.now())}
+
+
 def for_refresh(instance: Instance, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
     """The response to a refresh token; `scopes` may be narrower than the grant."""
     if instance.has("refresh-forgets-patient"):
@@ -53,7 +67,8 @@ def for_refresh(instance: Instance, grant: Grant, scopes: tuple[str, ...]) -> di
 
 def for_backend(instance: Instance, grant: Grant) -> dict[str, Any]:
     """The response to client_credentials: five minutes, no refresh token."""
-    response = _issue(instance, grant, grant.scopes, instance.clock.now(), life=BACKEND_LIFE)
+    life = USER_LIFE if instance.has("backend-token-lives-an-hour") else BACKEND_LIFE
+    response = _issue(instance, grant, grant.scopes, instance.clock.now(), life=life)
     return _with_token_response_faults(instance, response)
 
 
@@ -109,6 +124,7 @@ def _refresh_token(instance: Instance, grant: Grant, now: datetime) -> RefreshTo
 
 
 def _with_token_response_faults(instance: Instance, response: dict[str, Any]) -> dict[str, Any]:
+    response = faulty.numbered(instance, response)
     for member, missing in (
         ("token_type", instance.has("token-type-missing")),
         ("expires_in", instance.has("expires-in-missing")),

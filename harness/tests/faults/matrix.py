@@ -81,7 +81,7 @@ class Matrix:
         acts, ehr = (each for c in self.checks for each in c.acts), load_ehr("reference")
         outcomes = self._act("no-fault", {}, acts, {}, ehr)
         self.baseline = outcomes
-        verdicts = self._judge(outcomes, ehr)
+        verdicts = self._judge(outcomes, ehr, self.checks)
         self.passed = {name: verdict.word for name, verdict in verdicts.items()}
         return verdicts
 
@@ -104,11 +104,14 @@ class Matrix:
             AssertionError: a verdict is an error, or a failed prerequisite that nothing explains:
                 the fault breaks the harness.
         """
-        again = self._closure(frozenset(alters))
+        affected = self._affected(frozenset(alters))
+        touched = [check for check in self.checks if affected & set(check.acts)]
+        again = affected | {act for check in touched for act in check.acts}
+        again = {need for each in again for need in REGISTRY.below(each)}
         given = {act: outcome for act, outcome in self.baseline.items() if act not in again}
         ehr = without(load_ehr("reference"), leaves_out)
         outcomes = self._act(name, instance, again, given, ehr)
-        verdicts = self._judge(outcomes, ehr)
+        verdicts = self._judge(outcomes, ehr, touched)
         defects = [each for each in verdicts.values() if each.word in ERRORS]
         defects += rootless(verdicts.values(), outcomes, REGISTRY)
         errors = [f"{each.check.id}: {each.word}: {each.reason}" for each in defects]
@@ -120,12 +123,15 @@ class Matrix:
             if verdict.word in MISSED and self.passed[check] not in MISSED
         }
 
-    def _closure(self, altered: frozenset[str]) -> set[str]:
-        """The altered acts (all, if none is), all that stand on them, and all that these need."""
+    def _affected(self, altered: frozenset[str]) -> set[str]:
+        """The altered acts (all, if none is), and all that stand on them.
+
+        Every act of a check that one of them touches is acted again with them, so that a check
+        never compares answers of two instances.
+        """
         below = {name: REGISTRY.below(name) for name in self.baseline}
         affected = {name for name, needs in below.items() if needs & altered or not altered}
-        affected -= HEAVY - altered
-        return {need for each in affected for need in REGISTRY.below(each)}
+        return affected - (HEAVY - altered)
 
     def _act(
         self,
@@ -153,9 +159,11 @@ class Matrix:
             self.met = self.reference.control("GET", f"/instances/{name}/variants")
             self.reference.control("DELETE", f"/instances/{name}")
 
-    def _judge(self, outcomes: Mapping[str, Outcome], ehr: EhrFile) -> dict[str, Verdict]:
+    def _judge(
+        self, outcomes: Mapping[str, Outcome], ehr: EhrFile, checks: Iterable[Check]
+    ) -> dict[str, Verdict]:
         terms = Terms(ehr, VERSIONS)
-        return {check.id: judge(check, outcomes, terms) for check in self.checks}
+        return {check.id: judge(check, outcomes, terms) for check in checks}
 
 
 def without(ehr: EhrFile, names: Collection[str]) -> EhrFile:

@@ -26,6 +26,7 @@ from harness.tests.integration.reference.oauth_probes import (
     asserted,
     read,
 )
+from harness.tests.integration.reference.saying_probes import SAYING_PROBES
 from harness.tests.reference_process import App, Running, redirected
 
 
@@ -175,6 +176,7 @@ def stranger(path: str) -> Probe:
 PROBES: dict[str, Probe] = (
     LAUNCH_PROBES
     | CHECK_PROBES
+    | SAYING_PROBES
     | ACCESS_PROBES
     | {
         "configuration-as-html-type": lambda app: (
