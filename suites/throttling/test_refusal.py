@@ -6,7 +6,7 @@ https://www.rfc-editor.org/rfc/rfc6585#section-4
 from __future__ import annotations
 
 from harness import applies_if, conforms, expect, verifies
-from harness.checks.acts.throttling import BatchPull
+from harness.checks.acts.throttling import BatchPull, UnderLoad
 
 
 @verifies("harness/throttling/refusal")
@@ -34,4 +34,15 @@ def test_slower_client_gets_everything(batch_pull: BatchPull) -> None:
         not batch_pull.missing,
         expected="every answer, once the client has slowed down",
         actual=f"{batch_pull.missing} of {batch_pull.asked} answers missing",
+    )
+
+
+@verifies("harness/throttling/token-endpoint")
+def test_tokens_are_given_while_the_api_refuses(token_under_load: UnderLoad) -> None:
+    """A client that is refused for load needs to get a token all the same, or it is locked out."""
+    refused = token_under_load.refused
+    expect(token_under_load).that(
+        not refused,
+        expected="tokens, whatever the load of the FHIR interface",
+        actual=f"{len(refused)} of {len(token_under_load.answers)} token requests refused for load",
     )

@@ -68,7 +68,7 @@ async def unused_code(run: Run, discovery: Discovery, launch: Launch) -> Authori
     return await with_code(run, discovery, launch.authorization.plan)
 
 
-@act(last=True, after=("batch_pull",))
+@act(last=True, after=("batch_pull", "token_under_load"))
 async def cleared(run: Run) -> None:
     """Nothing is left that a token of this run would be needed for: all writes are undone."""
     await run.scratch.undo()

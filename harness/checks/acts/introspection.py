@@ -21,6 +21,7 @@ from harness.smart.client_auth import ClientProof, authenticate, client_id
 from harness.smart.discovery import Discovery
 from harness.smart.entropy import fresh
 from harness.smart.id_token import IdToken
+from harness.smart.scopes import ScopeSet
 
 REFUSALS = (401, 403)
 CONTEXT = (
@@ -52,6 +53,21 @@ def claims_of(launch: Launch) -> Mapping[str, Any]:
         return IdToken.parse(launch.token.id_token or "").claims
     except ProtocolError:
         return {}
+
+
+def scopes_apart(introspection: Exchange, granted: ScopeSet) -> tuple[str, ...]:
+    """In what the scopes of an introspection mean anything else than those that were granted.
+
+    A token response need not repeat the scopes of the launch, so only resources may not be added.
+    """
+    text = introspection.json_object().get("scope")
+    if not isinstance(text, str):
+        return ("no scope",)
+    said = ScopeSet.parse(text)
+    lacking = [str(each) for each in said.missing(granted)]
+    added = [str(each) for each in said.widened(granted) if each.is_resource]
+    named = (("without", lacking), ("beyond them", added))
+    return tuple(f"{word} {' '.join(scopes)}" for word, scopes in named if scopes)
 
 
 def drift(launch: Launch, introspection: Exchange) -> float | None:

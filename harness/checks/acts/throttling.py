@@ -5,22 +5,28 @@ Only where `load` is permitted; bounded in requests and in time.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import anyio
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access
+from harness.checks.acts.backend import backend_client
 from harness.config.ehr import Limits, Permit
-from harness.errors import NotPermitted
+from harness.errors import NotApplicable, NotPermitted
 from harness.http.client import FHIR_JSON
 from harness.http.evidence import current_act
-from harness.http.exchange import Exchange
+from harness.http.exchange import Exchange, Headers, Request
 from harness.http.limiter import HostLimiters
 from harness.http.origin import host_of
+from harness.smart.client_auth import authenticate
+from harness.smart.discovery import Discovery
+from harness.smart.grants import token_request
 
 REQUESTS = 240
 CONCURRENCY = 12
+TOKENS = 4
 OPENING_RATE = 400.0
 """Requests per second that the pull opens with; the limiter slows down from there."""
 
@@ -94,3 +100,66 @@ def oddity(attempt: Exchange, first: Exchange) -> str | None:
     if len(attempt.body) * 2 < len(first.body):
         return "status 200 with less than the result"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class UnderLoad:
+    """Token requests that were sent the moment the FHIR interface refused for load."""
+
+    exchange: Exchange
+    answers: tuple[Exchange, ...]
+
+    @property
+    def refused(self) -> tuple[Exchange, ...]:
+        """Those that were refused for load as well."""
+        return tuple(each for each in self.answers if each.status in REFUSED)
+
+
+@act(last=True)
+async def token_under_load(
+    run: Run, discovery: Discovery, access: Access, batch_pull: BatchPull
+) -> UnderLoad:
+    """Ask for tokens while the FHIR interface refuses for load."""
+    if not batch_pull.refusals:
+        raise NotApplicable(batch_pull.no_refusal)
+    client, endpoint = backend_client(run), str(discovery.configuration.token_endpoint)
+    http = run.http.with_limiter(unpaced(run))
+    url = f"{run.ehr.fhir_base}/Patient?_id={access.patient}"
+    read = Request("GET", url, Headers((("Accept", FHIR_JSON),)))
+    refusal = None
+    for _ in range(REQUESTS // CONCURRENCY):
+        wave = await together(
+            *(http.send(read, bearer=access.bearer, retry=False) for _ in range(CONCURRENCY))
+        )
+        refusal = next((each for each in wave if each.status in REFUSED), None)
+        if refusal is not None:
+            break
+    if refusal is None:
+        raise NotApplicable("the FHIR interface does not refuse any more")
+    knocking = run.http.with_limiter(unpaced(run))
+    fields = (("grant_type", "client_credentials"), ("scope", " ".join(client.scopes)))
+    proofs = [
+        authenticate(client, run.secrets, endpoint, run.clock.now(), run.entropy)
+        for _ in range(TOKENS)
+    ]
+    asked = (token_request(endpoint, fields, proof) for proof in proofs)
+    return UnderLoad(refusal, await together(*(knocking.send(each, retry=False) for each in asked)))
+
+
+def unpaced(run: Run) -> HostLimiters:
+    """A pace that lets a wave go at once."""
+    limits = Limits(concurrency=CONCURRENCY, burst=CONCURRENCY)
+    return HostLimiters(limits, run.clock, remembered={host_of(run.ehr.fhir_base): OPENING_RATE})
+
+
+async def together(*requests: Awaitable[Exchange]) -> tuple[Exchange, ...]:
+    """The answers to requests that are under way at the same time."""
+    answers: list[Exchange] = []
+
+    async def one(request: Awaitable[Exchange]) -> None:
+        answers.append(await request)
+
+    async with anyio.create_task_group() as tasks:
+        for each in requests:
+            tasks.start_soon(one, each)
+    return tuple(answers)

@@ -34,7 +34,7 @@ VERSIONS = Versions(us_core="6.1.0", smart="2.2.0", bulk="1.0.1")
 MISSED = frozenset({Word.FAILED, Word.ADVISED})
 COLLECT = ("--ehr=reference", "--collect-only", "--quiet", "--assert=plain")
 
-HEAVY = frozenset({"batch_pull"})
+HEAVY = frozenset({"batch_pull", "token_under_load"})
 """Acted again only where a fault names it."""
 
 
