@@ -84,8 +84,8 @@ class Access:
         expires_at: when the token dies.
         lapses: what this server forgets to enforce; empty unless it has a fault. Out of
             `scope-read`, `scope-search`, `scope-write`, `compartment-read`, `compartment-search`,
-            `constraint-read`, `constraint-search`; `user-level` and `wildcard`, which it does not
-            honour.
+            `constraint-read`, `constraint-search`; `own-record`, which opens the patient in context
+            to every scope; `user-level` and `wildcard`, which it does not honour.
     """
 
     client_id: str
@@ -108,6 +108,8 @@ class Access:
         """
         if self._forgets("scope", permission):
             return True
+        if "own-record" in self.lapses and (resource_type, permission) == ("Patient", "r"):
+            return self.patient is not None
         return bool(self._deciding(resource_type, permission))
 
     def compartment_patient(self, resource_type: str, permission: str) -> str | None:

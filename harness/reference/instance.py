@@ -86,6 +86,7 @@ class Instance:
             "scope-read": self.has("scope-ignored-on-read"),
             "scope-search": self.has("scope-ignored-on-search"),
             "scope-write": self.has("scope-ignored-on-write"),
+            "own-record": self.has("patient-record-open-to-any-scope"),
             "constraint-read": self.has("granular-scope-ignored-on-read"),
             "constraint-search": self.has("granular-scope-ignored-on-search"),
             "compartment-read": self.has("compartment-ignored-on-read"),

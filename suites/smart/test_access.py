@@ -48,6 +48,14 @@ def test_scope_is_enforced_on_read(limited_read: Exchange) -> None:
     )
 
 
+@verifies("smart/access/scope-read")
+def test_scope_is_enforced_on_the_patient(uncovered_patient_read: Exchange) -> None:
+    """The record of the patient in context SHALL NOT be readable without a scope for it."""
+    expect(uncovered_patient_read).that(
+        not reveals(uncovered_patient_read), expected="401, 403 or 404", actual="the resource"
+    )
+
+
 @verifies("smart/access/scope-search")
 def test_scope_is_enforced_on_search(limited_search: Probe) -> None:
     """Resources beyond the granted scopes SHALL NOT be searchable."""

@@ -242,6 +242,12 @@ async def limited_read(run: Run, access: Access, limited_launch: Launch) -> Exch
     )
 
 
+@act
+async def uncovered_patient_read(run: Run, access: Access, read_only_launch: Launch) -> Exchange:
+    """The patient in context, with a token that covers their Observations and not the Patient."""
+    return await fhir_get(run, f"Patient/{access.patient}", read_only_launch.token.access_token)
+
+
 @act(after=SEARCHES)
 async def limited_create(run: Run, access: Access, read_only_launch: Launch) -> Exchange:
     """An Observation, written with a token that may only read."""

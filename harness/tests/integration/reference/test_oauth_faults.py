@@ -142,11 +142,11 @@ def expired_token(app: App) -> bool:
     return read(app, answer, "Patient/{patient}") == 200
 
 
-def narrow(path: str) -> Probe:
+def narrow(path: str, scope: str = "patient/Patient.rs") -> Probe:
     """Whether a scope that does not cover the type is enough."""
 
     def probe(app: App) -> bool:
-        answer = app.launch("patient", "launch/patient patient/Patient.rs")
+        answer = app.launch("patient", f"launch/patient {scope}")
         truth = app.control(f"resources/Observation?patient={answer['patient']}")
         return read(app, {**answer, "id": truth[0]["id"]}, path) == 200
 
@@ -277,6 +277,7 @@ PROBES: dict[str, Probe] = (
             "www-authenticate" not in app.get("Patient").headers
         ),
         "scope-ignored-on-read": narrow("Observation/{id}"),
+        "patient-record-open-to-any-scope": narrow("Patient/{patient}", "patient/Observation.rs"),
         "scope-ignored-on-search": narrow("Observation?patient={patient}"),
         "scope-ignored-on-write": unwritten,
         "compartment-ignored-on-read": stranger("Patient/{other}"),
