@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -235,8 +236,10 @@ class HttpClient:
                 raise HostileInput(
                     f"{target}: an access token goes to {self.token_origin} only, not elsewhere"
                 )
+            if request.old_tls:
+                raise HostileInput(f"{target}: an access token never goes over old TLS")
             headers = headers.with_("Authorization", f"Bearer {bearer}")
-        if target == self.token_origin:
+        if target == self.token_origin and not request.old_tls:
             for name, value in self._own_headers.items():
                 headers = headers.with_(name, value)
         if "User-Agent" not in headers:
@@ -245,7 +248,7 @@ class HttpClient:
             if any(char in name + value for char in "\r\n\0"):
                 raise HostileInput(f"{target}: a line break in the value of header {name!r}")
         url = asked.partition("#")[0]
-        return Request(request.method.upper(), url, headers, request.body)
+        return replace(request, method=request.method.upper(), url=url, headers=headers)
 
 
 def _headers(defaults: Mapping[str, str], given: Mapping[str, str] | None) -> Headers:

@@ -46,12 +46,16 @@ class Headers:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """What was sent. `url` is absolute; `body` is empty where there is none."""
+    """What was sent. `url` is absolute; `body` is empty where there is none.
+
+    With `old_tls` nothing newer than TLS 1.1 is offered, to see whether that is accepted.
+    """
 
     method: str
     url: str
     headers: Headers = Headers()
     body: bytes = b""
+    old_tls: bool = False
 
     def __repr__(self) -> str:
         return f"<{self.method} {urlsplit(self.url).path}>"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,8 +102,15 @@ class WireTransport:
     def __init__(self, tls: Tls, bounds: Bounds, clock: Clock) -> None:
         self._bounds = bounds
         self._clock = clock
-        self._client = httpx.AsyncClient(
-            verify=tls_context(tls),
+        self._tls = tls
+        self._client = self._opened(tls_context(tls))
+        self._old: httpx.AsyncClient | None = None
+
+    def _opened(self, context: ssl.SSLContext) -> httpx.AsyncClient:
+        """Connections with one kind of TLS."""
+        bounds, tls = self._bounds, self._tls
+        client = httpx.AsyncClient(
+            verify=context,
             proxy=tls.proxy,
             http1=True,
             http2=False,
@@ -116,7 +124,8 @@ class WireTransport:
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
         )
         # The library's own defaults would add an Accept and codings nobody asked for.
-        self._client.headers = httpx.Headers()
+        client.headers = httpx.Headers()
+        return client
 
     async def __aenter__(self) -> Self:
         return self
@@ -151,15 +160,21 @@ class WireTransport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+        if self._old is not None:
+            await self._old.aclose()
 
     async def _exchange(self, request: Request, max_bytes: int, where: str) -> Response:
-        message = self._client.build_request(
+        client = self._client
+        if request.old_tls:
+            self._old = self._old or self._opened(old_tls_context(self._tls))
+            client = self._old
+        message = client.build_request(
             request.method,
             request.url,
             headers=[*request.headers, ("Accept-Encoding", ACCEPTED)],
             content=request.body or None,
         )
-        answer = await self._client.send(message, stream=True, follow_redirects=False)
+        answer = await client.send(message, stream=True, follow_redirects=False)
         try:
             raw = ((n.decode("ascii"), v.decode("latin-1")) for n, v in answer.headers.raw)
             headers = Headers(tuple(raw))
@@ -179,6 +194,35 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     Raises:
         ConfigError: a file is missing, or holds no certificate or key.
     """
+    return _trusting(tls)
+
+
+def old_tls_context(tls: Tls) -> ssl.SSLContext:
+    """The same trust, with nothing newer than TLS 1.1 on offer; it is never used with a token.
+
+    Raises:
+        ConfigError: as `tls_context`.
+    """
+    context = _trusting(tls)
+    # What is deprecated here is what is looked for; newer security levels offer it no more.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+def offers_old_tls() -> bool:
+    """Whether the TLS library of this machine can offer TLS 1.1 at all."""
+    try:
+        old_tls_context(Tls())
+    except (ssl.SSLError, ValueError):
+        return False
+    return ssl.HAS_TLSv1_1
+
+
+def _trusting(tls: Tls) -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     try:

@@ -19,6 +19,8 @@ def curl(request: Request) -> str:
     words = ["curl", "-i"]
     if request.method != "GET":
         words += ["-X", shlex.quote(request.method)]
+    if request.old_tls:
+        words += ["--tls-max", "1.1", "--ciphers", "ALL:@SECLEVEL=0"]
     for name, value in request.headers:
         if name.lower() in _OWN:
             continue

@@ -170,6 +170,12 @@ def test_curl_lines_survive_a_shell(value: str) -> None:
     assert f"X: {value}" in words
 
 
+def test_a_curl_line_offers_old_tls_where_that_was_offered() -> None:
+    asked = Request("GET", "https://ehr.example/metadata", old_tls=True)
+    assert "--tls-max 1.1" in curl(asked)
+    assert "--tls-max" not in curl(Request("GET", "https://ehr.example/metadata"))
+
+
 def test_a_curl_line_names_the_token_and_does_not_hold_it() -> None:
     line = curl(exchange().request)
     assert '-H "Authorization: Bearer $TOKEN"' in line
