@@ -18,6 +18,7 @@ from harness.reference.fhir.reach import Reach, forbidden
 from harness.reference.fhir.reads import version_headers
 from harness.reference.fhir.rules import normalised, require_rules, shape_issues
 from harness.reference.fhir.stored import Stored
+from harness.reference.varied.resources import new_id
 
 Json = dict[str, Any]
 
@@ -174,7 +175,8 @@ def _never_created(resource_type: str) -> Refused:
 
 
 def _created(context: Context, request: Request, resource: Json) -> Response:
-    has, assigned = context.instance.has, getattr(request.state, ASSIGNED, None)
+    has = context.instance.has
+    assigned = getattr(request.state, ASSIGNED, None) or new_id(has)
     stored = faulty.create(has, context.store, resource, context.now, assigned)
     status, headers = faulty.created(has, 201, _location(context, stored))
     return _written(request, stored, status, headers)

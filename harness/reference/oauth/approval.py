@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from harness.reference.oauth import scopes
 from harness.reference.oauth.launches import LaunchContext
 from harness.reference.oauth.ledger import CODE_LIFE, Code, Grant, new_token
+from harness.reference.varied.granting import fhir_user, long_code
 from harness.reference.varied.granting import granted as varied
-from harness.reference.varied.granting import long_code
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -43,7 +43,7 @@ def new_code(
         scopes=granted,
         username=person.username,
         context=_context(instance, pending.context, person, granted),
-        fhir_user=person.fhir_user if "fhirUser" in granted else None,
+        fhir_user=fhir_user(instance, person) if "fhirUser" in granted else None,
         nonce=wanted.nonce,
         granted_at=now,
     )

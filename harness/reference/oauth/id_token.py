@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from harness.reference.credentials import rsa_key
 from harness.reference.varied.discovery import issuer
+from harness.reference.varied.granting import user_url
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -61,9 +62,8 @@ def id_token(instance: Instance, grant: Grant, now: datetime) -> str:
     if instance.has("id-token-for-several-audiences"):
         claims |= {"aud": [instance.fhir_base, grant.client_id], "azp": grant.client_id}
     if grant.fhir_user and not instance.has("fhir-user-missing"):
-        base = "" if instance.has("fhir-user-relative") else f"{instance.fhir_base}/"
         account = "-account" if instance.has("fhir-user-dangling") else ""
-        claims["fhirUser"] = f"{base}{grant.fhir_user}{account}"
+        claims["fhirUser"] = f"{user_url(instance, grant.fhir_user)}{account}"
     key = elliptic() if instance.has("id-token-signed-with-es384") else instance.key
     if instance.has("id-token-bad-signature"):
         key = replace(key, private=_foreign_key(str(key.private.kid)))

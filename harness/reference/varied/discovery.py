@@ -30,8 +30,8 @@ _OPTIONAL = (
 )
 _FURTHER_KEYS = (
     {"kty": "EC", "crv": "P-256", "kid": "another-ec", "use": "enc", "x": "AQ", "y": "AQ"},
-    {"kty": "OKP", "crv": "Ed25519", "kid": "another-okp", "x": "AQ"},
-    {"kty": "AKP", "alg": "ML-DSA-44", "kid": "another-akp", "pub": "AQ"},
+    {"kty": "OKP", "crv": "Ed25519", "kid": "another-okp", "use": "sig", "x": "AQ"},
+    {"kty": "AKP", "alg": "ML-DSA-44", "kid": "another-akp", "use": "sig", "pub": "AQ"},
 )
 _IDENTITY = "/identity"
 _OTHER_HOST = "localhost"

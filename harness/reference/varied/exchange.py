@@ -75,7 +75,8 @@ class Asked:
         """Whether it is a search of a type, or a page of one."""
         if not self.resource_type[:1].isupper():
             return False
-        return self._below[1:] == (["_search"] if self.method == "POST" else [])
+        by = {"GET": [], "HEAD": [], "POST": ["_search"]}
+        return self._below[1:] == by.get(self.method, ["nothing"])
 
     @property
     def instance_level(self) -> bool:

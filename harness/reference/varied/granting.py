@@ -10,6 +10,7 @@ from harness.reference.access import ResourceScope
 if TYPE_CHECKING:
     from harness.reference.clients import Client
     from harness.reference.instance import Instance
+    from harness.reference.people import Person
 
 _REFRESH = ("offline_access", "online_access")
 _NARROW = timedelta(seconds=570)
@@ -34,6 +35,21 @@ def granted(
     if everything and instance.has("scopes-granted-for-all-types"):
         scopes = tuple(dict.fromkeys(_for_all_types(each) for each in scopes))
     return scopes
+
+
+def fhir_user(instance: Instance, person: Person) -> str:
+    """The resource that stands for a person who signs in."""
+    kin = instance.store.all("RelatedPerson", person.patients[0])
+    if kin and not person.clinician and instance.has("fhir-user-is-a-related-person"):
+        return min(each.reference for each in kin)
+    if person.clinician and instance.has("fhir-user-is-a-practitioner-role"):
+        return min(each.reference for each in instance.store.all("PractitionerRole"))
+    return person.fhir_user
+
+
+def user_url(instance: Instance, fhir_user: str) -> str:
+    """The same as an application is told of it."""
+    return fhir_user if instance.has("fhir-user-relative") else f"{instance.fhir_base}/{fhir_user}"
 
 
 def life(instance: Instance, usual: timedelta) -> timedelta:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,13 @@ _HISTORY = re.compile(r"/_history/[^/]+$")
 _NARRATIVE = '<div xmlns="http://www.w3.org/1999/xhtml"><p>A measurement at home</p></div>'
 _LOCAL = {"system": "https://ehr.example.org/flowsheet", "code": "R-301", "display": "Flowsheet"}
 _ROW = {"system": "https://ehr.example.org/rows", "value": "row-1"}
+
+
+def new_id(has: Callable[[str], bool]) -> str | None:
+    """The id of a new resource; None leaves it to the store."""
+    if not has("ids-of-64-characters"):
+        return None
+    return f"{uuid.uuid4().hex}.A-1.{uuid.uuid4().hex[:27]}"
 
 
 def request(instance: Instance, asked: Asked) -> Asked:
@@ -46,6 +54,8 @@ def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
         return given
     if asked.path == METADATA:
         return given.with_json(_statement(instance, value))
+    for entry in entries(value):
+        _entry(instance, entry)
     for resource in _resources(value):
         _meta(instance, resource)
         if resource.get("resourceType") == "Observation":
@@ -72,6 +82,21 @@ def _headers(instance: Instance, asked: Asked, given: Answer) -> Answer:
                 "location", re.sub(r"(?<=/_history/)\d+$", _uuid_of, location)
             )
     return given
+
+
+def _entry(instance: Instance, entry: Json) -> None:
+    """What an entry of a history, or of the answer to a batch, says of versions."""
+    response = entry.get("response")
+    if not isinstance(response, dict):
+        return
+    if instance.has("versions-not-kept"):
+        response.pop("etag", None)
+        if "location" in response:
+            response["location"] = _HISTORY.sub("", response["location"])
+    elif instance.has("versions-as-uuids"):
+        for name, numbers in (("etag", r"\d+"), ("location", r"(?<=/_history/)\d+$")):
+            if name in response:
+                response[name] = re.sub(numbers, _uuid_of, response[name])
 
 
 def _uuid_of(match: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.reference.varied.exchange import METADATA, Answer, Asked, Json
+from harness.reference.varied.exchange import FHIR, METADATA, Answer, Asked, Json
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -36,15 +36,16 @@ def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
 
 def refusal(instance: Instance, asked: Asked) -> Answer | None:
     """The answer to an interaction that is not offered; None where it is."""
+    writes = asked.method in ("POST", "PUT", "PATCH", "DELETE") and not asked.searches
+    if asked.path.startswith(FHIR) and writes and instance.has("writes-not-offered"):
+        return _not_offered()
     if not asked.resource_type[:1].isupper() or asked.searches:
         return None
-    if asked.method in ("POST", "PUT", "DELETE") and instance.has("writes-not-offered"):
-        return _not_offered()
     if asked.method == "PUT" and instance.has("update-not-offered"):
         return _not_offered()
     if asked.method == "DELETE" and instance.has("delete-not-offered"):
         return _not_offered()
-    blind = asked.method == "PUT" and asked.header("if-match") is None
+    blind = asked.method == "PUT" and asked.instance_level and asked.header("if-match") is None
     if blind and instance.has("update-needs-if-match"):
         return Answer.outcome(412, "required", "If-Match is required")
     return None
@@ -83,7 +84,8 @@ def _read(instance: Instance, asked: Asked, given: Answer) -> Answer:
         return given
     if given.status == _GONE and instance.has("deleted-is-not-found"):
         return replace(given, status=_NOT_FOUND)
-    if given.status == _NOT_FOUND and instance.has("read-beyond-access-is-forbidden"):
+    unseen = given.status == _NOT_FOUND and "/_history" not in asked.path
+    if unseen and instance.has("read-beyond-access-is-forbidden"):
         return Answer.outcome(403, "forbidden", "this is not for the bearer of this token")
     return given
 
@@ -91,16 +93,30 @@ def _read(instance: Instance, asked: Asked, given: Answer) -> Answer:
 def _statement(instance: Instance, value: Json) -> Json:
     missing: tuple[str, ...] = ()
     if instance.has("writes-not-offered"):
-        missing += ("create", "update", "delete")
+        missing += ("create", "update", "patch", "delete", "batch", "transaction")
     if instance.has("update-not-offered"):
         missing += ("update",)
     if instance.has("delete-not-offered"):
         missing += ("delete",)
     for rest in value["rest"]:
+        _keep(rest, missing)
         for each in rest.get("resource", []):
-            each["interaction"] = [
-                one for one in each.get("interaction", []) if one["code"] not in missing
-            ]
+            _keep(each, missing)
+            _conditions(each, missing)
             if instance.has("update-needs-if-match"):
                 each["versioning"] = "versioned-update"
     return value
+
+
+def _conditions(resource: Json, missing: tuple[str, ...]) -> None:
+    """What is not offered is not offered on conditions either."""
+    none = {"create": False, "update": False, "delete": "not-supported"}
+    for interaction, value in none.items():
+        if interaction in missing:
+            resource[f"conditional{interaction.title()}"] = value
+
+
+def _keep(holder: Json, missing: tuple[str, ...]) -> None:
+    if "interaction" in holder:
+        found = holder["interaction"]
+        holder["interaction"] = [one for one in found if one["code"] not in missing]
