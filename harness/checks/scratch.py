@@ -29,7 +29,7 @@ Send = Callable[[], Awaitable[Exchange]]
 
 @dataclass(slots=True)
 class Journal:
-    """An append-only file of JSON lines, on disk before the caller goes on.
+    """An append-only file of JSON lines; those that announce a write are on disk before it is sent.
 
     Args:
         path: the file; None keeps nothing, as in a replay.
@@ -38,14 +38,17 @@ class Journal:
     path: Path | None
 
     def write(self, **line: object) -> None:
-        """Append one line and wait until it is on the disk."""
+        """Append one line; it outlives this process, not yet a loss of power."""
         if self.path is None:
             return
         text = json.dumps(line, ensure_ascii=False, default=str)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
+
+    async def secure(self) -> None:
+        """Wait until every line is on the disk."""
+        if self.path is not None:
+            await anyio.to_thread.run_sync(_synchronised, self.path)
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Scratch:
         """
         entry = self._begin("POST", writer, resource)
         with _whole(entry):
+            await self.journal.secure()
             exchange = await send()
             entry.id = created_id(exchange, entry.type)
             entry.doubtful = exchange.status == 200  # noqa: PLR2004
@@ -91,8 +95,16 @@ class Scratch:
             self._done(entry, exchange)
         return exchange
 
-    async def bundle(self, writer: Writer, resources: Sequence[Resource], send: Send) -> Exchange:
+    async def bundle(
+        self, writer: Writer, resources: Sequence[Resource], send: Send, *, skip: int = 0
+    ) -> Exchange:
         """Send a batch or transaction that may create resources, one per entry and in its order.
+
+        Args:
+            writer: undoes it.
+            resources: what may come into being.
+            send: the request.
+            skip: how many entries before them create nothing.
 
         Raises:
             NotPermitted: as `create`.
@@ -101,8 +113,9 @@ class Scratch:
         with ExitStack() as stack:
             for entry in entries:
                 stack.enter_context(_whole(entry))
+            await self.journal.secure()
             exchange = await send()
-            places = _places(exchange)
+            places = _places(exchange)[skip:]
             for number, entry in enumerate(entries):
                 entry.id = places[number] if number < len(places) else None
                 entry.gone = entry.id is None
@@ -155,6 +168,7 @@ class Scratch:
         with _whole(entry):
             if not ours:
                 entry.before = await current(writer, entry.type, entry.id)
+            await self.journal.secure()
             exchange = await send()
             entry.gone = ours or exchange.status >= 400  # noqa: PLR2004
             self._done(entry, exchange)
@@ -177,6 +191,7 @@ class Scratch:
         self.journal.write(
             event="sent", number=own[0].number, method="DELETE", type=resource_type, id=resource_id
         )
+        await self.journal.secure()
         exchange = await writer.delete(resource_type, resource_id)
         for each in own:
             each.gone = exchange.status in GONE
@@ -232,6 +247,11 @@ class Scratch:
 
     def _standing(self, but: Written) -> list[Written]:
         return [each for each in self.written if each is not but and not each.gone]
+
+
+def _synchronised(path: Path) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Acts of writing: what a remote-monitoring application creates and updates, and reads back.
+"""Acts of writing: what a remote-monitoring application creates, and reads back.
 
 Everything goes through `run.scratch`, which journals it before it is sent and undoes it afterwards.
 http://hl7.org/fhir/R4/http.html#create
@@ -6,142 +6,39 @@ http://hl7.org/fhir/R4/http.html#create
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta, timezone
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import IDENTIFIERS, SEARCHES, Access, fhir_get, new_identifier
-from harness.checks.acts.search import find
-from harness.checks.found import Found
+from harness.checks.acts.access import SEARCHES, Access, fhir_get, new_identifier
+from harness.checks.acts.observing import (
+    CUFF,
+    KINDS,
+    REFUSALS,
+    Resource,
+    Written,
+    measured,
+    new,
+)
+from harness.checks.acts.search import MAX_PAGES, find
+from harness.checks.found import Found, bundle_of
 from harness.checks.scratch import created_id
 from harness.config.ehr import Permit
-from harness.errors import NotApplicable, NotPermitted, PrerequisiteFailed, ProtocolError
+from harness.errors import NotApplicable, NotPermitted, NotSupported, PrerequisiteFailed
 from harness.fhir import observations
-from harness.fhir.fidelity import same
-from harness.fhir.observations import Measured
+from harness.fhir.capability import Capability
+from harness.fhir.paging import Pages
+from harness.fhir.search import Search
 from harness.http.exchange import Exchange
 
-Resource = dict[str, Any]
-OFFSET = timezone(timedelta(hours=-5))
-"""A zone that is not UTC, so that a server which drops it is found out."""
+PATIENCE = 3.0
+"""Seconds that a new Observation may take to be found before a run gives up."""
 
-BUILDERS: dict[str, Callable[[Measured], Resource]] = {
-    "blood-pressure": lambda measured: observations.blood_pressure(measured, 128, 83),
-    "glucose": lambda measured: observations.glucose(measured, 104),
-    "body-weight": lambda measured: observations.body_weight(measured, 81.35),
-    "heart-rate": lambda measured: observations.heart_rate(measured, 67),
-}
-KINDS = tuple(BUILDERS)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One Observation: sent, answered, read back and searched for; None where that was not done."""
-
-    sent: Resource
-    create: Exchange
-    id: str | None = None
-    read: Exchange | None = None
-    search: Found | None = None
-
-    @property
-    def stored(self) -> bool:
-        """Whether it can be read."""
-        return self.read is not None and self.read.status == 200
-
-    @property
-    def visible(self) -> bool:
-        """Whether a search finds it."""
-        return self.search is not None and self.id in self.search.ids
-
-    def require_read(self) -> Exchange:
-        """The exchange of reading it back.
-
-        Raises:
-            PrerequisiteFailed: it was not created, or the answer does not say where.
-        """
-        if self.read is None:
-            raise PrerequisiteFailed("the Observation was not created, or nobody knows where")
-        return self.read
-
-    def changes(self) -> list[str]:
-        """What is different in what was read back.
-
-        Raises:
-            PrerequisiteFailed: nothing was read back.
-        """
-        return differences(self.sent, self.require_read())
-
-    def changes_of(self, element: str) -> list[str]:
-        """What is different in one element of what was read back.
-
-        Raises:
-            PrerequisiteFailed: nothing was read back.
-        """
-        return [each for each in self.changes() if each.startswith(element)]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An invalid Observation: how it was answered, and whether it is there all the same."""
-
-    create: Exchange
-    found_stored: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Updated:
-    """An Observation before and after an update."""
-
-    before: Exchange
-    sent: Resource
-    update: Exchange
-    read: Exchange
-
-    def unchanged_meta(self) -> list[str]:
-        """Which of versionId and lastUpdated stayed as they were."""
-        old, new = _meta(self.before), _meta(self.read)
-        return [name for name in ("versionId", "lastUpdated") if old.get(name) == new.get(name)]
-
-    def changes(self) -> list[str]:
-        """What is different in what was read back."""
-        return differences(self.sent, self.read)
-
-
-def differences(sent: Resource, read: Exchange) -> list[str]:
-    """What is different in what was read back, one line each."""
-    if read.status != 200:
-        raise PrerequisiteFailed(f"the Observation could not be read: status {read.status}")
-    return [str(each) for each in same(sent, _object(read)).differences]
-
-
-def _object(exchange: Exchange) -> Resource:
-    try:
-        return exchange.json_object()
-    except ProtocolError as error:
-        raise PrerequisiteFailed(str(error)) from None
-
-
-def _meta(exchange: Exchange) -> Resource:
-    meta = _object(exchange).get("meta")
-    return meta if isinstance(meta, dict) else {}
-
-
-def new(run: Run, access: Access, kind: str) -> Resource:
-    """A new Observation of a kind, an hour ago in a zone that is not UTC."""
-    if not run.permits(Permit.WRITE):
-        raise NotPermitted("permit has no write")
-    moment = (run.clock.now() - timedelta(hours=1)).astimezone(OFFSET).replace(microsecond=0)
-    return BUILDERS[kind](Measured(access.patient, moment, (IDENTIFIERS, new_identifier(run))))
-
-
-async def write(run: Run, access: Access, sent: Resource) -> Written:
-    """Create, read back, search."""
-    done = await stored(run, access, sent)
-    return done if done.id is None else replace(done, search=await same_code(run, access, sent))
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5)
+FORMS = ("category", "category-and-date")
+"""Further searches of US Core that have to find a new Observation."""
 
 
 async def stored(run: Run, access: Access, sent: Resource) -> Written:
@@ -150,91 +47,164 @@ async def stored(run: Run, access: Access, sent: Resource) -> Written:
     id_ = created_id(exchange, "Observation") if exchange.status < 300 else None
     if id_ is None:
         return Written(sent, exchange)
-    return Written(sent, exchange, id_, await fhir_get(run, f"Observation/{id_}", access.bearer))
+    return Written(sent, exchange, id_, await read(run, access, id_))
 
 
-async def same_code(run: Run, access: Access, sent: Resource) -> Found:
-    """The patient's Observations of the same code."""
-    coding = sent["code"]["coding"][0]
-    token = f"{coding['system']}|{coding['code']}"
-    return await find(access, "Observation", ("patient", access.patient), ("code", token))
+async def read(run: Run, access: Access, id_: str) -> Exchange:
+    """GET of an Observation."""
+    return await fhir_get(run, f"Observation/{id_}", access.bearer)
 
 
-@act(after=SEARCHES)
-async def written(run: Run, access: Access) -> dict[str, Written]:
-    """One Observation of each kind that a remote-monitoring application writes."""
-    return {kind: await write(run, access, new(run, access, kind)) for kind in KINDS}
+async def found_by(access: Access, id_: str | None, *asked: tuple[str, str]) -> Found:
+    """A search of Observations, carried on until it has shown this one."""
+    paging = Pages(access.client, Search("Observation", asked), max_pages=MAX_PAGES)
+    pages: list[Exchange] = []
+    found: list[Mapping[str, Any]] = []
+    async for page in paging:
+        pages.append(page)
+        found += bundle_of(page).matches
+        if any(each.get("id") == id_ for each in found):
+            break
+    return Found(asked, tuple(pages), tuple(found), str(paging.ending or "found"))
+
+
+async def by_code_of(access: Access, done: Written) -> Found:
+    """The search by patient and code that has to find a written Observation."""
+    coding = done.sent["code"]["coding"][-1]
+    asked = ("patient", access.patient), ("code", f"{coding['system']}|{coding['code']}")
+    return await found_by(access, done.id, *asked)
+
+
+def recently(access: Access, sent: Resource) -> Search:
+    """The patient's Observations of the same category and of the last days: few, and US Core's."""
+    coding = sent["category"][0]["coding"][0]
+    category = ("category", f"{coding['system']}|{coding['code']}")
+    effective = sent.get("effectiveDateTime") or sent["effectivePeriod"]["start"]
+    since = date.fromisoformat(effective[:10]) - timedelta(days=1)
+    dated = ("date", f"ge{since.isoformat()}")
+    return Search("Observation", (("patient", access.patient), category, dated))
+
+
+async def recent(access: Access, sent: Resource) -> Found:
+    """What that search finds."""
+    return await find(access, "Observation", *recently(access, sent).parameters)
 
 
 @act
+async def writable(run: Run, access: Access, capability: Capability) -> Access:
+    """How Observations may be written.
+
+    Raises:
+        NotPermitted: the EHR file does not permit it.
+        NotSupported: neither the server nor the EHR file says that they can be.
+    """
+    if not run.permits(Permit.WRITE):
+        raise NotPermitted("permit has no write")
+    if "create" not in capability.interactions("Observation") and not run.ehr.writes:
+        raise NotSupported("create is not declared for Observation")
+    return access
+
+
+@act(after=SEARCHES)
+async def written(run: Run, writable: Access) -> dict[str, Written]:
+    """One Observation of each kind that a remote-monitoring application writes."""
+    kinds = run.ehr.writes or KINDS
+    done = {
+        kind: await stored(run, writable, new(run, writable.patient, kind))
+        for kind in KINDS
+        if kind in kinds
+    }
+    searches: dict[Search, Found] = {}
+    for kind, each in done.items():
+        asked = recently(writable, each.sent)
+        if asked not in searches:
+            searches[asked] = await find(writable, asked.type, *asked.parameters)
+        done[kind] = replace(each, search=searches[asked])
+    return done
+
+
+@act(after=("indexed", "new_by_category"))
 async def created(run: Run, written: dict[str, Written]) -> Exchange:
     """The answer to one create that was accepted."""
-    del run
-    for each in written.values():
-        if each.create.status < 300:
-            return each.create
+    return first_accepted(written).create
+
+
+def first_accepted(written: dict[str, Written], *wanted: str) -> Written:
+    """A written Observation, of a wanted kind if there is one.
+
+    Raises:
+        PrerequisiteFailed: none was created.
+    """
+    inorder = sorted(written, key=lambda kind: kind not in wanted)
+    for kind in inorder:
+        if written[kind].accepted:
+            return written[kind]
     raise PrerequisiteFailed("no Observation was created")
+
+
+@act
+async def indexed(run: Run, writable: Access, written: dict[str, Written]) -> Written:
+    """One new Observation, searched for until it is found or patience ends."""
+    done = first_accepted(written, "heart-rate")
+    started = run.clock.monotonic()
+    for pause in (0.0, *PAUSES):
+        if done.visible or done.id is None:
+            break
+        await run.clock.sleep(pause)
+        done = replace(done, search=await by_code_of(writable, done))
+    return replace(done, seconds=run.clock.monotonic() - started if done.visible else None)
+
+
+@act
+async def new_by_category(
+    run: Run, writable: Access, written: dict[str, Written]
+) -> dict[str, Written]:
+    """One new Observation, searched for by its category, and by category and date."""
+    done = first_accepted(written, "heart-rate")
+    dated = recently(writable, done.sent).parameters
+    return {
+        "category": replace(done, search=await found_by(writable, done.id, *dated[:2])),
+        "category-and-date": replace(done, search=await found_by(writable, done.id, *dated)),
+    }
+
+
+@act(last=True)
+async def remembered(
+    run: Run, writable: Access, indexed: Written, written: dict[str, Written]
+) -> Written:
+    """A new Observation that nobody changed, searched for once more when everything is done."""
+    untouched = first_accepted(written, "blood-pressure")
+    if untouched.id is None or not indexed.visible:
+        raise PrerequisiteFailed("no new Observation was found in the first place")
+    return replace(untouched, search=await by_code_of(writable, untouched))
 
 
 @act(after=SEARCHES)
 async def written_by_device(
-    run: Run, access: Access, vital_signs: Found, created: Exchange
+    run: Run, writable: Access, vital_signs: Found, created: Exchange
 ) -> Written:
-    """A body weight from a device that the server knows from earlier Observations."""
-    del created
-    sent = new(run, access, "body-weight")
+    """A blood pressure with all that a home monitor knows: device, method, who took it."""
     devices = (each.get("device") for each in vital_signs.matches)
     known = (each.get("reference") for each in devices if isinstance(each, dict))
     reference = next((each for each in known if isinstance(each, str)), None)
     if reference is None:
         raise NotApplicable("no vital sign of the patient names a device")
-    return await stored(run, access, sent | {"device": {"reference": reference}})
+    about = replace(
+        measured(run, writable.patient), method=CUFF, by_patient=True, patient_supplied=True
+    )
+    sent = observations.blood_pressure(about, 121, 79) | {"device": {"reference": reference}}
+    return await stored(run, writable, sent)
 
 
 @act(after=SEARCHES)
-async def client_chosen_id(run: Run, access: Access, created: Exchange) -> Written:
-    """An Observation that brings an id of its own, where one without is accepted."""
-    del created
-    sent = new(run, access, "heart-rate") | {"id": f"client-chosen-{new_identifier(run)}"}
-    exchange = await run.scratch.create(access.client, sent)
-    return Written(sent, exchange, created_id(exchange, "Observation"))
-
-
-@act(after=SEARCHES)
-async def refused(run: Run, access: Access) -> Refused:
-    """An Observation without status, which is mandatory."""
-    sent = new(run, access, "heart-rate")
-    identifier = sent["identifier"][0]["value"]
-    invalid = {name: value for name, value in sent.items() if name != "status"}
-    exchange = await run.scratch.create(access.client, invalid)
-    found = await same_code(run, access, sent)
-    values = {i.get("value") for each in found.matches for i in each.get("identifier") or []}
-    return Refused(exchange, identifier in values)
-
-
-@act
-async def updated(run: Run, access: Access, written: dict[str, Written]) -> Updated:
-    """The heart rate, corrected."""
-    first = written["heart-rate"]
-    before = first.require_read()
-    if before.status != 200 or first.id is None:
-        raise PrerequisiteFailed("the Observation could not be read")
-    sent = copy.deepcopy(_object(before))
-    sent["status"] = "amended"
-    sent["valueQuantity"]["value"] = 71
-    update = await run.scratch.update(access.client, sent, if_match=_meta(before).get("versionId"))
-    if update.status in (404, 405, 501):
-        raise NotApplicable(f"the server does not update Observations: status {update.status}")
-    read = await fhir_get(run, f"Observation/{first.id}", access.bearer)
-    return Updated(before, sent, update, read)
-
-
-@act
-async def stale_update(run: Run, access: Access, updated: Updated) -> Exchange:
-    """A second update that knows only the version before the first one."""
-    if updated.update.status != 200:
-        raise PrerequisiteFailed("the first update was not accepted")
-    version = _meta(updated.before).get("versionId")
-    if version is None or version == _meta(updated.read).get("versionId"):
-        raise NotApplicable("the server keeps no versions")
-    return await run.scratch.update(access.client, updated.sent, if_match=version)
+async def client_chosen_id(run: Run, writable: Access, created: Exchange) -> Written:
+    """An Observation that brings an id, a version and a time of its own."""
+    chosen = {
+        "id": f"client-chosen-{new_identifier(run)}",
+        "meta": {"versionId": "77", "lastUpdated": "2001-01-01T00:00:00Z"},
+    }
+    sent = new(run, writable.patient, "heart-rate") | chosen
+    done = await stored(run, writable, sent)
+    if done.create.status in REFUSALS:
+        raise NotSupported(f"a create with an id is refused: status {done.create.status}")
+    return done

@@ -55,7 +55,7 @@ async def batch_or_transaction(context: Context, dispatch: Dispatch, request: Re
     answer: Json = {
         "resourceType": "Bundle",
         "id": str(uuid.uuid4()),
-        "type": f"{kind}-response",
+        "type": f"{faulty.kind(context.instance.has, kind)}-response",
         "entry": faulty.answers(context.instance.has, answers),
     }
     if not answers:

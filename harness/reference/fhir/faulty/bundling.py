@@ -39,6 +39,11 @@ def places(has: Has, known: dict[str, str]) -> dict[str, str]:
     return {} if has("transaction-keeps-urns") else known
 
 
+def kind(has: Has, kind: str) -> str:
+    """Alters what the response says that it answers."""
+    return "batch" if has("transaction-answered-as-batch") else kind
+
+
 def answers(has: Has, entries: list[Json]) -> list[Json]:
     """Alters the entries of the response."""
     if has("batch-answers-out-of-order"):

@@ -24,7 +24,7 @@ from harness.reference.fhir.outcome import Issue, Refused
 
 Handler = Callable[[Context, Request, str], Awaitable[Response]]
 
-RACE_SECONDS: Final = 0.05
+RACE_SECONDS: Final = 0.3
 
 NAMES: Final = (
     *BEFORE,

@@ -13,6 +13,7 @@ from harness.reference.fhir.faulty.passing import HIDDEN, Before, Passing
 from harness.reference.fhir.formats import FHIR_JSON
 from harness.reference.fhir.json import NotJson, dumps, loads
 from harness.reference.fhir.outcome import refused
+from harness.reference.fhir.patch import NotApplicable, apply, read
 from harness.reference.fhir.reach import forbidden
 
 LARGEST: Final = 1024 * 1024
@@ -92,6 +93,19 @@ def _upserted(passing: Passing) -> Response | None:
     return Response(stored.body, 201, media_type=FHIR_JSON)
 
 
+def _half_patched(passing: Passing) -> None:
+    """Stores what a patch has changed before one of its operations fails."""
+    if passing.method != "PATCH" or passing.found is None or passing.stale:
+        return
+    changed = passing.found.resource
+    for operation in json.loads(passing.raw):
+        try:
+            changed = apply(read([operation]), changed)
+        except NotApplicable as problem:
+            passing.context.store.update(passing.found.id, changed, passing.context.now)
+            raise refused(422, "processing", f"the patch stops here: {problem}") from None
+
+
 def _blocked(passing: Passing) -> None:
     if passing.method == "DELETE":
         raise refused(409, "conflict", "the audit trail refers to it")
@@ -168,6 +182,7 @@ BEFORE: Final[Mapping[str, Before]] = {
     "stale-update-stored-anyway": _refused_after_write,
     "blind-update-dropped": _blind_dropped,
     "update-creates-unknown": _upserted,
+    "patch-half-applied": _half_patched,
     "delete-blocked-by-audit": _blocked,
     "delete-again-answers-500": _deleted_twice,
     "delete-only-hides": _hidden_not_deleted,

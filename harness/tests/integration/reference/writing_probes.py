@@ -116,6 +116,27 @@ def _subject(probe: Probe) -> int:
     return client.post("Observation", content=body, headers=HEADERS).status_code
 
 
+def _half_patched(probe: Probe) -> bool:
+    resource = probe.created()
+    operations = [
+        {"op": "replace", "path": "/status", "value": "amended"},
+        {"op": "test", "path": "/status", "value": "final"},
+    ]
+    probe.client.patch(
+        f"Observation/{resource['id']}",
+        content=json.dumps(operations),
+        headers={"Content-Type": "application/json-patch+json"},
+    )
+    return bool(probe.get(f"Observation/{resource['id']}").json()["status"] == "amended")
+
+
+def _transaction(probe: Probe) -> httpx.Response:
+    request = {"method": "POST", "url": "Observation"}
+    entry = {"resource": weight(probe.patient), "request": request}
+    body = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    return probe.client.post("", content=json.dumps(body), headers=HEADERS)
+
+
 def _twice(probe: Probe) -> str:
     return json.dumps(weight(probe.patient)).replace("{", '{"status": "amended", ', 1)
 
@@ -166,6 +187,8 @@ WRITING: dict[str, Callable[[Probe], bool]] = {
         _put(p, weight(p.patient, id="none"), "none").status_code == 201
     ),
     "update-keeps-status": _dropped,
+    "patch-half-applied": _half_patched,
+    "transaction-answered-as-batch": lambda p: _transaction(p).json()["type"] == "batch-response",
     "delete-blocked-by-audit": lambda p: (
         p.client.delete(f"Observation/{p.created()['id']}").status_code == 409
     ),

@@ -1,0 +1,164 @@
+"""Acts of writing many at once: a batch, and a transaction, each with one entry that is wrong.
+
+http://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.access import SEARCHES, Access
+from harness.checks.acts.observing import Resource, having, identifier_of, measured, resource_of
+from harness.checks.acts.write import read, recent, recently
+from harness.checks.found import object_, objects
+from harness.errors import NotSupported, ProtocolError
+from harness.fhir.bundle import Bundle
+from harness.fhir.capability import Capability
+from harness.fhir.observations import glucose_series
+from harness.fhir.writes import Answered, answers, to_create
+from harness.http.exchange import Exchange
+
+READINGS = (101, 104, 108, 111)
+WRONG = 2
+"""Which of the readings lacks its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Readings sent in one Bundle, the answer, and which of them a search finds afterwards."""
+
+    sent: tuple[Resource, ...]
+    exchange: Exchange
+    found: tuple[bool, ...]
+    wrong: int | None = None
+
+    @property
+    def answered(self) -> tuple[Answered, ...]:
+        """The entries of the answer; none where it is no Bundle."""
+        try:
+            return answers(self.exchange)
+        except ProtocolError:
+            return ()
+
+    @property
+    def statuses(self) -> str:
+        """The statuses of the entries, as a message shows them."""
+        said = ", ".join(str(each.status) for each in self.answered)
+        return f"status {self.exchange.status} with entries {said or 'none'}"
+
+    @property
+    def good(self) -> list[int]:
+        """The positions of the entries that nothing is wrong with."""
+        return [number for number in range(len(self.sent)) if number != self.wrong]
+
+
+async def send(
+    run: Run, writable: Access, *, wrong: int | None = None, transaction: bool = False
+) -> Batch:
+    """Send a series of readings in one Bundle, and search for them."""
+    sent = glucose_series(measured(run, writable.patient), READINGS)
+    if wrong is not None:
+        sent[wrong] = {name: value for name, value in sent[wrong].items() if name != "status"}
+    client, entries = writable.client, [to_create(each) for each in sent]
+    exchange = await run.scratch.bundle(
+        client, sent, partial(client.bundle, entries, transaction=transaction)
+    )
+    found = (await recent(writable, sent[0])).matches
+    mine = [having(found, identifier_of(each)) for each in sent]
+    for each in (resource for resources in mine for resource in resources):
+        run.scratch.adopt(client, dict(each))
+    return Batch(tuple(sent), exchange, tuple(bool(each) for each in mine), wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A transaction that first reads, and then creates two readings that refer to each other.
+
+    Attributes:
+        exchange: the answer.
+        searched: the new readings that its search found.
+        reference: to what the second one refers, as it was read back; None where it was not.
+        expected: to what it has to refer.
+    """
+
+    exchange: Exchange
+    searched: int
+    reference: str | None
+    expected: str | None
+
+
+def offered(capability: Capability, interaction: str) -> None:
+    """Go on where the server declares it for the whole server.
+
+    Raises:
+        NotSupported: it does not.
+    """
+    if interaction not in capability.system_interactions:
+        raise NotSupported(f"{interaction} is not declared")
+
+
+@act(after=SEARCHES)
+async def batch(run: Run, writable: Access, capability: Capability, created: Exchange) -> Batch:
+    """A series of a sensor in a batch, one of whose readings is wrong."""
+    offered(capability, "batch")
+    return await send(run, writable, wrong=WRONG)
+
+
+@act(after=SEARCHES)
+async def transaction(
+    run: Run, writable: Access, capability: Capability, created: Exchange
+) -> Batch:
+    """A series of a sensor in a transaction."""
+    offered(capability, "transaction")
+    return await send(run, writable, transaction=True)
+
+
+@act(after=SEARCHES)
+async def linked_transaction(
+    run: Run, writable: Access, capability: Capability, created: Exchange
+) -> Linked:
+    """A search, and two readings of which the second one refers to the first by its urn:uuid."""
+    offered(capability, "transaction")
+    client, urn = writable.client, f"urn:uuid:{UUID(bytes=run.entropy(16), version=4)}"
+    first, second = glucose_series(measured(run, writable.patient), READINGS[:2])
+    second |= {"derivedFrom": [{"reference": urn}]}
+    asked = str(recently(writable, first))
+    entries = [
+        {"request": {"method": "GET", "url": asked}},
+        {"fullUrl": urn, **to_create(first)},
+        to_create(second),
+    ]
+    send = partial(client.bundle, entries, transaction=True)
+    exchange = await run.scratch.bundle(client, [first, second], send, skip=1)
+    told = answers(exchange) if exchange.status == 200 else ()
+    places = [each.place.id if each.place else None for each in told[1:]]
+    found = having_any(exchange, [first, second])
+    if len(places) < len(entries) - 1 or places[1] is None:
+        return Linked(exchange, found, None, None)
+    back = await read(run, writable, places[1])
+    references = objects(resource_of(back).get("derivedFrom")) if back.status == 200 else []
+    reference = next((str(each.get("reference")) for each in references), None)
+    return Linked(exchange, found, reference, f"Observation/{places[0]}")
+
+
+def having_any(exchange: Exchange, sent: list[Resource]) -> int:
+    """How many of these the search found that is the first entry of a transaction."""
+    try:
+        entries = objects(exchange.json_object().get("entry"))
+    except ProtocolError:
+        return 0
+    answer = object_(entries[0].get("resource")) if entries else {}
+    found = Bundle.parse(answer).matches
+    return sum(bool(having(found, identifier_of(each))) for each in sent)
+
+
+@act(after=SEARCHES)
+async def failing_transaction(
+    run: Run, writable: Access, capability: Capability, created: Exchange
+) -> Batch:
+    """A series of a sensor in a transaction, one of whose readings is wrong."""
+    offered(capability, "transaction")
+    return await send(run, writable, wrong=WRONG, transaction=True)

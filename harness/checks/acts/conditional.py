@@ -1,0 +1,129 @@
+"""Acts of writing on a condition: create unless it is there, update what a search finds, patch.
+
+http://hl7.org/fhir/R4/http.html#ccreate, http://hl7.org/fhir/R4/http.html#cond-update,
+http://hl7.org/fhir/R4/http.html#patch
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from harness.checks.acting import Run, act
+from harness.checks.acts.access import IDENTIFIERS, SEARCHES, Access
+from harness.checks.acts.observing import (
+    Resource,
+    current_version,
+    having,
+    identifier_of,
+    new,
+    place_of,
+    resource_of,
+)
+from harness.checks.acts.updates import Updated
+from harness.checks.acts.versions import declared
+from harness.checks.acts.write import read, recent, stored
+from harness.errors import NotSupported, PrerequisiteFailed
+from harness.fhir.capability import Capability
+from harness.fhir.search import Search
+from harness.http.exchange import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """One conditional write, and how many resources carry its identifier afterwards."""
+
+    exchange: Exchange
+    there: int
+    id: str | None = None
+    expected_id: str | None = None
+
+
+def _criterion(resource: Resource) -> str:
+    return f"{IDENTIFIERS}|{identifier_of(resource)}"
+
+
+async def _there(access: Access, resource: Resource) -> list[str]:
+    found = await recent(access, resource)
+    return [str(each.get("id")) for each in having(found.matches, identifier_of(resource))]
+
+
+@act(after=SEARCHES)
+async def conditional_creates(
+    run: Run, writable: Access, capability: Capability, created: Exchange
+) -> Mapping[str, Conditional]:
+    """A create with If-None-Exist where nothing, one thing and two things match."""
+    if not capability.flag("Observation", "conditionalCreate"):
+        raise NotSupported("conditionalCreate is not declared for Observation")
+    client, sent = writable.client, new(run, writable.patient, "body-weight")
+    done: dict[str, Conditional] = {}
+    first: str | None = None
+    for case in ("none", "one", "many"):
+        if case == "many":
+            await run.scratch.create(client, sent)
+        query = f"identifier={_criterion(sent)}"
+        send = partial(client.create, sent, if_none_exist=query)
+        exchange = await run.scratch.created(client, sent, send)
+        there, place = await _there(writable, sent), place_of(exchange)
+        first = first or (place.id if place else None)
+        done[case] = Conditional(exchange, len(there), place.id if place else None, first)
+    return done
+
+
+@act(after=SEARCHES)
+async def conditional_updates(
+    run: Run, writable: Access, capability: Capability, created: Exchange
+) -> Mapping[str, Conditional]:
+    """An update by search where nothing, one thing and two things match."""
+    if not capability.flag("Observation", "conditionalUpdate"):
+        raise NotSupported("conditionalUpdate is not declared for Observation")
+    client, sent = writable.client, new(run, writable.patient, "body-weight")
+    done: dict[str, Conditional] = {}
+    first: str | None = None
+    for case in ("none", "one", "many"):
+        if case == "many":
+            await run.scratch.create(client, sent)
+        search = Search("Observation", (("identifier", _criterion(sent)),))
+        changed = copy.deepcopy(sent) | {"status": "amended"}
+        changed = sent if case == "none" else changed
+        exchange = await run.scratch.created(
+            client, changed, partial(client.update_where, changed, search)
+        )
+        there, place = await _there(writable, sent), place_of(exchange)
+        first = first or (place.id if place else None)
+        done[case] = Conditional(exchange, len(there), place.id if place else None, first)
+    return done
+
+
+@act(after=SEARCHES)
+async def patches(
+    run: Run, writable: Access, capability: Capability, created: Exchange
+) -> Mapping[str, Updated]:
+    """A JSON Patch that can be applied, one whose test does not hold, one of an older version."""
+    declared(capability, "patch")
+    done = await stored(run, writable, new(run, writable.patient, "body-weight"))
+    if done.id is None or not done.stored:
+        raise PrerequisiteFailed("the Observation was not created")
+    replace_status: dict[str, object] = {"op": "replace", "path": "/status", "value": "amended"}
+    replace_value: dict[str, object] = {
+        "op": "replace",
+        "path": "/valueQuantity/value",
+        "value": 99,
+    }
+    failing: list[dict[str, object]] = [
+        replace_value,
+        {"op": "test", "path": "/status", "value": "cancelled"},
+    ]
+    found = {}
+    first = current_version(done.require_read())
+    tried = ("applied", [replace_status]), ("failing", failing), ("stale", [replace_value])
+    for name, operations in tried:
+        before = await read(run, writable, done.id)
+        expected = resource_of(before) | ({"status": "amended"} if name == "applied" else {})
+        version = first if name == "stale" else current_version(before)
+        send = partial(writable.client.patch, "Observation", done.id, operations, if_match=version)
+        answer = await run.scratch.updated(writable.client, expected, send, identity=done.id)
+        found[name] = Updated(before, expected, answer, await read(run, writable, done.id))
+    return found

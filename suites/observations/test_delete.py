@@ -1,0 +1,58 @@
+"""FHIR R4, RESTful API, "delete".
+
+http://hl7.org/fhir/R4/http.html#delete
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import Exchange, conforms, expect, prerequisite, verifies
+from harness.checks.acts.updates import Updated
+from harness.checks.acts.versions import Deleted
+
+pytestmark = pytest.mark.write
+
+
+@verifies("fhir/delete/status")
+def test_delete_is_answered_with_success(deleted: Deleted) -> None:
+    """A delete is answered with 200, 202 or 204."""
+    expect(deleted.delete).status(200, 202, 204)
+
+
+@verifies("fhir/delete/gone")
+def test_deleted_observation_is_gone(deleted: Deleted) -> None:
+    """What was deleted is answered with 410, or 404 where deletions are not tracked."""
+    prerequisite(deleted.delete.status < 300, unless="it was not deleted")
+    expect(deleted.read).status(410, 404)
+
+
+@verifies("fhir/delete/search")
+def test_deleted_observation_is_not_found(deleted: Deleted) -> None:
+    """What was deleted SHALL be found by no search."""
+    prerequisite(deleted.delete.status < 300, unless="it was not deleted")
+    conforms(
+        deleted.id not in deleted.search.ids,
+        expected="no deleted Observation among the matches",
+        actual="it is found",
+        where=deleted.search.where,
+    )
+
+
+@verifies("fhir/delete/again")
+def test_deleting_again_is_no_error(deleted: Deleted) -> None:
+    """An application that lost the answer deletes again."""
+    prerequisite(deleted.delete.status < 300, unless="it was not deleted")
+    expect(deleted.again).status(200, 202, 204, 404, 410)
+
+
+@verifies("fhir/delete/stale")
+def test_stale_delete_is_refused(stale_delete: Updated) -> None:
+    """A delete that is based on an older version would take a correction with it."""
+    expect(stale_delete.update).status(412, 409, 400, 405)
+
+
+@verifies("fhir/delete/version")
+def test_version_of_a_deleted_observation_can_be_read(deleted_version: Exchange) -> None:
+    """What was shown to a clinician once can still be shown."""
+    expect(deleted_version).status(200)
