@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from harness.reference.data.building import Json, quantity
@@ -56,25 +57,24 @@ class Reading:
 def observation(reading: Reading) -> Json:
     """Returns the Observation of a reading: version 1, status final."""
     measure = reading.measure
+    stored = instant(reading.stored)
+    kind = kind_of(measure)
     resource: Json = {
         "resourceType": "Observation",
         "id": reading.id,
         "meta": {
             "versionId": "1",
-            "lastUpdated": instant(reading.stored),
+            "lastUpdated": stored,
             "profile": [profile(measure.profile)],
             "security": [SYNTHETIC],
         },
         "identifier": [{"system": READING, "value": reading.id}],
         "status": "final",
-        "category": [_category(measure)],
-        "code": {
-            "coding": [loinc(code, display) for code, display in measure.codings],
-            "text": measure.codings[0][1],
-        },
+        "category": kind["category"],
+        "code": kind["code"],
         "subject": {"reference": reading.subject},
         "effectiveDateTime": date_time(reading.taken, reading.offset_hours),
-        "issued": instant(reading.stored),
+        "issued": stored,
         "performer": [{"reference": reading.by}],
         "device": {"reference": reading.device},
     }
@@ -109,10 +109,18 @@ def corrected(reading: Reading, later: timedelta, status: str, shift: float = 0)
     return resource
 
 
-def _category(measure: Measure) -> Json:
+@cache
+def kind_of(measure: Measure) -> Json:
+    """Returns the elements that all Observations of a measure share; nobody changes them."""
     text = CATEGORY_TEXT[measure.category]
     coding = {"system": OBSERVATION_CATEGORY, "code": measure.category, "display": text}
-    return {"coding": [coding], "text": text}
+    return {
+        "category": [{"coding": [coding], "text": text}],
+        "code": {
+            "coding": [loinc(code, display) for code, display in measure.codings],
+            "text": measure.codings[0][1],
+        },
+    }
 
 
 def _result(measure: Measure, values: tuple[float, ...]) -> Json:

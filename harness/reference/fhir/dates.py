@@ -23,6 +23,8 @@ _DATE = re.compile(
     r"(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
+_DIGITS: Final = {0, 3, 6}
+"""How many of a second's fraction Python reads itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ _COMPARISONS: Final[dict[str, Callable[[Interval, Interval, datetime], bool]]] =
 
 def _moment(day: datetime, match: re.Match[str]) -> datetime:
     second = match["second"] or "0"
+    if second != "60" and match["zone"] and len(match["fraction"] or "") in _DIGITS:
+        return datetime.fromisoformat(match[0]).astimezone(UTC)
     local = day.replace(
         hour=int(match["hour"]),
         minute=int(match["minute"]),

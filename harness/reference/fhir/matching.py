@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from harness.reference.fhir.dates import DateCriterion, holds
-from harness.reference.fhir.parameters import Parameter
+from harness.reference.fhir.parameters import PARAMETERS, Parameter
 from harness.reference.fhir.quantities import Measured, measures
 from harness.reference.fhir.stored import Stored
 from harness.reference.fhir.values import Target, Together, Token, extracted, folded
@@ -40,6 +40,9 @@ class Pair:
     first: Wanted
     second: Wanted
 
+
+_USUAL: Final = ("patient", "date", "category", "code", "status")
+"""What most searches ask for; extracted together."""
 
 Wanted = Token | Text | Target | Identified | Measured | Pair | DateCriterion
 
@@ -80,7 +83,11 @@ def search_values(stored: Stored, parameter: Parameter) -> tuple[Any, ...]:
     """Returns what a resource has to compare for a parameter; computed once per version."""
     cache = stored.search_values
     if parameter.name not in cache:
-        cache[parameter.name] = extracted(stored.resource, parameter)
+        resource = stored.resource  # to parse it is what takes time
+        known = PARAMETERS.get(stored.resource_type, {})
+        usual = [known[name] for name in _USUAL if name in known and name not in cache]
+        for one in (*usual, parameter):
+            cache[one.name] = extracted(resource, one)
     return cache[parameter.name]
 
 

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -61,23 +62,25 @@ class Snapshot:
         matches: all of them, in order.
         compartment: the patient to whose data the searcher was bound; None if not bound.
         expires: until when pages are answered, in UTC.
+        granular: to which granular scopes the searcher was bound; None if not bound.
     """
 
     query: Query
     matches: tuple[Stored, ...] | Named
     compartment: str | None
     expires: datetime
+    granular: tuple[object, ...] | None = None
 
     def named(self, find: Find) -> Snapshot:
         """Returns the snapshot with its matches by name."""
-        names = tuple((one.resource_type, one.id, one.version_id) for one in self.matches[:])
+        names = tuple(map(attrgetter("name"), self.matches[:]))
         return replace(self, matches=Named(names, find))
 
     @property
     def question(self) -> tuple[object, ...]:
         """What was asked: equal ones with equal matches share their pages."""
         query = self.query
-        return (query.resource_type, tuple(query.used), self.compartment)
+        return (query.resource_type, tuple(query.used), self.compartment, self.granular)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,13 @@ class Reach:
             ) from None
         return cls(resource_type, permission, compartment, tuple(queries), access, base)
 
+    @property
+    def granular(self) -> tuple[object, ...] | None:
+        """The constraints in a form that can be compared; None if there is none."""
+        if self.constraints is None:
+            return None
+        return tuple(tuple(query.used) for query in self.constraints)
+
     def beside(self, resource_type: str) -> Reach:
         """Returns what the token reaches in another type that a search leads to.
 

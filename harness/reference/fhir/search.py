@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from harness.reference.data.observations import kind_of
+from harness.reference.data.vocabulary import CGM
 from harness.reference.fhir.asked import Query
-from harness.reference.fhir.dates import Interval
+from harness.reference.fhir.dates import EARLIEST, Interval
 from harness.reference.fhir.matching import Criterion, search_values
 from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.shelf import Shelf
@@ -15,6 +17,8 @@ from harness.reference.fhir.store import Store
 from harness.reference.fhir.stored import Stored
 from harness.reference.fhir.values import Token, folded
 
+SENSED: Final = Stored("Observation", "", "", EARLIEST, kind_of(CGM), None)
+"""What all Observations of continuous glucose monitors have in common."""
 NEWEST_FIRST: Final = {"Observation": ("-date",), "Encounter": ("-date",)}
 """The order without `_sort`, by type; the other types by `-_lastUpdated`."""
 
@@ -89,13 +93,25 @@ def _shelf(store: Store, query: Query, patient: str | None) -> Shelf:
             ids = {want.code for want in one.wanted if isinstance(want, Token) and want.code}
             return _by_id(store, query.resource_type, ids, patient)
     named = query.named_patients()
+    months = _looks_at_sensors(query)
     if patient is not None or not named:
-        return store.shelf(query.resource_type, patient)
+        return store.shelf(query.resource_type, patient, months=months)
     # Only what belongs to the patients who are named can match.
-    shelves = [store.shelf(query.resource_type, one) for one in sorted(filter(None, named))]
+    shelves = [
+        store.shelf(query.resource_type, one, months=months) for one in sorted(filter(None, named))
+    ]
     if len(shelves) == 1:
         return shelves[0]
     return Shelf.of({one.id: one for shelf in shelves for one in shelf.resources}.values())
+
+
+def _looks_at_sensors(query: Query) -> bool:
+    """Whether anything that a sensor measured for months can match."""
+    if query.resource_type != "Observation":
+        return True
+    same = {"code", "combo-code", "category"}
+    criteria = [one for one in query.criteria if one.parameter.name in same]
+    return all(one.matches(SENSED, EARLIEST) for one in criteria)
 
 
 def _by_id(store: Store, resource_type: str, ids: set[str], patient: str | None) -> Shelf:

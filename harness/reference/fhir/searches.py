@@ -49,13 +49,16 @@ def _search(
     reach = Reach.of(access_of(request), resource_type, "s", context.instance.fhir_base)
     page = later_page(context, pairs, resource_type, reach.compartment)
     if page:
+        if page[1].snapshot.granular != reach.granular:
+            raise forbidden("this page belongs to a search that another token began")
         return answer(context, request, *page)
     has, prefer = context.instance.has, request.headers.get("prefer", "")
     strict = faulty.is_strict(has, prefer)
     query = read(resource_type, pairs, context.instance.fhir_base, strict=strict)
     query = faulty.query(has, query, request.method, reach.compartment)
     found = find(context, reach, query)
-    snapshot = Snapshot(query, tuple(found), reach.compartment, context.now + LIFETIME)
+    until = context.now + LIFETIME
+    snapshot = Snapshot(query, tuple(found), reach.compartment, until, reach.granular)
     return answer(context, request, None, Page(snapshot, 0, query.count))
 
 

@@ -49,7 +49,7 @@ class Shared:
         self._patients: Recent[int, Versions] = Recent(MOST_RESOURCES, len)
         self._records: Recent[int, Records] = Recent(MOST_RESOURCES, _size)
         self._sensors: Recent[int, Records] = Recent(MOST_RESOURCES, _size)
-        self._shelves: Recent[tuple[str, str | None], Shelf] = Recent(MOST_RESOURCES, len)
+        self._shelves: Recent[tuple[str, str | None, bool], Shelf] = Recent(MOST_RESOURCES, len)
         self.common = _by_type(_versions(history, None) for history in world.shared)
 
     def patient(self, ordinal: int) -> Versions:
@@ -93,30 +93,31 @@ class Shared:
             found = self.sensor(ordinal).get(resource_id, ())
         return found
 
-    def shelf(self, resource_type: str, patient: str | None) -> Shelf:
+    def shelf(self, resource_type: str, patient: str | None, *, months: bool = True) -> Shelf:
         """Returns the current resources of a type.
 
         Args:
             resource_type: such as `Observation`.
             patient: if given, only what belongs to this patient or to nobody.
+            months: with what sensors measured for months.
 
         Raises:
             TooBroad: no patient is given, and there are too many to look at each.
         """
-        known = self._shelves.get((resource_type, patient))
+        key = (resource_type, patient, months)
+        known = self._shelves.get(key)
         if known is None:
-            current = self._current(resource_type, patient)
-            known = self._shelves.keep((resource_type, patient), Shelf.of(current))
+            histories = self._histories(resource_type, patient, months=months)
+            known = self._shelves.keep(key, Shelf.of(versions[-1] for versions in histories))
         return known
 
     def history(self, resource_type: str, patient: str | None) -> Iterator[Stored]:
         """Yields all versions of the resources of a type; otherwise like `shelf`."""
         return (one for versions in self._histories(resource_type, patient) for one in versions)
 
-    def _current(self, resource_type: str, patient: str | None) -> Iterator[Stored]:
-        return (versions[-1] for versions in self._histories(resource_type, patient))
-
-    def _histories(self, resource_type: str, patient: str | None) -> Iterator[Versions]:
+    def _histories(
+        self, resource_type: str, patient: str | None, *, months: bool = True
+    ) -> Iterator[Versions]:
         yield from self.common.get(resource_type, {}).values()
         if resource_type in NOBODYS:
             return
@@ -130,7 +131,7 @@ class Shared:
                 yield self.patient(ordinal)
             else:
                 yield from self.records(ordinal).get(resource_type, {}).values()
-            if resource_type == "Observation":
+            if resource_type == "Observation" and months:
                 yield from self.sensor(ordinal).values()
 
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, product
 from typing import Any, Final, Protocol
 
 from harness.reference.data.instants import instant
@@ -86,7 +86,7 @@ class Store:
         self._latest = max(latest, writes.latest or latest)
         self._untouched = writes.is_empty()
         self._versions: Recent[tuple[str, str], Versions] = Recent(MOST_REMEMBERED, _size)
-        self._shelves: Recent[tuple[str, str | None], Shelf] = Recent(MOST_REMEMBERED, len)
+        self._shelves: Recent[tuple[str, str | None, bool], Shelf] = Recent(MOST_REMEMBERED, len)
 
     @classmethod
     def seeded(cls, seed: int, patients: int, now: datetime) -> Store:
@@ -152,19 +152,26 @@ class Store:
         """Returns the id of the patient to whom a resource would belong; None if to nobody."""
         return patient_of(resource, self._owner)
 
-    def shelf(self, resource_type: str, patient: str | None = None) -> Shelf:
+    def shelf(
+        self, resource_type: str, patient: str | None = None, *, months: bool = True
+    ) -> Shelf:
         """Returns the current resources of a type; see `all`.
+
+        Args:
+            resource_type: such as `Observation`.
+            patient: if given, only what belongs to this patient or to nobody.
+            months: with what sensors measured for months, which takes a second to make.
 
         Raises:
             TooBroad: no patient is given, and there are too many to look at each.
         """
         if self._untouched:
-            return self._shared.shelf(resource_type, patient)
-        key = (resource_type, patient)
+            return self._shared.shelf(resource_type, patient, months=months)
+        key = (resource_type, patient, months)
         known = self._shelves.get(key)
         if known is not None:
             return known
-        below = self._shared.shelf(resource_type, patient)
+        below = self._shared.shelf(resource_type, patient, months=months)
         written = self._writes.current(resource_type, patient)
         over = self._writes.over(resource_type)
         left = [one for one in below.resources if one.id not in over] if over else below.resources
@@ -304,10 +311,11 @@ class Store:
         owners = {one.patient for one in versions}
         if len(owners) > 1 or None in owners:
             self._shelves.clear()
-        for patient in (written.patient, None):
-            shelf = self._shelves.get((written.resource_type, patient))
+        for patient, months in product((written.patient, None), (True, False)):
+            place = (written.resource_type, patient, months)
+            shelf = self._shelves.get(place)
             if shelf is not None:
-                self._shelves.keep((written.resource_type, patient), shelf.after(written))
+                self._shelves.keep(place, shelf.after(written))
 
     def _owner(self, reference: str) -> str | None:
         resource_type, _, resource_id = reference.partition("/")

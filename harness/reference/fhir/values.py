@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from harness.reference.fhir.dates import of_element
@@ -64,18 +65,29 @@ def folded(text: str) -> str:
     return "".join(one for one in decomposed if not unicodedata.combining(one)).casefold()
 
 
+@lru_cache(maxsize=10_000)
+def _token(system: str | None, code: str | None) -> Token:
+    """Returns a token; equal ones are one object, since most resources share their codes."""
+    return Token(system, code)
+
+
 def _tokens(element: Any, parameter: Parameter) -> Iterator[Token]:
     if isinstance(element, bool):
-        yield Token(None, str(element).lower())
+        yield _token(None, str(element).lower())
     elif isinstance(element, str):
-        yield Token(parameter.system, element)
+        yield _token(parameter.system, element)
     elif isinstance(element, dict):
-        if isinstance(element.get("coding"), list):
-            for coding in element["coding"]:
+        codings = element.get("coding")
+        if isinstance(codings, list):
+            for coding in codings:
                 if isinstance(coding, dict):
-                    yield Token(coding.get("system"), coding.get("code"))
+                    yield _coded(coding.get("system"), coding.get("code"))
         elif "code" in element or "value" in element:
-            yield Token(element.get("system"), element.get("code", element.get("value")))
+            yield _coded(element.get("system"), element.get("code", element.get("value")))
+
+
+def _coded(system: Any, code: Any) -> Token:
+    return _token(*(one if isinstance(one, str) else None for one in (system, code)))
 
 
 def _dates(element: Any, _parameter: Parameter) -> Iterator[Any]:
