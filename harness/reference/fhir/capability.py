@@ -6,6 +6,7 @@ says: https://hl7.org/fhir/smart-app-launch/STU2/conformance.html
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from harness.reference.fhir.context import Context, Served
 from harness.reference.fhir.faulty import answering as faulty
 from harness.reference.fhir.formats import FHIR_JSON, JSON_PATCH, respond
 from harness.reference.fhir.interactions import OPERATIONS, SYSTEM, interactions
+from harness.reference.fhir.json import dumps
 from harness.reference.fhir.parameters import INCLUDES, PARAMETERS, REV_INCLUDES
 from harness.reference.fhir.resources import RESOURCES, ResourceKind
 
@@ -29,15 +31,26 @@ ENDPOINTS: Final = ("authorize", "token", "manage")
 """What the oauth-uris extension may hold; register is not offered here."""
 
 
-async def metadata(context: Context, request: Request) -> Response:
-    """Answers `GET [base]/metadata`, with and without a token."""
+async def metadata(context: Context, made: Callable[[], bytes], request: Request) -> Response:
+    """Answers `GET [base]/metadata`, with and without a token.
+
+    Args:
+        context: of the interface.
+        made: returns the CapabilityStatement as JSON, always the same.
+        request: to be answered.
+    """
     instance = context.instance
     faulty.require_token(instance.has, request.headers.get("authorization"))
     page = faulty.statement_page(instance.has)
     if page:
         return page
-    made = capability_statement(instance, context.started)
-    return respond(request, faulty.statement(instance.has, made))
+    return respond(request, made())
+
+
+def statement(context: Context) -> bytes:
+    """Returns the CapabilityStatement as it is served, as JSON."""
+    made = capability_statement(context.instance, context.started)
+    return dumps(faulty.statement(context.instance.has, made))
 
 
 def capability_statement(instance: Served, date: datetime) -> Json:

@@ -21,22 +21,22 @@ class Recent(Generic[Key, Value]):
     def __init__(self, most: int, weight: Callable[[Value], int]) -> None:
         self._most = most
         self._weight = weight
-        self._kept: OrderedDict[Key, Value] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
         self._total = 0
 
     def get(self, key: Key) -> Value | None:
         """Returns a value; None if it is not kept."""
-        value = self._kept.get(key)
-        if value is not None:
-            self._kept.move_to_end(key)
-        return value
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key][0]
 
     def keep(self, key: Key, value: Value) -> Value:
-        """Keeps a value, in the place of an earlier one; returns it."""
+        """Keeps a value at its weight of now, in the place of an earlier one; returns it."""
         self.drop(key)
         weight = self._weight(value)
         if weight <= self._most:
-            self._kept[key] = value
+            self._kept[key] = (value, weight)
             self._total += weight
         while self._total > self._most:
             self.drop(next(iter(self._kept)))
@@ -45,7 +45,7 @@ class Recent(Generic[Key, Value]):
     def drop(self, key: Key) -> None:
         """Forgets a value."""
         if key in self._kept:
-            self._total -= self._weight(self._kept.pop(key))
+            self._total -= self._kept.pop(key)[1]
 
     def clear(self) -> None:
         """Forgets all."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Route
 
 from harness.reference.fhir.bundles import batch_or_transaction
-from harness.reference.fhir.capability import metadata
+from harness.reference.fhir.capability import metadata, statement
 from harness.reference.fhir.context import Context, Served
 from harness.reference.fhir.faulty import answering as faulty
 from harness.reference.fhir.faulty import gateway
@@ -23,6 +23,7 @@ from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.resources import RESOURCES
 from harness.reference.fhir.searches import in_compartment
 from harness.reference.fhir.shelf import TooBroad
+from harness.reference.fhir.table import ROUTE, Table
 
 Answer = Callable[[Request], Awaitable[Response]]
 Paths = dict[str, dict[str, Answer]]
@@ -37,38 +38,44 @@ def routes(instance: Served) -> list[BaseRoute]:
     A middleware in front has put an `Access` into `request.state.access`, except for `/metadata`.
     """
     context = Context(instance, instance.clock.now())
-    routed: list[BaseRoute] = []
-    inner = partial(_dispatch_inner, routed)
-    paths: Paths = {
-        "/": {"POST": partial(batch_or_transaction, context, inner)},
-        "/metadata": {"GET": partial(metadata, context)},
+    tables: list[BaseRoute] = []
+    common: Paths = {
+        "/": {"POST": partial(batch_or_transaction, context, partial(_dispatch_inner, tables))},
+        "/metadata": {"GET": partial(metadata, context, cache(partial(statement, context)))},
         "/_history": {"GET": partial(of_system, context)},
-        **_typed(context),
     }
-    # `_search`, `_history` and operations must be tried before `{id}` takes them for an id.
-    in_order = sorted(paths, key=lambda path: ("{id}" in path, path))
-    routed += (
-        Route(path, partial(_dispatch, context, paths.get(path, {})), methods=METHODS)
-        for path in (*in_order, "/{path:path}")
-    )
-    return routed
+
+    def below(first: str) -> list[Route]:
+        """Returns the routes whose paths begin with a part; see `Table`."""
+        known = _typed(context, first) if first in RESOURCES else common
+        paths = [path for path in known if path.split("/")[1] == first]
+        # `_search`, `_history` and operations must be tried before `{id}` takes them for an id.
+        in_order = sorted(paths, key=lambda path: ("{id}" in path, path))
+        return [_route(context, path, known[path]) for path in in_order]
+
+    tables.append(Table(below, _route(context, "/{path:path}", {})))
+    return tables
 
 
-def _typed(context: Context) -> Paths:
+def _route(context: Context, path: str, answers: Mapping[str, Answer]) -> Route:
+    return Route(path, partial(_dispatch, context, answers), methods=METHODS)
+
+
+def _typed(context: Context, resource_type: str) -> Paths:
     paths: Paths = {}
-    for resource_type in RESOURCES:
-        for interaction in interactions(resource_type):
-            for method, path, handler in HANDLERS[interaction]:
-                answers = paths.setdefault(f"/{resource_type}{path}", {})
-                answers[method] = partial(_call, handler, context, resource_type)
-        if "patient" in PARAMETERS[resource_type]:
-            answer = partial(_call, in_compartment, context, resource_type)
-            paths[f"/Patient/{{id}}/{resource_type}"] = {"GET": answer}
-        for operation in OPERATIONS:
-            if operation.resource_type == resource_type:
-                for path in operation.paths:
-                    answer = partial(_call, operation.handler, context, resource_type)
-                    paths[f"/{resource_type}{path}"] = {"GET": answer}
+    for interaction in interactions(resource_type):
+        for method, path, handler in HANDLERS[interaction]:
+            answers = paths.setdefault(f"/{resource_type}{path}", {})
+            answers[method] = partial(_call, handler, context, resource_type)
+    for operation in OPERATIONS:
+        if operation.resource_type == resource_type:
+            answer = partial(_call, operation.handler, context, resource_type)
+            paths |= {f"/{resource_type}{path}": {"GET": answer} for path in operation.paths}
+    if resource_type == "Patient":
+        for kind, known in PARAMETERS.items():
+            if "patient" in known:
+                answer = partial(_call, in_compartment, context, kind)
+                paths[f"/Patient/{{id}}/{kind}"] = {"GET": answer}
     return paths
 
 
@@ -81,19 +88,15 @@ async def _call(
     return await gateway.through(handler, context, request, resource_type)
 
 
-async def _dispatch_inner(routed: list[BaseRoute], request: Request) -> Response:
+async def _dispatch_inner(tables: list[BaseRoute], request: Request) -> Response:
     """Answers an entry of a batch or transaction by the route that would answer it alone."""
-    for route in routed:
-        match, found = route.matches(request.scope)
-        if match is Match.FULL and isinstance(route, Route) and route.path not in _NOT_INNER:
-            request.scope.update(found)
-            answer: Answer = found["endpoint"]
-            return await answer(request)
-    return refusal(request, refused(404, "not-supported", "nothing is served at this path"))
-
-
-_NOT_INNER: Final = {"/"}
-"""Paths that no entry may name: a batch holds no batch."""
+    (table,) = tables
+    _, found = table.matches(request.scope)
+    if found[ROUTE].path == "/":
+        return refusal(request, refused(404, "not-supported", "a batch holds no batch"))
+    request.scope.update(found)
+    answer: Answer = found["endpoint"]
+    return await answer(request)
 
 
 async def _dispatch(context: Context, answers: Mapping[str, Answer], request: Request) -> Response:

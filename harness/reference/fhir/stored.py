@@ -39,6 +39,11 @@ class Stored:
     raw: bytes | None = None
     search_values: dict[str, tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False)
     """What search has extracted from it so far, by parameter."""
+    name: tuple[str, str, str] = field(init=False, repr=False)
+    """Type, id and version id."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", (self.resource_type, self.id, self.version_id))
 
     @property
     def reference(self) -> str:
@@ -61,11 +66,10 @@ class Stored:
         return isinstance(other, Stored) and self._identity() == other._identity()
 
     def __hash__(self) -> int:
-        return hash((self.resource_type, self.id, self.version_id))
+        return hash(self.name)
 
     def _identity(self) -> tuple[object, ...]:
-        named = (self.resource_type, self.id, self.version_id, self.last_updated)
-        return (*named, self.patient, self.deleted, self.body)
+        return (self.name, self.last_updated, self.patient, self.deleted, self.body)
 
 
 Versions = tuple[Stored, ...]
