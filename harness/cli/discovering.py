@@ -18,6 +18,7 @@ from harness.http.evidence import Evidence
 from harness.http.exchange import Exchange
 from harness.http.limiter import HostLimiters
 from harness.http.origin import origin
+from harness.http.transport import Bounds
 from harness.smart.discovery import Discovery, discover
 from harness.smart.text import plain
 
@@ -88,6 +89,7 @@ async def _ask(ehr: EhrFile, headers: Mapping[str, str]) -> tuple[Discovery, Exc
         tls=ehr.tls,
         headers=headers,
         extra_origins=frozenset(ehr.auth.extra_origins),
+        bounds=Bounds.of(ehr.limits),
     ) as http:
         discovery = await discover(http, ehr)
         if discovery.metadata is not None:

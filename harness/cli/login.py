@@ -18,6 +18,7 @@ from harness.http.client import HttpClient
 from harness.http.clock import SystemClock
 from harness.http.evidence import Evidence
 from harness.http.limiter import HostLimiters
+from harness.http.transport import Bounds
 from harness.scheduler.jobs import Site
 from harness.smart.discovery import discover
 from harness.smart.ehr_vault import keep as keep_for_ehr
@@ -114,6 +115,7 @@ async def _login_ehr(ehr: EhrFile, name: str | None) -> TokenResponse:
         tls=ehr.tls,
         headers=_headers(ehr, secrets),
         extra_origins=frozenset(ehr.auth.extra_origins),
+        bounds=Bounds.of(ehr.limits),
         moved_from=ehr.moved_from,
     ) as http:
         found = await discover(http, acting)

@@ -189,6 +189,12 @@ class Limits:
     """Seconds a run may wait on one refusal before it reports `Throttled`."""
     max_wait: float = 0.0
     """Seconds a run may sit out for codes and tokens to expire, where `wait` is permitted."""
+    connect_timeout: float = 10.0
+    """Seconds for a connection, TLS included."""
+    read_timeout: float = 60.0
+    """Seconds until the next bytes of an answer."""
+    total_timeout: float = 300.0
+    """Seconds for a whole answer, however it drips."""
 
 
 @dataclass(frozen=True, slots=True)

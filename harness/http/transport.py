@@ -20,7 +20,7 @@ from typing import Protocol, Self
 import anyio
 import httpx
 
-from harness.config.ehr import Tls
+from harness.config.ehr import Limits, Tls
 from harness.errors import ConfigError, HostileInput
 from harness.http.clock import Clock
 from harness.http.decoding import ACCEPTED, Body, UndecodableError
@@ -46,6 +46,13 @@ class Bounds:
     pool: float = 60.0
     total: float = 300.0
     max_bytes: int = 32 * 1024 * 1024
+
+    @classmethod
+    def of(cls, limits: Limits) -> Bounds:
+        """The time-outs of an EHR file; no part may take longer than the whole."""
+        total = limits.total_timeout
+        read = min(limits.read_timeout, total)
+        return cls(connect=min(limits.connect_timeout, total), read=read, total=total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from harness.http.evidence import Evidence
 from harness.http.limiter import HostLimiters
 from harness.http.recording import UNPACED, ReplayTransport
 from harness.http.redaction import Redactor
-from harness.http.transport import Transport
+from harness.http.transport import Bounds, Transport
 from harness.plugin.target import Target
 from harness.plugin.timekeeping import ActClock
 
@@ -165,6 +165,7 @@ def _client(target: Target, evidence: Evidence, wire: _Wire) -> HttpClient:
         tls=target.ehr.tls,
         headers=_headers(target),
         extra_origins=frozenset(target.ehr.auth.extra_origins),
+        bounds=Bounds.of(target.ehr.limits),
         transport=wire.transport,
     )
 

@@ -18,6 +18,7 @@ from harness.fhir.search import Search
 from harness.http.client import HttpClient
 from harness.http.exchange import Exchange
 from harness.http.retry import Policy
+from harness.http.transport import Bounds
 from harness.smart.discovery import discover
 from harness.smart.session import Identity, TokenSession
 from harness.smart.vault import Entry, Vault
@@ -92,6 +93,7 @@ def sender(tenant: Tenant, world: World, meter: Meter) -> HttpClient:
         headers=_headers(tenant, world.secrets),
         extra_origins=frozenset(ehr.auth.extra_origins),
         moved_from=ehr.moved_from,
+        bounds=Bounds.of(ehr.limits),
         policy=Policy(max_retry_after=ehr.limits.max_retry_after),
     )
 

@@ -87,6 +87,17 @@ def test_a_tenant_that_hangs_is_ended_and_delays_no_other(site: Site) -> None:
     assert site.stored(good) == site.truth("sync-beside")
 
 
+def test_how_long_an_answer_may_take_is_the_ehr_files_to_say(site: Site) -> None:
+    with hanging_server() as hangs:
+        ehr = site.ehr_file(connect_timeout=5, read_timeout=0.2, total_timeout=1)
+        tenant = site.backend("impatient", hangs, ehr=ehr)
+        began = time.monotonic()
+        status, account = site.sync(tenant)
+    assert (status, account["status"]) == (1, "failed")
+    assert "timed out after 0.2 s" in account["reason"]
+    assert time.monotonic() - began < LONGEST
+
+
 def pages(store: Path) -> int:
     with suppress(sqlite3.OperationalError), closing(sqlite3.connect(store)) as db:
         return int(db.execute("SELECT total(pages) FROM counts").fetchone()[0])

@@ -8,6 +8,7 @@ import pytest
 from harness.config.ehr import Limits
 from harness.http.clock import ManualClock
 from harness.http.limiter import HostLimiter, HostLimiters
+from harness.http.transport import Bounds
 
 
 def limiter(clock: ManualClock, **limits: Any) -> HostLimiter:
@@ -120,3 +121,9 @@ def test_an_unknown_rate_is_learnt_and_can_be_remembered() -> None:
     assert grown > start
     assert cut < grown
     assert rates == {"ehr.example": cut}
+
+
+def test_no_part_of_an_answer_may_take_longer_than_the_whole() -> None:
+    bounds = Bounds.of(Limits(connect_timeout=2.0, read_timeout=9.0, total_timeout=5.0))
+    assert (bounds.connect, bounds.read, bounds.total) == (2.0, 5.0, 5.0)
+    assert Bounds.of(Limits()) == Bounds()
