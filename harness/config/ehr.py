@@ -286,7 +286,7 @@ class EhrFile:
     data: DataKind = DataKind.REAL
     permit: frozenset[Permit] = frozenset()
     writes: tuple[str, ...] = ()
-    """Kinds of Observation that an application may write here; where none is named, all are tried."""
+    """Kinds of Observation that an application may write here; none named means all are tried."""
     versions: Versions = Versions()
     headers: dict[str, str | SecretRef] = field(default_factory=dict)
     clients: tuple[OAuthClient, ...] = ()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness import Exchange, applies_if, expect, prerequisite, verifies
-from harness.checks.acts.access import Probe
+from harness.checks.acts.access import Probe, reveals
 from harness.checks.acts.assertions import WRONG
 from harness.checks.acts.backend import BackendGrant
 from harness.checks.acts.backend_requests import INCOMPLETE, granted_nonsense
@@ -36,6 +36,12 @@ def test_backend_scopes_are_no_more_than_asked_for(backend_grant: BackendGrant) 
         expected="the scopes asked for, or fewer",
         actual=f"more: {' '.join(backend_grant.added_scopes)}",
     )
+
+
+@verifies("oauth/token/no-store")
+def test_backend_tokens_are_not_stored(backend_grant: BackendGrant) -> None:
+    """A response with a backend token SHALL forbid storing with Cache-Control: no-store."""
+    expect(backend_grant).header("Cache-Control", contains="no-store")
 
 
 @verifies("smart/backend/short-lived")
@@ -76,8 +82,16 @@ def test_client_authentication_by_key_is_declared(
 
 
 @verifies("smart/backend/scope-enforced")
-def test_backend_token_is_held_to_its_scopes(limited_backend_search: Probe) -> None:
-    """The resource server SHALL ensure that the scope covers the requested resource."""
+def test_backend_token_reads_nothing_beyond_its_scopes(limited_backend_read: Exchange) -> None:
+    """The resource server SHALL ensure that the scope covers the resource that is read."""
+    expect(limited_backend_read).that(
+        not reveals(limited_backend_read), expected="401, 403 or 404", actual="the resource"
+    )
+
+
+@verifies("smart/backend/scope-enforced")
+def test_backend_token_finds_nothing_beyond_its_scopes(limited_backend_search: Probe) -> None:
+    """The resource server SHALL ensure that the scope covers what is searched."""
     expect(limited_backend_search).that(
         not limited_backend_search.leaked,
         expected="a refusal, or no match",

@@ -46,6 +46,15 @@ def test_wrong_secret_is_refused(wrong_secret: Exchange) -> None:
     expect(wrong_secret).refused_by_oauth(400, 401)
 
 
+@verifies("oauth/client/challenge")
+def test_refused_secret_in_a_header_is_challenged(wrong_secret: Exchange) -> None:
+    """A client that is refused by its Authorization header SHALL be told which scheme to use."""
+    header = wrong_secret.request.headers.get("Authorization")
+    applies_if(header, unless="the client authenticates in the body of the request")
+    applies_if(is_refusal(wrong_secret), unless="the client is not refused by an OAuth error")
+    expect(wrong_secret).status(401).header("WWW-Authenticate", matches=r"(?i)\bbasic\b")
+
+
 @verifies("oauth/grant-type/unsupported")
 def test_unknown_grant_type_is_refused(unknown_grant_type: Exchange) -> None:
     """An unknown grant type SHALL be refused with 400 and an OAuth error."""

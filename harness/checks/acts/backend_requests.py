@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import Access, Probe, probe
+from harness.checks.acts.access import Access, Probe, fhir_client, probe
 from harness.checks.acts.backend import BackendGrant, backend_client, right_assertion
 from harness.checks.acts.launch import negative
+from harness.checks.found import Found
 from harness.errors import NotApplicable, NotSupported, ProtocolError
 from harness.http.exchange import Exchange
 from harness.smart import grants
@@ -34,10 +35,8 @@ async def asked_for(run: Run, discovery: Discovery, scopes: Iterable[str]) -> Ex
 
 
 @act
-async def limited_backend_search(
-    run: Run, discovery: Discovery, backend_grant: BackendGrant, access: Access
-) -> Probe:
-    """Observations, with a backend token that was asked for to read Patients only."""
+async def limited_backend_token(run: Run, discovery: Discovery, backend_grant: BackendGrant) -> str:
+    """A backend token that was asked for to read Patients only, and opens no Observations."""
     if not backend_grant.scopes.allows("system", "Patient", "r"):
         raise NotApplicable("the backend client may not read Patients")
     if not backend_grant.scopes.allows("system", "Observation", "s"):
@@ -51,7 +50,24 @@ async def limited_backend_search(
         raise NotSupported(f"a token for {scope} alone is not given: {error}") from None
     if token.scope and token.scope.allows("system", "Observation", "s"):
         raise NotApplicable("the server grants more than is asked for, which is judged by itself")
-    return await probe(run, "Observation", access.patient, token.access_token)
+    return token.access_token
+
+
+@act
+async def limited_backend_search(run: Run, limited_backend_token: str, access: Access) -> Probe:
+    """Observations of a patient, with a backend token that does not cover them."""
+    return await probe(run, "Observation", access.patient, limited_backend_token)
+
+
+@act
+async def limited_backend_read(
+    run: Run, limited_backend_token: str, system_search: Found
+) -> Exchange:
+    """One Observation, with a backend token that does not cover it."""
+    if not system_search.matches:
+        raise NotApplicable("the patient has no vital signs to try it with")
+    wanted = str(system_search.matches[0].get("id"))
+    return await fhir_client(run, limited_backend_token).read("Observation", wanted)
 
 
 @act

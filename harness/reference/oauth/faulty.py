@@ -75,7 +75,8 @@ def refusal(instance: Instance, form: Form, reason: str) -> OAuth2Error:
     by_assertion = form.get("client_assertion") is not None
     if by_assertion and instance.has("assertion-refusal-called-invalid-grant"):
         return InvalidGrantError(reason)
-    return InvalidClientError(description=reason, status_code=401)
+    unchallenged = not by_assertion and instance.has("refused-secret-unchallenged")
+    return InvalidClientError(description=reason, status_code=400 if unchallenged else 401)
 
 
 def introspection(instance: Instance, payload: dict[str, Any], grant: Grant) -> dict[str, Any]:

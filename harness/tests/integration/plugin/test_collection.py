@@ -134,7 +134,6 @@ def test_xdist_is_refused(project: Project) -> None:
     assert "pytest-xdist cannot be used with --ehr" in ran.err
 
 
-
 def test_a_taken_option_leaves_the_other_plugin_alone(project: Project) -> None:
     (project.folder / "taken.py").write_text(
         "import pytest\n\n@pytest.hookimpl(tryfirst=True)\n"

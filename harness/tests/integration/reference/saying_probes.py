@@ -84,6 +84,12 @@ def called_invalid_grant(app: App) -> bool:
     return bool(refused.json()["error"] == "invalid_grant")
 
 
+def unchallenged(app: App) -> bool:
+    app.client_id = "harness-symmetric"
+    app.credentials = {**app.credentials, "REFERENCE_CLIENT_SECRET": "wrong"}
+    return app.exchange("code").status_code == 400
+
+
 SAYING_PROBES: dict[str, Probe] = {
     "configuration-omits-scopes": published(lambda said: "scopes_supported" not in said),
     "configuration-of-secrets-only": published(lambda said: MEMBERS not in said),
@@ -123,6 +129,7 @@ SAYING_PROBES: dict[str, Probe] = {
     "introspection-expiry-of-the-grant": introspected(
         lambda _, first, said: said["exp"] - said["iat"] > first["expires_in"]
     ),
+    "refused-secret-unchallenged": unchallenged,
     "introspection-bare": introspected(lambda _, __, said: "patient" not in said),
     "introspection-subject-internal": introspected(
         lambda _, first, said: said["sub"] != claims(first)["sub"]
