@@ -10,6 +10,7 @@ import pytest
 from harness import Exchange, applies_if, expect, verifies
 from harness.checks.acts.context import Learnt
 from harness.checks.acts.identity import Identity
+from harness.checks.launching import Launch
 
 MEMBERS = [
     pytest.param("patient", marks=verifies("smart/context/patient")),
@@ -32,6 +33,12 @@ def test_context_parameter_has_its_form(contexts: tuple[Learnt, ...], member: st
         expect(each.exchange).that(
             not wrong, expected=f"a valid {member}", actual="; ".join(map(str, wrong))
         )
+
+
+@verifies("smart/context/patient-scope")
+def test_patient_level_scope_comes_with_a_patient(patient_scope_launch: Launch) -> None:
+    """Where a patient-level scope is granted, a patient SHALL be established in context."""
+    expect(patient_scope_launch.exchange).member("patient", str)
 
 
 @verifies("smart/context/standalone-encounter")

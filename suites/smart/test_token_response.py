@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from harness import Exchange, applies_if, configured, expect, verifies
 from harness.checks.launching import Launch
+from harness.smart.discovery import Discovery
 
 
 @verifies("smart/token/json")
@@ -79,6 +82,27 @@ def test_patient_in_context_is_the_chosen_one(token_response: Exchange, launch: 
         launch.token.patient == chosen,
         expected="the id of the chosen patient",
         actual="another patient's id",
+    )
+
+
+CLAIMED = [
+    pytest.param("openid", "sso-openid-connect", "id_token"),
+    pytest.param("offline_access", "permission-offline", "refresh_token"),
+]
+
+
+@verifies("smart/launch/claimed")
+@pytest.mark.parametrize(("scope", "capability", "member"), CLAIMED)
+def test_what_is_declared_and_asked_for_is_granted(
+    discovery: Discovery, launch: Launch, scope: str, capability: str, member: str
+) -> None:
+    """An application that asks for what a server declares is disappointed not to be given it."""
+    applies_if(discovery.claims(capability), unless=f"{capability} is not declared")
+    applies_if(launch.asked(scope), unless=f"the launch does not ask for {scope}")
+    expect(launch.exchange).that(
+        launch.was_granted(scope) or member in launch.exchange.json_object(),
+        expected=f"{scope} among the granted scopes, or {member}",
+        actual="neither",
     )
 
 

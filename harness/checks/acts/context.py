@@ -78,6 +78,25 @@ async def encounter_launch(run: Run, discovery: Discovery, launch: Launch) -> Ex
 
 
 @act
+async def patient_scope_launch(run: Run, discovery: Discovery, launch: Launch) -> Launch:
+    """A standalone launch with patient-level scopes that does not ask for a patient by itself."""
+    what = launch.authorization.plan
+    asked = tuple(each for each in what.spec.scopes if each != "launch/patient")
+    if asked == what.spec.scopes or not any(each.startswith("patient/") for each in asked):
+        raise NotApplicable("the launch asks for no patient-level scope beside launch/patient")
+    done = await authorized(run, discovery, replace(what, spec=replace(what.spec, scopes=asked)))
+    if done.code is None:
+        raise NotApplicable(f"patient-level scopes want launch/patient here: {done.outcome}")
+    try:
+        made = launched(run, done, await exchanged(run, discovery, done))
+    except PrerequisiteFailed as failed:
+        raise NotSupported(f"a further launch yields {failed}") from None
+    if not any(each.level == "patient" for each in made.granted.resources):
+        raise NotApplicable("no patient-level scope was granted without launch/patient")
+    return made
+
+
+@act
 async def fhir_user_read(run: Run, launch: Launch, identity: Identity) -> Exchange:
     """The resource that fhirUser names, read with the token."""
     claimed = identity.token.claims.get("fhirUser")

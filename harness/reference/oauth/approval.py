@@ -26,6 +26,8 @@ def granted_scopes(
     granted = scopes.chosen(offered, ticked, instance.smart)
     if instance.has("scope-widened-at-consent"):
         granted = offered
+    if instance.has("scopes-without-level-dropped"):
+        granted = tuple(each for each in granted if "/" in each or each == scopes.LAUNCH)
     if instance.has("granular-scope-widened"):
         granted = tuple(dict.fromkeys(scope.partition("?")[0] for scope in granted))
     return varied(instance, offered, granted)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.reference.oauth.launches import LaunchContext
+from harness.reference.oauth.scopes import LAUNCH, LAUNCH_PATIENT
 from harness.reference.smart import SmartVersion
 
 if TYPE_CHECKING:
@@ -30,13 +31,17 @@ STYLE = {
 """What `smart_style_url` answers; the colours are those of the pages."""
 
 
-def launch_context(instance: Instance, context: LaunchContext) -> dict[str, Any]:
+def launch_context(
+    instance: Instance, context: LaunchContext, granted: tuple[str, ...]
+) -> dict[str, Any]:
     """The members of a token response, and of an introspection, that hold the context.
 
     Apps get the whole window, so the patient's banner is theirs to show.
     """
     members: dict[str, Any] = {}
-    if context.patient is not None:
+    unasked = not {LAUNCH, LAUNCH_PATIENT} & set(granted)
+    silent = unasked and instance.has("patient-scope-without-context")
+    if context.patient is not None and not silent:
         # Only a launch out of the EHR has an intent.
         handed = context.intent is not None and instance.has("ehr-patient-as-reference")
         members["patient"] = f"Patient/{context.patient}" if handed else context.patient

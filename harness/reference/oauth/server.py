@@ -247,7 +247,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is
             payload["scope"] = " ".join(token.access.scopes)
             context = replace(context, patient=token.access.patient)
         if grant.username is not None:
-            payload |= launch_context(instance, context)
+            payload |= launch_context(instance, context, grant.scopes)
         if grant.fhir_user is not None:
             payload["fhirUser"] = user_url(instance, grant.fhir_user)
         return faulty.introspection(instance, payload, grant)

@@ -101,7 +101,7 @@ def _issue(
         "scope": " ".join(scopes),
     }
     if grant.username is not None:
-        response |= launch_context(instance, grant.context)
+        response |= launch_context(instance, grant.context, grant.scopes)
     if refresh_token:
         response["refresh_token"] = refresh_token.value
     return response

@@ -81,5 +81,11 @@ ACCESS_PROBES: dict[str, Probe] = {
     "cors-credentials-for-anybody": lambda app: (
         crossed(app, "access-control-allow-credentials") == "true"
     ),
+    "patient-scope-without-context": lambda app: (
+        "patient" not in app.launch("patient", "patient/Patient.rs")
+    ),
+    "scopes-without-level-dropped": lambda app: (
+        "openid" not in app.launch("patient", SCOPE)["scope"].split()
+    ),
     "denial-told-as-server-error": lambda app: declined(app).get("error") == "server_error",
 }
