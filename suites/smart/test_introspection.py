@@ -13,6 +13,7 @@ from harness.checks.acts.introspection import (
     CONTEXT,
     claims_of,
     drift,
+    same,
     says_active,
     scopes_apart,
 )
@@ -112,7 +113,7 @@ def test_introspection_has_the_claims_of_the_id_token(
     prerequisite(says_active(introspection), unless="the live token is not said to be active")
     said = introspection.json_object().get(name)
     expect(introspection).that(
-        said == claim,
+        same(name, said, claim),
         expected=f"{name} as in the id_token",
         actual="absent" if said is None else "another value",
     )

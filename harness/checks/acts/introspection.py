@@ -70,6 +70,13 @@ def scopes_apart(introspection: Exchange, granted: ScopeSet) -> tuple[str, ...]:
     return tuple(f"{word} {' '.join(scopes)}" for word, scopes in named if scopes)
 
 
+def same(name: str, said: object, claim: object) -> bool:
+    """Whether a claim has one value in both places; one of the two may be relative to the base."""
+    if name != "fhirUser" or not isinstance(said, str) or not isinstance(claim, str):
+        return said == claim
+    return said == claim or said.endswith(f"/{claim}") or claim.endswith(f"/{said}")
+
+
 def drift(launch: Launch, introspection: Exchange) -> float | None:
     """By how many seconds exp lies behind the token response's time and its expires_in.
 

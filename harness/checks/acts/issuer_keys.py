@@ -21,6 +21,9 @@ BARE: Mapping[str, frozenset[str]] = {
 }
 """The members that make a bare public key, by type (RFC 7518 section 6, RFC 8037)."""
 
+SIGNING = frozenset({"RSA", "EC"})
+"""Kinds that id_tokens are signed with; a client passes over all others."""
+
 PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 SYMMETRIC = "oct"
 
@@ -63,7 +66,11 @@ class KeySet:
         """Keys that do not say what they are for, where some are for encryption."""
         if not any(each.get("use") == "enc" for each in self.keys):
             return ()
-        return tuple(f"keys.{number}" for number, k in enumerate(self.keys) if "use" not in k)
+        return tuple(
+            f"keys.{number}"
+            for number, key in enumerate(self.keys)
+            if "use" not in key and key.get("kty") in SIGNING
+        )
 
 
 @act

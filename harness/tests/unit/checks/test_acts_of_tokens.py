@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.checks.acts.client_kinds import ClientLaunch, of
-from harness.checks.acts.introspection import drift, issued_at, says_active, scopes_apart
+from harness.checks.acts.introspection import drift, issued_at, same, says_active, scopes_apart
 from harness.checks.acts.issuer_keys import KeySet
 from harness.checks.acts.renewed_identity import Renewed
 from harness.errors import NotApplicable, NotConfigured, PrerequisiteFailed
@@ -52,7 +52,9 @@ def test_names_of_keys_are_compared_where_there_are_some() -> None:
 def test_use_is_asked_for_only_beside_keys_for_encryption() -> None:
     silent = {name: value for name, value in RSA.items() if name != "use"}
     assert key_set(silent).without_use == ()
-    assert key_set(silent, {**RSA, "use": "enc"}).without_use == ("keys.0",)
+    encryption = {**RSA, "use": "enc"}
+    assert key_set(silent, encryption).without_use == ("keys.0",)
+    assert key_set(RSA, encryption, {"kty": "AKP", "pub": "AQ"}).without_use == ()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,15 @@ def test_scopes_of_an_introspection_are_compared_by_what_they_mean(
 ) -> None:
     granted = ScopeSet.parse("patient/Patient.rs patient/Observation.rs openid")
     assert scopes_apart(exchange({"scope": said}), granted) == apart
+
+
+def test_a_person_is_the_same_by_a_relative_and_by_an_absolute_url() -> None:
+    absolute = "https://ehr.example/r4/Patient/1"
+    assert same("fhirUser", absolute, "Patient/1")
+    assert same("fhirUser", "Patient/1", absolute)
+    assert not same("fhirUser", absolute, "Patient/11")
+    assert not same("fhirUser", None, "Patient/1")
+    assert not same("sub", "a/b", "b")
 
 
 def test_expiry_is_compared_on_the_clock_of_the_server() -> None:
