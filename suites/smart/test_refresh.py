@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness import Exchange, applies_if, expect, prerequisite, verifies
 from harness.checks.acts.refresh import Refreshed
+from harness.checks.launching import Launch
 
 
 @verifies("smart/refresh/access-token")
@@ -81,3 +82,15 @@ def test_replaced_refresh_token_is_refused(
     """A refresh token that was replaced SHOULD be refused when it comes again."""
     applies_if(refreshed.rotated, unless="the refresh token is not rotated")
     expect(rotated_refresh_token).refused_by_oauth(400, 401)
+
+
+@verifies("smart/online/refresh-token")
+def test_online_access_yields_a_refresh_token(online_launch: Launch) -> None:
+    """A server with permission-online SHALL issue a refresh token for online access."""
+    expect(online_launch.exchange).member("refresh_token", str)
+
+
+@verifies("smart/online/refresh")
+def test_online_access_is_refreshed_while_the_user_is_online(online_refresh: Exchange) -> None:
+    """Online access SHALL last while the user is online."""
+    expect(online_refresh).status(200).member("access_token", str)

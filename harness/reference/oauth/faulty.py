@@ -18,7 +18,7 @@ from harness.reference.access import ResourceScope
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
     from harness.reference.oauth.forms import Form
-    from harness.reference.oauth.ledger import Grant
+    from harness.reference.oauth.ledger import Grant, RefreshToken
 
 Handler = Callable[[Request], Awaitable[Response]]
 _ASYMMETRIC = "client-confidential-asymmetric"
@@ -103,8 +103,11 @@ def refreshed(instance: Instance, scopes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(each for each in scopes if each not in resources[1:])
 
 
-def numbered(instance: Instance, response: dict[str, Any]) -> dict[str, Any]:
-    """A token response whose access token carries the number of its row."""
+def token_response(instance: Instance, response: dict[str, Any]) -> dict[str, Any]:
+    """A token response: its access token may carry the number of its row."""
+    online = "online_access" in response["scope"].split()
+    if online and instance.has("online-access-without-refresh-token"):
+        response.pop("refresh_token", None)
     if instance.has("access-token-numbered"):
         return {**response, "access_token": f"1|{response['access_token']}"}
     return response
@@ -113,3 +116,9 @@ def numbered(instance: Instance, response: dict[str, Any]) -> dict[str, Any]:
 def unnumbered(instance: Instance, value: str) -> str:
     """An access token as it is remembered."""
     return value.removeprefix("1|") if instance.has("access-token-numbered") else value
+
+
+def ended(instance: Instance, token: RefreshToken | None) -> RefreshToken | None:
+    """A refresh token, unless it is taken for one whose user has left."""
+    online = token is not None and "online_access" in token.grant.scopes
+    return None if online and instance.has("online-refresh-refused") else token

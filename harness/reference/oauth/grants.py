@@ -19,6 +19,7 @@ from authlib.oauth2.rfc6749.errors import (
 
 from harness.reference.clients import Client
 from harness.reference.instance import Instance
+from harness.reference.oauth import faulty
 from harness.reference.oauth.authorization_request import code_challenge
 from harness.reference.oauth.ledger import Code, Grant, RefreshToken
 from harness.reference.oauth.scopes import covered, split
@@ -122,7 +123,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib i
         """The refresh token, unless it is unknown, rotated, expired or revoked."""
         ledger, now = self.instance.ledger, self.instance.clock.now()
         client: Client = self.request.client
-        token = ledger.live_refresh(value, now)
+        token = faulty.ended(self.instance, ledger.live_refresh(value, now))
         spent = ledger.spent.get(value)
         if token is None and isinstance(spent, RefreshToken) and now < spent.expires_at:
             if self.instance.has("refresh-reuse-accepted"):

@@ -124,7 +124,7 @@ def _refresh_token(instance: Instance, grant: Grant, now: datetime) -> RefreshTo
 
 
 def _with_token_response_faults(instance: Instance, response: dict[str, Any]) -> dict[str, Any]:
-    response = faulty.numbered(instance, response)
+    response = faulty.token_response(instance, response)
     for member, missing in (
         ("token_type", instance.has("token-type-missing")),
         ("expires_in", instance.has("expires-in-missing")),

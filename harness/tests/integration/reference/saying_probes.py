@@ -84,6 +84,13 @@ def called_invalid_grant(app: App) -> bool:
     return bool(refused.json()["error"] == "invalid_grant")
 
 
+ONLINE = "launch/patient online_access patient/Patient.rs"
+
+
+def online_refresh_refused(app: App) -> bool:
+    return app.refresh(app.launch("patient", ONLINE)["refresh_token"]).status_code == 400
+
+
 def unchallenged(app: App) -> bool:
     app.client_id = "harness-symmetric"
     app.credentials = {**app.credentials, "REFERENCE_CLIENT_SECRET": "wrong"}
@@ -129,6 +136,10 @@ SAYING_PROBES: dict[str, Probe] = {
     "introspection-expiry-of-the-grant": introspected(
         lambda _, first, said: said["exp"] - said["iat"] > first["expires_in"]
     ),
+    "online-access-without-refresh-token": lambda app: (
+        "refresh_token" not in app.launch("patient", ONLINE)
+    ),
+    "online-refresh-refused": online_refresh_refused,
     "refused-secret-unchallenged": unchallenged,
     "introspection-bare": introspected(lambda _, __, said: "patient" not in said),
     "introspection-subject-internal": introspected(
