@@ -91,7 +91,7 @@ class Running:
         return json.loads(content) if content else None
 
     def instance(self, name: str, **what: Any) -> dict[str, Any]:
-        """A new isolated instance; `what` as in POST /instances (faults, rate, burst, ...)."""
+        """A new isolated instance; `what` as in POST /instances (faults, variants, rate, ...)."""
         described: dict[str, Any] = self.control("POST", "/instances", {"name": name, **what})
         return described
 
@@ -111,6 +111,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     patients: int = 20,
     seed: int = 1,
     faults: Iterable[str] = (),
+    variants: Iterable[str] = (),
     rate: float | None = None,
     burst: int | None = None,
     retry_after: str = "seconds",
@@ -127,6 +128,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         patients: how many synthetic patients.
         seed: equal seeds give equal patients.
         faults: names from the catalogue of faults, for the default instance.
+        variants: names from the catalogue of variants, for the default instance.
         rate: FHIR requests per second before 429; None for no limit.
         burst: how many at once.
         retry_after: `seconds`, `date` or `none`.
@@ -149,6 +151,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     }
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]
     options += [f"--fault={name}" for name in faults]
+    options += [f"--variant={name}" for name in variants]
     options += [f"--redirect-uri={uri}" for uri in redirect_uris]
     options += [f"--launch-uri={uri}" for uri in launch_uris]
     process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter

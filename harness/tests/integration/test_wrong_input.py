@@ -477,6 +477,7 @@ def test_a_reader_that_goes_away_ends_nothing_in_a_traceback(shell: Shell) -> No
         (["scheduler", "--once", "--timeout", "inf"], 4, "positive number"),
         (["scheduler", "--once", "--tenants", "/nowhere"], 4, "is no folder"),
         (["reference", "--fault", "unknown"], 4, "--list-faults"),
+        (["reference", "--variant", "unknown"], 4, "--list-variants"),
         (["reference", "--port", "99999999"], 4, "choose another --port"),
         (["reference", "--env-file", "/nowhere/x"], 4, "No such file"),
         (["ehrs", "new", "../x", "--url", "http://127.0.0.1:1/r4"], 4, "is no name"),

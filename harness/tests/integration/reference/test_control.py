@@ -34,6 +34,7 @@ def test_control_is_not_on_the_public_listener(app: App, reference: Running) -> 
         {"name": "../x"},
         {"name": "n", "faults": "scope-missing"},
         {"name": "n", "faults": ["no-such-fault"]},
+        {"name": "n", "variants": ["scope-missing"]},
         {"name": "n", "rate": 0},
         {"name": "n", "rate": "fast"},
         {"name": "n", "burst": 0},
@@ -70,6 +71,21 @@ def test_the_faults_are_listed(reference: Running) -> None:
     assert {"name", "part", "cause", "alters", "trips"} == set(
         reference.control("GET", "/faults")[0]
     )
+
+
+def test_the_variants_are_listed(reference: Running) -> None:
+    listed = reference.control("GET", "/variants")[0]
+    assert {"name", "part", "difference", "liberty", "url", "together", "leaves_out"} == set(listed)
+
+
+def test_an_instance_tells_how_often_its_variants_were_met(
+    reference: Running, app: App, new_instance: NewInstance
+) -> None:
+    met = {"bundle-without-total", "configuration-with-charset"}
+    made = new_instance(variants=sorted(met))
+    app.machine.get(f"{made['fhir_base']}/.well-known/smart-configuration")
+    counted = reference.control("GET", f"/instances/{made['name']}/variants")
+    assert counted == {"bundle-without-total": 0, "configuration-with-charset": 1}
 
 
 def test_a_write_of_another_application_is_seen_in_its_instance_alone(

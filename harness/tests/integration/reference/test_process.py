@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from harness.reference.process import ReferenceFailed, start
@@ -183,6 +184,19 @@ def test_the_faults_are_listed_for_people_and_for_programs() -> None:
     assert all(each["name"] in text and each["cause"] in text for each in listed)
     untripped = {line.split()[0] for line in text.splitlines() if "(tripping nothing yet)" in line}
     assert untripped == {each["name"] for each in listed if not each["trips"]}
+
+
+def test_the_variants_are_listed_for_people_and_for_programs() -> None:
+    listed = json.loads(run("--list-variants", "--json").stdout)
+    assert listed[0].keys() >= {"name", "part", "difference", "liberty", "url"}
+    text = run("--list-variants").stdout
+    assert all(each["name"] in text and each["difference"] in text for each in listed)
+
+
+def test_the_default_instance_can_have_variants() -> None:
+    with start(patients=3, variants=["configuration-with-charset"]) as running:
+        answer = httpx.get(f"{running.fhir_base}/.well-known/smart-configuration")
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
 
 
 def test_a_start_that_fails_says_so() -> None:
