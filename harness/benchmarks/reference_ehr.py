@@ -19,6 +19,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,7 @@ def main() -> int:
 
 def measured(seconds: float, rounds: int) -> Iterator[tuple[str, dict[str, float | None]]]:
     """Yields each workload's name and figures."""
-    with start(patients=20) as running:
-        apart(running.process.pid)
+    with start(patients=20) as running, apart(running.process.pid):
         client = signed_in(running)
         parts = urllib.parse.urlsplit(running.fhir_base)
         workloads = tuple(_workloads(client, str(running.ready["users"][0]["patients"][0])))
@@ -185,14 +185,18 @@ def signed_in(running: Running) -> Client:
         return Client(running.fhir_base, json.load(response)["access_token"])
 
 
-def apart(pid: int) -> None:
+@contextmanager
+def apart(pid: int) -> Iterator[None]:
     """Gives server and client a processor each, where there are two and the system lets us."""
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    processors = sorted(os.sched_getaffinity(0))
+    processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(processors) > 1:
         os.sched_setaffinity(pid, {processors[0]})
         os.sched_setaffinity(0, {processors[1]})
+    try:
+        yield
+    finally:
+        if len(processors) > 1:
+            os.sched_setaffinity(0, set(processors))
 
 
 def _workloads(client: Client, patient: str) -> Iterator[Workload]:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from harness.errors import UsageError
 from harness.reference import faults, variants
 from harness.reference.app import DEFAULT, NAME, Reference
+from harness.reference.fhir.shelf import TooBroad
 from harness.reference.instance import Instance
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import RetryAfter, Throttle
@@ -139,6 +140,10 @@ class Control:
         """GET /instances/NAME/resources/TYPE?patient=ID: the truth, whatever search answers."""
         instance = self._instance(request)
         patient = request.query_params.get("patient")
+        try:
+            found = instance.store.all(request.path_params["type"], patient)
+        except TooBroad:
+            raise _Refused(400, "too many to look at each; name a patient") from None
         return JSONResponse(
             [
                 {
@@ -147,7 +152,7 @@ class Control:
                     "lastUpdated": stored.last_updated.isoformat(),
                     "patient": stored.patient,
                 }
-                for stored in instance.store.all(request.path_params["type"], patient)
+                for stored in found
             ]
         )
 

@@ -24,6 +24,11 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=_fragment)
 
 
+def packed(value: Any) -> bytes:
+    """Returns what `dumps` returns, without the spare room that its buffer keeps: to be stored."""
+    return bytes(memoryview(dumps(value)))
+
+
 def loads(text: str) -> Any:
     """Reads JSON.
 

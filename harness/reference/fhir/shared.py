@@ -6,11 +6,12 @@ What was not looked at for the longest is forgotten: it can be made again from t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from harness.reference.data.world import World
-from harness.reference.fhir.json import dumps
+from harness.reference.data.world import History, World
+from harness.reference.fhir.json import packed
 from harness.reference.fhir.recent import Recent
 from harness.reference.fhir.shelf import Shelf, TooBroad
 from harness.reference.fhir.stored import Stored, Versions
@@ -19,10 +20,11 @@ Json = dict[str, Any]
 Records = dict[str, dict[str, Versions]]
 """What belongs to one patient except the Patient, by type and id."""
 
-MOST_RESOURCES: Final = 30_000
-"""How many resources are remembered, at two to four kilobytes each; more than any patient has."""
-MOST_PATIENTS: Final = 1000
-"""How many patients are looked at for one answer, at about ten milliseconds each."""
+MOST_RESOURCES: Final = 120_000
+"""How many resources are remembered, at two to four kilobytes each, and how many are looked at for
+one answer; more than any patient has."""
+MOST_PATIENTS: Final = 100
+"""How many patients are looked at for one answer, at about fifty milliseconds each."""
 NOBODYS: Final = frozenset(
     {
         "Endpoint",
@@ -37,6 +39,26 @@ NOBODYS: Final = frozenset(
 """Types of which no patient has any of their own."""
 
 
+@dataclass(slots=True)
+class _Made:
+    """What was made of one patient so far; it is forgotten together.
+
+    Args:
+        records: what belongs to the patient, except the Patient and the months of a sensor.
+        sensor: what a sensor measured for months, by id of the Observation.
+        shelves: by type, and whether they hold those months.
+    """
+
+    records: Records | None = None
+    sensor: dict[str, Versions] | None = None
+    shelves: dict[tuple[str, bool], Shelf] = field(default_factory=dict)
+
+    def weight(self) -> int:
+        """How many resources it holds; a patient without any counts too."""
+        records = self.records or {}
+        return 1 + sum(map(len, records.values())) + len(self.sensor or ())
+
+
 class Shared:
     """Reads the data of a world by type, id and patient; nobody writes it.
 
@@ -47,8 +69,7 @@ class Shared:
     def __init__(self, world: World) -> None:
         self.world = world
         self._patients: Recent[int, Versions] = Recent(MOST_RESOURCES, len)
-        self._records: Recent[int, Records] = Recent(MOST_RESOURCES, _size)
-        self._sensors: Recent[int, Records] = Recent(MOST_RESOURCES, _size)
+        self._made: Recent[int, _Made] = Recent(MOST_RESOURCES, _Made.weight)
         self._shelves: Recent[tuple[str, str | None, bool], Shelf] = Recent(MOST_RESOURCES, len)
         self.common = _by_type(_versions(history, None) for history in world.shared)
 
@@ -62,22 +83,26 @@ class Shared:
 
     def records(self, ordinal: int) -> Records:
         """Returns what else belongs to one patient, by type and id."""
-        known = self._records.get(ordinal)
-        if known is None:
-            owner = self.world.person(ordinal).id
-            histories = self.world.records(ordinal)
-            made = _by_type(_versions(one, owner) for one in histories)
-            known = self._records.keep(ordinal, made)
-        return known
+        made = self._of(ordinal)
+        if made.records is None:
+            made.records = self._read(ordinal, self.world.records(ordinal))
+            self._made.keep(ordinal, made)
+        return made.records
 
     def sensor(self, ordinal: int) -> dict[str, Versions]:
         """Returns what a sensor of one patient measured for months, by id of the Observation."""
-        known = self._sensors.get(ordinal)
-        if known is None:
-            owner = self.world.person(ordinal).id
-            made = _by_type(_versions(one, owner) for one in self.world.sensor(ordinal))
-            known = self._sensors.keep(ordinal, made)
-        return known.get("Observation", {})
+        made = self._of(ordinal)
+        if made.sensor is None:
+            made.sensor = self._read(ordinal, self.world.sensor(ordinal)).get("Observation", {})
+            self._made.keep(ordinal, made)
+        return made.sensor
+
+    def _of(self, ordinal: int) -> _Made:
+        return self._made.get(ordinal) or self._made.keep(ordinal, _Made())
+
+    def _read(self, ordinal: int, histories: Iterable[History]) -> Records:
+        owner = self.world.person(ordinal).id
+        return _by_type(_versions(one, owner) for one in histories)
 
     def versions(self, resource_type: str, resource_id: str) -> Versions:
         """Returns all versions of a resource; empty if there is no such."""
@@ -104,12 +129,20 @@ class Shared:
         Raises:
             TooBroad: no patient is given, and there are too many to look at each.
         """
+        ordinal = self.world.ordinal(patient) if patient else None
+        if ordinal is not None and resource_type not in {"Patient", *NOBODYS}:
+            shelves = self._of(ordinal).shelves
+            if (resource_type, months) not in shelves:
+                made = self._shelf(resource_type, patient, months=months)
+                shelves[resource_type, months] = made
+            return shelves[resource_type, months]
         key = (resource_type, patient, months)
         known = self._shelves.get(key)
-        if known is None:
-            histories = self._histories(resource_type, patient, months=months)
-            known = self._shelves.keep(key, Shelf.of(versions[-1] for versions in histories))
-        return known
+        return known or self._shelves.keep(key, self._shelf(resource_type, patient, months=months))
+
+    def _shelf(self, resource_type: str, patient: str | None, *, months: bool) -> Shelf:
+        histories = self._histories(resource_type, patient, months=months)
+        return Shelf.of(versions[-1] for versions in histories)
 
     def history(self, resource_type: str, patient: str | None) -> Iterator[Stored]:
         """Yields all versions of the resources of a type; otherwise like `shelf`."""
@@ -126,13 +159,21 @@ class Shared:
             return
         if not patient and resource_type != "Patient" and self.world.patients > MOST_PATIENTS:
             raise TooBroad
+        count = 0
         for ordinal in [wanted] if wanted else range(1, self.world.patients + 1):
-            if resource_type == "Patient":
-                yield self.patient(ordinal)
-            else:
-                yield from self.records(ordinal).get(resource_type, {}).values()
-            if resource_type == "Observation" and months:
-                yield from self.sensor(ordinal).values()
+            for versions in self._owned(resource_type, ordinal, months=months):
+                count += 1
+                if count > MOST_RESOURCES and not patient:
+                    raise TooBroad
+                yield versions
+
+    def _owned(self, resource_type: str, ordinal: int, *, months: bool) -> Iterator[Versions]:
+        if resource_type == "Patient":
+            yield self.patient(ordinal)
+        else:
+            yield from self.records(ordinal).get(resource_type, {}).values()
+        if resource_type == "Observation" and months:
+            yield from self.sensor(ordinal).values()
 
 
 def _versions(history: Iterable[Json], patient: str | None) -> Versions:
@@ -144,14 +185,10 @@ def _versions(history: Iterable[Json], patient: str | None) -> Versions:
             last_updated=datetime.fromisoformat(resource["meta"]["lastUpdated"]),
             parsed=None,
             patient=patient,
-            raw=dumps(resource),
+            raw=packed(resource),
         )
         for resource in history
     )
-
-
-def _size(records: Records) -> int:
-    return sum(map(len, records.values()))
 
 
 def _by_type(histories: Iterable[Versions]) -> Records:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from harness.reference.fhir.json import dumps, reread
+from harness.reference.fhir.json import packed, reread
 
 Json = dict[str, Any]
 
@@ -59,7 +59,7 @@ class Stored:
     def body(self) -> bytes:
         """The resource as JSON."""
         if self.raw is None:
-            object.__setattr__(self, "raw", dumps(self.parsed))
+            object.__setattr__(self, "raw", packed(self.parsed))
         return self.raw or b""
 
     def __eq__(self, other: object) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.reference.fhir.recent import Recent
-from harness.reference.fhir.shelf import Shelf
+from harness.reference.fhir.shelf import Shelf, TooBroad
 from harness.reference.fhir.sqlite import Journal, Origin
 from harness.reference.fhir.store import Store
 from harness.reference.fhir.stored import Stored
@@ -162,3 +162,16 @@ def test_patients_that_were_forgotten_are_made_again(monkeypatch: pytest.MonkeyP
     store = Store.seeded(seed=7, patients=6, now=NOW)
     first = {one: store.all("Observation", one) for one in store.patient_ids()}
     assert {one: store.all("Observation", one) for one in reversed(first)} == first
+
+
+def test_so_many_patients_are_not_looked_at_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.seeded(seed=7, patients=101, now=NOW)
+    with pytest.raises(TooBroad):
+        store.all("Observation")
+    assert len(store.all("Patient")) == 101
+    assert store.all("Organization")
+    assert store.all("Observation", store.patient_ids()[100])
+    few = Store.seeded(seed=7, patients=3, now=NOW)
+    monkeypatch.setattr("harness.reference.fhir.shared.MOST_RESOURCES", 1000)
+    with pytest.raises(TooBroad):
+        few.all("Observation")
