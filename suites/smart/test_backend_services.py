@@ -38,7 +38,7 @@ def test_backend_scopes_are_no_more_than_asked_for(backend_grant: BackendGrant) 
     )
 
 
-@verifies("oauth/token/no-store")
+@verifies("smart/backend/no-store")
 def test_backend_tokens_are_not_stored(backend_grant: BackendGrant) -> None:
     """A response with a backend token SHALL forbid storing with Cache-Control: no-store."""
     expect(backend_grant).header("Cache-Control", contains="no-store")

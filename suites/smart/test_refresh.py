@@ -44,7 +44,7 @@ def test_refresh_loses_no_scope(refreshed: Refreshed) -> None:
     )
 
 
-@verifies("oauth/token/no-store")
+@verifies("oauth/refresh/no-store")
 def test_refreshed_tokens_are_not_stored(refreshed: Refreshed) -> None:
     """A response to a refresh SHALL forbid storing with Cache-Control: no-store."""
     expect(refreshed.exchange).header("Cache-Control", contains="no-store")
