@@ -10,7 +10,7 @@ from harness.reference.varied.exchange import FHIR, METADATA, Answer, Asked, Jso
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
 
-_OK, _CREATED, _NO_CONTENT, _NOT_FOUND, _GONE = 200, 201, 204, 404, 410
+_OK, _CREATED, _NO_CONTENT, _FORBIDDEN, _NOT_FOUND, _GONE = 200, 201, 204, 403, 404, 410
 _DONE = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "information", "code": "informational", "diagnostics": "filed"}],
@@ -84,9 +84,11 @@ def _read(instance: Instance, asked: Asked, given: Answer) -> Answer:
         return given
     if given.status == _GONE and instance.has("deleted-is-not-found"):
         return replace(given, status=_NOT_FOUND)
+    if given.status == _FORBIDDEN and instance.has("read-beyond-scope-is-not-found"):
+        return Answer.outcome(_NOT_FOUND, "not-found", "there is no such resource")
     unseen = given.status == _NOT_FOUND and "/_history" not in asked.path
     if unseen and instance.has("read-beyond-access-is-forbidden"):
-        return Answer.outcome(403, "forbidden", "this is not for the bearer of this token")
+        return Answer.outcome(_FORBIDDEN, "forbidden", "this is not for the bearer of this token")
     return given
 
 

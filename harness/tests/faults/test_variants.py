@@ -13,7 +13,7 @@ from harness.reference.process import Running
 from harness.reference.variants import Variant, catalogue
 from harness.tests.faults.matrix import Matrix, collected
 
-LIMITS = {"rate": 30.0, "burst": 15}
+LIMITS = {"rate": 30.0, "burst": 15, "retry_after": "date"}
 """How the instance is limited whose variants are about a refusal for load."""
 
 EACH = os.environ.get("HARNESS_VARIANTS") == "each"
