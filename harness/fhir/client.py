@@ -158,13 +158,16 @@ class FhirClient:
     ) -> Exchange:
         """`POST [base]` with a batch, or a transaction: all of it or nothing.
 
+        What it searches is not to come from the server's cache either.
+
         Args:
             entries: Bundle entries, each with its `request`; see `harness.fhir.writes.to_create`.
             transaction: whether one that fails takes the others with it.
         """
         kind = "transaction" if transaction else "batch"
         body = {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
-        return await self.http.post_json(self.base, body, bearer=await self._bearer())
+        bearer = await self._bearer()
+        return await self.http.post_json(self.base, body, bearer=bearer, headers=FRESH)
 
     async def _get(self, url: str, headers: Mapping[str, str] | None = None) -> Exchange:
         bearer = await self._bearer()

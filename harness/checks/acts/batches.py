@@ -44,6 +44,14 @@ class Batch:
             return ()
 
     @property
+    def taken(self) -> bool:
+        """Whether the server takes what is wrong, as it may: then no entry failed."""
+        if self.wrong is None or self.wrong >= len(self.answered):
+            return False
+        status = self.answered[self.wrong].status
+        return status is not None and status < 300 and self.found[self.wrong]
+
+    @property
     def statuses(self) -> str:
         """The statuses of the entries, as a message shows them."""
         said = ", ".join(str(each.status) for each in self.answered)

@@ -21,7 +21,12 @@ def access(has: Has, own: Access) -> Access:
 
 def undoes(has: Has) -> bool:
     """Whether a transaction that fails leaves nothing behind."""
-    return not has("transaction-half-done")
+    return not (has("transaction-half-done") or tolerates(has))
+
+
+def tolerates(has: Has) -> bool:
+    """Whether an entry that fails is no reason to refuse the transaction."""
+    return has("transaction-done-entry-by-entry")
 
 
 def no_transaction() -> AbstractContextManager[None]:

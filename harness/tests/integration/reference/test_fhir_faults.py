@@ -279,8 +279,8 @@ def _statuses(answer: httpx.Response) -> list[str]:
     return [one["response"]["status"][:3] for one in answer.json()["entry"]]
 
 
-def _good_and_bad(probe: Probe) -> httpx.Response:
-    return _bundle(probe, "batch", _entry(probe), _entry(probe, status="done"))
+def _good_and_bad(probe: Probe, kind: str = "batch") -> httpx.Response:
+    return _bundle(probe, kind, _entry(probe), _entry(probe, status="done"))
 
 
 def _half_done(probe: Probe) -> bool:
@@ -397,6 +397,7 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "batch-answers-out-of-order": lambda p: _statuses(_good_and_bad(p)) == ["400", "201"],
     "batch-statuses-all-200": lambda p: _statuses(_good_and_bad(p)) == ["200", "200"],
     "transaction-half-done": _half_done,
+    "transaction-done-entry-by-entry": lambda p: _good_and_bad(p, "transaction").status_code == 200,
     "transaction-in-given-order": _in_given_order,
     "transaction-keeps-urns": _keeps_urns,
     "vread-answers-newest": lambda p: (

@@ -137,6 +137,7 @@ def test_a_bundle_is_posted_to_the_base(transaction: bool, kind: str) -> None:  
     request = asked(BASE, lambda client: client.bundle([entry], transaction=transaction))
     body = json.loads(request.body)
     assert (request.method, body["type"]) == ("POST", kind)
+    assert request.headers.get("Cache-Control") == "no-cache"
     assert body["entry"][0]["request"] == {
         "method": "POST",
         "url": "Observation",
