@@ -13,6 +13,7 @@ from harness.reference.fhir.body import read_bounded
 from harness.reference.fhir.bundle import Searchset, entry, outcome_entry, search_url
 from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.faulty import searching as faulty
+from harness.reference.fhir.faulty.recording import recorded
 from harness.reference.fhir.formats import respond
 from harness.reference.fhir.including import along
 from harness.reference.fhir.linking import resolved
@@ -93,7 +94,7 @@ def answer(context: Context, request: Request, name: str | None, page: Page) -> 
     if name is not None:
         bundle.self_link = _page_url(context, query, name, page.offset)
     if not query.count_only:
-        shown = faulty.page(instance.has, page)
+        shown = recorded(instance.has, faulty.page(instance.has, page))
         bundle.entries = [entry(one, instance.fhir_base, "match", query) for one in shown]
         bundle.entries += _along(context, request, page, shown)
         if page.next_offset is not None:
@@ -115,7 +116,8 @@ def _along(
     if not faulty.forgets_compartment(context.instance.has):
         patient = page.snapshot.compartment
     if query.includes or query.rev_includes:
-        for stored in along(context.store, query, shown, patient, sight.permits):
+        found = along(context.store, query, shown, patient, sight.permits)
+        for stored in recorded(context.instance.has, tuple(found)):
             yield entry(stored, base, "include", query)
     for stored in faulty.strangers(context.instance.has, context.store, query, shown):
         yield entry(stored, base, "include")

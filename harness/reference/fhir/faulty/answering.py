@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.reference.access import Access
+from harness.reference.fhir.faulty.recording import recorded
 from harness.reference.fhir.outcome import Refused, refused
 from harness.reference.fhir.reach import forbidden
 from harness.reference.fhir.stored import Stored
@@ -27,7 +28,7 @@ def read(has: Has, stored: Stored) -> Stored:
     if has("read-wrong-id"):
         wrong = {**stored.resource, "id": f"{stored.id}-internal"[-64:]}
         return replace(stored, parsed=wrong, raw=None)
-    return stored
+    return recorded(has, (stored,))[0]
 
 
 def read_headers(has: Has) -> dict[str, str]:

@@ -26,6 +26,8 @@ INDEX_DELAY: Final = timedelta(seconds=30)
 DROPPED_EVERY: Final = 3
 INTERNAL_BASE: Final = "http://fhir-backend.example.net:8080/r4"
 _EDGES: Final = {"le": "lt", "ge": "gt"}
+_FIRST: Final = {"Patient", "Observation"}
+_OWNING: Final = {"_id", "patient", "subject", "target"}
 _IGNORED: Final = {
     "search-ignores-category": "category",
     "search-ignores-code": "code",
@@ -49,6 +51,8 @@ def query(has: Has, asked: Query, method: str, compartment: str | None) -> Query
         criteria = [
             _unfindable(one) if one.parameter.name == "patient" else one for one in criteria
         ]
+    if has("search-looks-at-patient-alone") and asked.resource_type not in _FIRST:
+        criteria = [one for one in criteria if one.parameter.name in _OWNING]
     for fault, alter in _ALTERED.items():
         if has(fault):
             criteria = [alter(one) for one in criteria]

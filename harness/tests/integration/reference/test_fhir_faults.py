@@ -12,6 +12,7 @@ import pytest
 from harness.reference.faults import FHIR, catalogue
 from harness.reference.fhir.faulty.writing import LOCAL_UNITS
 from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.record_probes import RECORDING
 from harness.tests.integration.reference.search_probes import SEARCHING
 from harness.tests.integration.reference.writing_probes import WRITING
 from harness.tests.unit.reference.fhir_doubles import weight
@@ -334,6 +335,7 @@ def _latest(probe: Probe) -> int:
 
 SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     **SEARCHING,
+    **RECORDING,
     **WRITING,
     "search-drops-matches": _drops,
     "search-ignores-category": lambda p: p.total("category=none") > 0,

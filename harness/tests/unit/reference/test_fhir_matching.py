@@ -83,6 +83,48 @@ def test_observations_are_found_by(name: str, value: str, expected: bool) -> Non
     assert found(weight("7"), name, value) is expected
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("value-quantity", "72.5||kg", True),
+        ("code-value-quantity", "http://loinc.org|29463-7$gt70", True),
+        ("code-value-quantity", "29463-7$gt80", False),
+        ("code-value-quantity", "8867-4$gt70", False),
+        ("patient:identifier", "urn:mrn|7", False),
+        ("_profile", "http://hl7.org/fhir/us/core/StructureDefinition/us-core-body-weight", False),
+        ("_profile:missing", "true", True),
+        ("status:not", "final,amended", False),
+        ("status:not", "cancelled", True),
+    ],
+)
+def test_observations_are_also_found_by(name: str, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert found(weight("7"), name, value) is expected
+
+
+def test_a_reference_is_found_by_the_identifier_that_it_carries() -> None:
+    subject = {"identifier": {"system": "urn:mrn", "value": "7"}}
+    assert found(weight("7", subject=subject), "patient:identifier", "urn:mrn|7")
+    assert not found(weight("7", subject=subject), "patient:identifier", "urn:mrn|8")
+    assert not found(weight("7", subject=subject), "patient", "7")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("url", "https://x.org/a/b", True),
+        ("url", "https://x.org/a", False),
+        ("url:below", "https://x.org/a", True),
+        ("url:below", "https://x.org/a/b", True),
+        ("url:below", "https://x.org/a/bc", False),
+        ("url:above", "https://x.org/a/b/c", True),
+        ("url:above", "https://x.org/a", False),
+    ],
+)
+def test_uris_are_found_by(name: str, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    form = {"resourceType": "Questionnaire", "url": "https://x.org/a/b"}
+    assert found(form, name, value) is expected
+
+
 @pytest.mark.parametrize("element", [None, 7, "x", [], {"coding": "x"}, [{"coding": [None]}]])
 def test_malformed_elements_match_nothing(element: object) -> None:
     assert not found(weight("7", code=element or "x"), "code", "29463-7")
