@@ -265,10 +265,21 @@ class Versions:
 class SyncSpec:
     """How changes are found at this EHR."""
 
-    strategy: Strategy = Strategy.LAST_UPDATED
+    strategy: Strategy | None = None
+    """None: a probe decides, type by type."""
     overlap_seconds: int = 300
     categories: tuple[str, ...] = ()
     """Observation categories to fan out over, where the EHR demands one."""
+    window_days: int = 30
+    """Days before the last sync that a search by clinical date covers again."""
+    full_every_days: int | None = None
+    """Days after which everything is read again; None: a week with `date_window`, else never."""
+    needs: dict[str, str] = field(default_factory=dict)
+    """Type -> `category` or `date`, without which the EHR refuses to search."""
+    category_codes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Type -> the categories to fan out over."""
+    dates: dict[str, str] = field(default_factory=dict)
+    """Type -> the search parameter of its clinical date."""
 
 
 @dataclass(frozen=True, slots=True)

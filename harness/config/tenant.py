@@ -100,7 +100,7 @@ class Tenant:
         login: how tokens are obtained; None for backend clients.
         resources: resource types to sync.
         batch_size: patients per batch.
-        strategy: how changes are found.
+        strategy: how changes are found; None: a probe decides, type by type.
         path: where the file lies.
     """
 
@@ -116,7 +116,7 @@ class Tenant:
     login: Login | None = None
     resources: tuple[str, ...] = ("Patient", "Observation")
     batch_size: int = 50
-    strategy: Strategy = Strategy.LAST_UPDATED
+    strategy: Strategy | None = None
     path: Path | None = None
 
     def references(self) -> Iterator[tuple[str, SecretRef]]:
@@ -248,7 +248,7 @@ def _built(table: Mapping[str, Any], path: Path, ehr: EhrFile) -> Tenant:
         "vault": build(
             Vault, {"path": str(home / "vault.sqlite"), **table.get("vault", {})}, folder
         ),
-        "strategy": Strategy(table.get("strategy", ehr.sync.strategy)),
+        "strategy": Strategy(table["strategy"]) if "strategy" in table else ehr.sync.strategy,
     }
     if "login" in table:
         login = {"driver": DriverKind.REFRESH_TOKEN.value, **table["login"]}

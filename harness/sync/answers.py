@@ -17,7 +17,7 @@ from harness.http.exchange import Exchange
 from harness.http.retry import is_refusal, retry_after
 from harness.sync.model import Query, Received
 from harness.sync.raw import resources_of
-from harness.sync.said import codes, in_codes
+from harness.sync.said import codes, in_codes, missing_parameter
 from harness.sync.stamps import earliest, http_date
 
 OK = 200
@@ -64,9 +64,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """No page; `reason` is one line without ids."""
+    """No page.
+
+    Attributes:
+        reason: one line without ids.
+        status: of the answer.
+        needs: `category` or `date`, where the EHR said that a search without it is refused.
+    """
 
     reason: str
+    status: int = 0
+    needs: str | None = None
 
 
 Answer = Page | SessionGone | Refused | Failed
@@ -85,25 +93,26 @@ def read_answer(exchange: Exchange, query: Query, *, first: bool, now: datetime)
         return Refused(retry_after(exchange.headers, now, exchange.body))
     gone = SessionGone() if not first else None
     if exchange.status != OK:
-        return gone if gone and exchange.status in SESSION_GONE else Failed(_why(exchange))
+        return gone if gone and exchange.status in SESSION_GONE else _failed(exchange)
     try:
         bundle = exchange.json_object()
         if bundle.get("resourceType") == "Bundle":
             return _page(exchange, bundle, query)
     except ProtocolError as error:
-        return Failed(error.message)
-    return gone if gone and EPIC_SESSION_GONE in codes(bundle) else Failed(_why(exchange))
+        return Failed(error.message, exchange.status)
+    return gone if gone and EPIC_SESSION_GONE in codes(bundle) else _failed(exchange)
 
 
-def _why(exchange: Exchange) -> str:
+def _failed(exchange: Exchange) -> Failed:
     """Status, and what the OperationOutcome says, if there is one."""
+    status = exchange.status
     try:
         body = exchange.json_object()
     except ProtocolError:
-        return f"status {exchange.status} with no OperationOutcome"
-    is_outcome = body.get("resourceType") == "OperationOutcome"
-    said = in_codes(body) if is_outcome else "expected a Bundle"
-    return f"status {exchange.status}: {said}"
+        return Failed(f"status {status} with no OperationOutcome", status)
+    if body.get("resourceType") != "OperationOutcome":
+        return Failed(f"status {status}: expected a Bundle", status)
+    return Failed(f"status {status}: {in_codes(body)}", status, missing_parameter(body))
 
 
 def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
@@ -159,6 +168,24 @@ def _is_foreign(resource: dict[str, Any], query: Query) -> bool:
             if kind.endswith("Patient") and id_ != query.patient:
                 return True
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a read brought: the resource, or the status that came instead."""
+
+    status: int
+    received: Received | None = None
+
+
+def read_one(exchange: Exchange) -> Answered:
+    """What `exchange` is as the answer to a read; bytes as the server sent them."""
+    if exchange.status != OK:
+        return Answered(exchange.status)
+    try:
+        return Answered(OK, _received(exchange.json_object(), exchange.body))
+    except ProtocolError:
+        return Answered(OK)
 
 
 def next_link(bundle: dict[str, Any], url: str) -> str | None:

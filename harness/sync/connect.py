@@ -52,6 +52,10 @@ class Connection:
         """GET the URL of a further page."""
         return await self._with_token(lambda: self.fhir.page(url))
 
+    async def read(self, type_: str, id_: str) -> Exchange:
+        """One resource by its id."""
+        return await self._with_token(lambda: self.fhir.read(type_, id_))
+
     async def _with_token(self, ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
         """Ask with the current token; after a 401 once more with a new one.
 

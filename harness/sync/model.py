@@ -6,6 +6,7 @@ PHI: they live in the store and in memory, and reports show pseudonyms.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -95,11 +96,47 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """Up to which server time a query is known to be complete, and when that was last confirmed."""
+    """Up to which server time a query is known to be complete, and when that was last confirmed.
+
+    `full` is when it was last read whole, without a lower bound; None where that is not known.
+    """
 
     query: Query
     mark: datetime
     confirmed: datetime
+    full: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageDone:
+    """A page to commit: what came, and how the query goes on.
+
+    Attributes:
+        query: the query it belongs to.
+        received: its resources.
+        now: when it came, by the harness clock.
+        cursor: the next page; None where this was the last.
+        watermark: set with the last page.
+    """
+
+    query: Query
+    received: tuple[Received, ...]
+    now: datetime
+    cursor: Cursor | None = None
+    watermark: Watermark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What an EHR was seen to do, by type.
+
+    Attributes:
+        honours: whether `_lastUpdated` narrows a search; a type that is not here is unproven.
+        needs: `category` or `date`, without which a search was refused.
+    """
+
+    honours: Mapping[str, bool] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from harness.config.ehr import SyncSpec
 from harness.http.exchange import Exchange
-from harness.sync.model import Counts, Gap, Watermark
+from harness.sync.model import Counts, Cursor, Gap, Lease, PageDone, Query, Watermark
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -24,6 +25,30 @@ class Reader(Protocol):
         """A page by the link that the server gave."""
         ...
 
+    async def read(self, type_: str, id_: str) -> Exchange:
+        """One resource."""
+        ...
+
+
+class Keeper(Protocol):
+    """Where pages go: the store of a tenant, or what compares them with it."""
+
+    def cursor(self, query: Query) -> Cursor | None:
+        """Where `query` was left in the middle; None if it was not."""
+        ...
+
+    def watermark(self, query: Query) -> Watermark | None:
+        """Up to where `query` is complete; None if it never was."""
+        ...
+
+    def commit(self, lease: Lease, run: int, page: PageDone) -> Counts:
+        """Take a page over."""
+        ...
+
+    def forget_cursor(self, lease: Lease, query: Query) -> None:
+        """Let `query` start again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -36,6 +61,7 @@ class Order:
         batch_size: patients at a time.
         concurrency: pages under way at a time; the host's limiter may allow fewer.
         max_wait: seconds that the run may wait on one refusal.
+        spec: the EHR file's categories and dates, for needs that turn up on the way.
     """
 
     run: int
@@ -44,6 +70,7 @@ class Order:
     batch_size: int
     concurrency: int
     max_wait: float
+    spec: SyncSpec = field(default_factory=SyncSpec)
 
 
 @dataclass(slots=True)
@@ -57,6 +84,8 @@ class Outcome:
         stopped: why it ended before its end; None if it did not.
         come_back: when to try again, if the host refused.
         seconds: spent in requests, waiting for the limiter and for retries included.
+        whole: queries that were read from their first page to their last without a lower bound.
+        needs: types whose search turned out to need a parameter, with that parameter.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -65,6 +94,8 @@ class Outcome:
     stopped: str | None = None
     come_back: datetime | None = None
     seconds: float = 0.0
+    whole: set[Query] = field(default_factory=set)
+    needs: dict[str, str] = field(default_factory=dict)
 
 
 def by_need(patients: Iterable[str], watermarks: Iterable[Watermark]) -> tuple[str, ...]:

@@ -27,18 +27,16 @@ from harness.errors import (
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange
 from harness.sync.answers import Failed, Page, Refused, SessionGone, read_answer
-from harness.sync.model import Counts, Cursor, Gap, Lease, Query, Watermark
-from harness.sync.order import Order, Outcome, Reader
-from harness.sync.store import LeaseLost, PageDone, Store
-from harness.sync.strategy import LastUpdated, advance, believable, latest, server_start
+from harness.sync.model import Counts, Gap, Lease, PageDone, Query
+from harness.sync.order import Keeper, Order, Outcome, Reader
+from harness.sync.steps import Step
+from harness.sync.store import LeaseLost
+from harness.sync.strategy import Plan
 
 T = TypeVar("T")
 
 RESTARTS = 2
 """How often one query may start again within a run because its paging session expired."""
-
-EMPTY_PAGES = 10
-"""Empty pages with a next link in a row; some servers send a few, a loop sends no end of them."""
 
 UNREACHABLE_IN_A_ROW = 3
 """Then the host is taken for down, and the run stops knocking."""
@@ -49,25 +47,11 @@ REFUSED_IN_A_ROW = 3
 FIXED_WINDOW = 60.0
 """Seconds of pause after such a refusal: eClinicalWorks blocks until the minute turns, unasked."""
 
+BOUND_REFUSED = frozenset({400, 422, 501})
+"""How a server refuses a search parameter; without the bound it may answer."""
+
 COME_BACK = timedelta(hours=1)
 """When to return to a host that did not say when."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A query on its way: where it is, and what guards it against going round in circles.
-
-    One that goes on at the cursor of an earlier run is `resumed`: at its end it reaches up to the
-    start of that run only, so it is asked once more.
-    """
-
-    query: Query
-    watermark: Watermark | None
-    cursor: Cursor | None
-    visited: set[str] = field(default_factory=set)
-    empty: int = 0
-    restarts: int = 0
-    resumed: bool = False
 
 
 @dataclass(slots=True)
@@ -87,7 +71,7 @@ class Pull:
         store: where pages go; used from one thread of this pull only.
         lease: checked with every commit.
         reader_of: which reader may see a patient.
-        strategy: what to ask.
+        plan: what to ask.
         clock: time and waiting.
         pause: holds back the whole host for so many seconds.
         on_page: told after every commit: the query, what changed, whether the query has ended.
@@ -95,11 +79,11 @@ class Pull:
 
     def __init__(
         self,
-        store: Store,
+        store: Keeper,
         lease: Lease,
         *,
         reader_of: Callable[[str], Reader],
-        strategy: LastUpdated,
+        plan: Plan,
         clock: Clock,
         pause: Callable[[float], None],
         on_page: Callable[[Query, Counts, bool], None] | None = None,
@@ -107,7 +91,7 @@ class Pull:
         self._store = store
         self._lease = lease
         self._reader_of = reader_of
-        self._strategy = strategy
+        self._plan = plan
         self._clock = clock
         self._pause = pause
         self._on_page = on_page or (lambda _query, _counts, _ended: None)
@@ -138,7 +122,7 @@ class Pull:
         return self._outcome
 
     async def _batch(self, order: Order, patients: Sequence[str]) -> None:
-        queries = tuple(self._strategy.queries(patients, order.types))
+        queries = tuple(self._plan.queries(patients, order.types))
         queue = deque(await self._write(lambda: [self._step(query) for query in queries]))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(order.concurrency, len(queue))):
@@ -146,11 +130,11 @@ class Pull:
         for step in queue:
             self._gap(step, f"not asked to its end: {self._outcome.stopped}")
 
-    def _step(self, query: Query) -> _Step:
+    def _step(self, query: Query) -> Step:
         cursor = self._store.cursor(query)
-        return _Step(query, self._store.watermark(query), cursor, resumed=cursor is not None)
+        return Step(query, self._store.watermark(query), cursor, resumed=cursor is not None)
 
-    async def _work(self, order: Order, queue: deque[_Step]) -> None:
+    async def _work(self, order: Order, queue: deque[Step]) -> None:
         """Take steps from the front, put what goes on at the back: round robin by pages."""
         while queue and self._outcome.stopped is None:
             step = queue.popleft()
@@ -160,11 +144,10 @@ class Pull:
                 self._lost = lost
                 self.stop(lost.message)
                 return
-            if again is not None:
-                queue.append(again)
+            queue.extend(again)
 
-    async def _ask(self, order: Order, step: _Step) -> _Step | None:
-        """Ask for one page and see to it; the step to go on with, if there is one."""
+    async def _ask(self, order: Order, step: Step) -> tuple[Step, ...]:
+        """Ask for one page and see to it; the steps to go on with, if there are any."""
         reader = self._reader_of(step.query.patient)
         if (refusal := self._trouble.no_grant.get(id(reader))) is not None:
             return self._gap(step, refusal)
@@ -178,16 +161,18 @@ class Pull:
         self._trouble.unreachable = 0
         return await self._answered(order, step, exchange)
 
-    async def _send(self, reader: Reader, step: _Step) -> Exchange:
+    async def _send(self, reader: Reader, step: Step) -> Exchange:
         if step.cursor is not None:
             return await reader.next(step.cursor.url)
-        parameters = self._strategy.parameters(step.query, self._asked_from(step))
+        parameters = self._plan.parameters(step.query, self._asked_from(step))
         return await reader.first(step.query.type, parameters)
 
-    def _asked_from(self, step: _Step) -> datetime | None:
-        return self._strategy.asked_from(step.watermark.mark if step.watermark else None)
+    def _asked_from(self, step: Step) -> datetime | None:
+        if step.unbounded:
+            return None
+        return self._plan.asked_from(step.query, step.watermark, self._clock.now())
 
-    async def _answered(self, order: Order, step: _Step, exchange: Exchange) -> _Step | None:
+    async def _answered(self, order: Order, step: Step, exchange: Exchange) -> tuple[Step, ...]:
         first = step.cursor is None
         answer = read_answer(exchange, step.query, first=first, now=self._clock.now())
         if isinstance(answer, Refused):
@@ -196,81 +181,98 @@ class Pull:
         if isinstance(answer, SessionGone):
             return await self._restart(step)
         if isinstance(answer, Failed):
-            # A page that an earlier run already stopped at may be gone in words of its own.
-            stale = step.cursor is not None and step.cursor.run != order.run
-            return await self._restart(step) if stale else self._gap(step, answer.reason)
+            return await self._failed(order, step, answer)
         return await self._keep(order, step, answer, exchange)
 
+    async def _failed(self, order: Order, step: Step, failed: Failed) -> tuple[Step, ...]:
+        """A query that the EHR does not answer: ask otherwise where that may help."""
+        query, first = step.query, step.cursor is None
+        if first and failed.needs is not None:
+            steps = await self._needing(order, step, failed.needs)
+            if steps:
+                return steps
+        if first and failed.status in BOUND_REFUSED and self._asked_from(step) is not None:
+            self._note(query, "refused a lower bound, so everything was read")
+            return (step.again(unbounded=True),)
+        # A page that an earlier run already stopped at may be gone in words of its own.
+        if step.cursor is not None and step.cursor.run != order.run:
+            return await self._restart(step)
+        return self._gap(step, failed.reason)
+
+    async def _needing(self, order: Order, step: Step, need: str) -> tuple[Step, ...]:
+        """The same query with what the EHR says that it needs; none where it had that already."""
+        query = step.query
+        if query.part or step.restarts:
+            return ()
+        if query.type not in self._outcome.needs:
+            plan = self._plan.needing(query.type, need, order.spec)
+            if plan.way(query.type) == self._plan.way(query.type):
+                return ()
+            self._plan = plan
+            self._outcome.needs[query.type] = need
+            self._note(query, f"is searched by {need} only; what has none cannot be found")
+        queries = tuple(self._plan.queries([query.patient], [query.type]))
+        steps = await self._write(lambda: [self._step(each) for each in queries])
+        return tuple(replace(each, restarts=1) for each in steps)
+
+    def _note(self, query: Query, note: str) -> None:
+        at = (query.type, note)
+        self._outcome.notes[at] = self._outcome.notes.get(at, 0) + 1
+
     async def _keep(
-        self, order: Order, step: _Step, page: Page, exchange: Exchange
-    ) -> _Step | None:
+        self, order: Order, step: Step, page: Page, exchange: Exchange
+    ) -> tuple[Step, ...]:
         """Commit a page, with the cursor to the next one or, after the last, the watermark."""
         for note in page.notes:
-            at = (step.query.type, note)
-            self._outcome.notes[at] = self._outcome.notes.get(at, 0) + 1
-        here = self._advanced(order, step, page, exchange)
-        flaw = _flaw(step, page)
+            self._note(step.query, note)
+        here = step.advanced(page, exchange, self._asked_from(step), order.run)
+        flaw = step.flaw(page)
         done = PageDone(step.query, page.received, self._clock.now())
         if flaw is None and page.next is not None:
             done = replace(done, cursor=here)
         elif flaw is None:
-            before = step.watermark.mark if step.watermark else None
-            mark = advance(before, here.started, here.newest)
-            done = replace(done, watermark=Watermark(step.query, mark, here.started))
+            done = replace(done, watermark=step.completed(here))
         counts = await self._write(lambda: self._store.commit(self._lease, order.run, done))
         self._outcome.counts += counts
         ended = done.watermark is not None and not step.resumed
+        if ended and here.asked_from is None:
+            self._outcome.whole.add(step.query)
         self._on_page(step.query, counts, ended)
         if flaw is not None:
             return self._gap(step, flaw)
         if page.next is not None:
-            return _following(step, here, page)
-        return _Step(step.query, done.watermark, None) if step.resumed else None
+            return (step.following(here, page),)
+        return (Step(step.query, done.watermark, None),) if step.resumed else ()
 
-    def _advanced(self, order: Order, step: _Step, page: Page, exchange: Exchange) -> Cursor:
-        """Where the query is after `page`."""
-        before = step.cursor
-        if before is None:
-            began = server_start(page.server_time, exchange.seconds, exchange.started_at)
-            before = Cursor("", self._asked_from(step), began, None, 0, order.run)
-        seen = believable((each.last_updated for each in page.received), before.started)
-        return replace(
-            before,
-            url=page.next or "",
-            newest=latest(before.newest, seen),
-            pages=before.pages + 1,
-            run=order.run,
-        )
-
-    async def _restart(self, step: _Step) -> _Step | None:
+    async def _restart(self, step: Step) -> tuple[Step, ...]:
         await self._write(lambda: self._store.forget_cursor(self._lease, step.query))
         if step.restarts == RESTARTS:
             return self._gap(step, f"the paging session expired {RESTARTS + 1} times")
-        return _Step(step.query, step.watermark, None, restarts=step.restarts + 1)
+        return (step.again(),)
 
-    def _refusal(self, order: Order, step: _Step, refused: Refused) -> _Step:
+    def _refusal(self, order: Order, step: Step, refused: Refused) -> tuple[Step, ...]:
         """The host refused for load: wait if that helps within this run, else stop it."""
         if refused.seconds is not None and refused.seconds > order.max_wait:
             at = self._clock.now() + timedelta(seconds=refused.seconds)
             self.stop(f"the EHR asks to wait {refused.seconds:.0f} s", at)
-            return step
+            return (step,)
         now, trouble = self._clock.monotonic(), self._trouble
         if now < trouble.paused_until:
-            return step  # asked before the pause began: the same incident
+            return (step,)  # asked before the pause began: the same incident
         trouble.refused += 1
         if trouble.refused == REFUSED_IN_A_ROW:
             self.stop("the EHR keeps refusing for load", self._clock.now() + COME_BACK)
-            return step
+            return (step,)
         trouble.paused_until = now + FIXED_WINDOW
         self._pause(FIXED_WINDOW)
-        return step
+        return (step,)
 
-    def _no_answer(self, step: _Step, reader: Reader, error: HarnessError) -> _Step | None:
+    def _no_answer(self, step: Step, reader: Reader, error: HarnessError) -> tuple[Step, ...]:
         """A request that ended without an answer: what that means for the rest."""
         if isinstance(error, Throttled):
             wait = COME_BACK if error.retry_after is None else timedelta(seconds=error.retry_after)
             self.stop(error.message, self._clock.now() + wait)
-            return step
+            return (step,)
         if isinstance(error, (OAuthError, GrantLost, UsageError)):
             self._trouble.no_grant[id(reader)] = f"no access token: {error}"
             return self._gap(step, f"no access token: {error}")
@@ -280,32 +282,11 @@ class Pull:
                 self.stop(f"the EHR does not answer: {error.message}")
         return self._gap(step, error.message)
 
-    def _gap(self, step: _Step, reason: str) -> _Step | None:
+    def _gap(self, step: Step, reason: str) -> tuple[Step, ...]:
         """Give a query up for this run; there is no step to go on with."""
         self._outcome.gaps.append(Gap(step.query, reason))
-        return None
+        return ()
 
     async def _write(self, action: Callable[[], T]) -> T:
         """Use the store in its one thread; a commit that began is finished even when cancelled."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, action)
-
-
-def _following(step: _Step, here: Cursor, page: Page) -> _Step:
-    empty = 0 if page.received else step.empty + 1
-    step.visited.add(here.url)
-    return replace(step, cursor=here, empty=empty)
-
-
-def _flaw(step: _Step, page: Page) -> str | None:
-    """Why a page, though kept, does not let its query go on or end well."""
-    if page.foreign:
-        return f"{page.foreign} entries belong to another patient; they were not stored"
-    if page.unusable:
-        return f"{page.unusable} entries have no resource with a type and an id"
-    if page.next is None:
-        return None
-    if page.next in step.visited or (step.cursor and page.next == step.cursor.url):
-        return "the next links go round in a circle"
-    if not page.received and step.empty + 1 >= EMPTY_PAGES:
-        return f"{EMPTY_PAGES} empty pages in a row, each with a next link"
-    return None

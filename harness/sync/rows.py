@@ -42,7 +42,12 @@ def query_of(row: sqlite3.Row) -> Query:
 
 def watermark_of(row: sqlite3.Row) -> Watermark:
     """A row of `watermarks`."""
-    return Watermark(query_of(row), instant(row["mark"]), instant(row["confirmed"]))
+    return Watermark(
+        query_of(row),
+        instant(row["mark"]),
+        instant(row["confirmed"]),
+        instant_or_none(row["full"]),
+    )
 
 
 def cursor_of(row: sqlite3.Row) -> Cursor:

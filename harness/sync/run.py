@@ -12,12 +12,14 @@ from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.account import Account, account_of
 from harness.sync.connect import Connection, connection
-from harness.sync.model import Counts, Lease, Query, RunStatus, Traffic
+from harness.sync.learnt import recall, remember_honours, remember_needs
+from harness.sync.model import Counts, Learnt, Lease, Query, RunStatus, Traffic
 from harness.sync.order import Order, Outcome, by_need
 from harness.sync.patients import patients_of
+from harness.sync.probe import honours
 from harness.sync.pull import Pull
 from harness.sync.store import LeaseLost, Store
-from harness.sync.strategy import strategy_for
+from harness.sync.strategy import Plan, plan_for
 from harness.sync.world import World
 
 
@@ -113,33 +115,28 @@ class SyncRun:
         return self._finish(number, status, reason)
 
     async def _pull_all(self, number: int, way: Connection) -> None:
-        ehr, host = self.tenant.ehr, self._host()
-        strategy = strategy_for(self.tenant.strategy, ehr.sync, ehr.limits.page_size)
+        host = self._host()
         try:
             patients = await patients_of(self.tenant, way)
             self._names = {each: self._name(each) for each in patients}
-            self._queries = len(tuple(strategy.queries(patients, self.tenant.resources)))
+            order = self._order(number, patients)
+            plan = await self._plan(way, order.patients)
+            self._queries = len(tuple(plan.queries(patients, self.tenant.resources)))
             self._pull = Pull(
                 self.store,
                 self.lease,
                 reader_of=lambda _patient: way,
-                strategy=strategy,
+                plan=plan,
                 clock=self.world.clock,
                 pause=lambda seconds: host.pause(self.world.clock.monotonic() + seconds),
                 on_page=lambda *page: self._progress(way, *page),
             )
             if self._stop is not None:
                 self._pull.stop(self._stop)
-            order = Order(
-                number,
-                by_need(patients, self.store.watermarks()),
-                self.tenant.resources,
-                self.tenant.batch_size,
-                ehr.limits.concurrency,
-                ehr.limits.max_retry_after,
-            )
             before = way.meter.on_wire
             self._outcome = await self._pull.run(order)
+            needs = self._outcome.needs
+            remember_needs(self.store, self.lease, needs, self.world.clock.now())
             waited = max(0.0, self._outcome.seconds - (way.meter.on_wire - before))
             self._traffic = replace(self._traffic, waited=waited)
         finally:
@@ -149,6 +146,35 @@ class SyncRun:
                 refusals=way.meter.refusals,
                 permitted=host.rate,
             )
+
+    def _order(self, number: int, patients: tuple[str, ...]) -> Order:
+        ehr = self.tenant.ehr
+        return Order(
+            number,
+            by_need(patients, self.store.watermarks()),
+            self.tenant.resources,
+            self.tenant.batch_size,
+            ehr.limits.concurrency,
+            ehr.limits.max_retry_after,
+            ehr.sync,
+        )
+
+    async def _plan(self, way: Connection, patients: tuple[str, ...]) -> Plan:
+        """What to ask; where no file says how, after finding out what the EHR honours."""
+        now, types = self.world.clock.now, self.tenant.resources
+        learnt = recall(self.store, now())
+        plan = self._planned(learnt)
+        if self.tenant.strategy is not None:
+            return plan
+        unknown = [each for each in types if each not in learnt.honours]
+        likely = {each: self.store.patient_with(each, patients) for each in unknown}
+        found = await honours(way, plan, likely, now)
+        remember_honours(self.store, self.lease, found, now())
+        return self._planned(replace(learnt, honours={**learnt.honours, **found}))
+
+    def _planned(self, learnt: Learnt) -> Plan:
+        ehr, tenant = self.tenant.ehr, self.tenant
+        return plan_for(tenant.strategy, ehr.sync, ehr.limits.page_size, tenant.resources, learnt)
 
     def _host(self) -> HostLimiter:
         return self.world.limiters.of(host_of(self.tenant.ehr.fhir_base))

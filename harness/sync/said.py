@@ -13,6 +13,11 @@ from typing import Any
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
 MOST_ISSUES = 3
 
+_NEEDED = re.compile(r"\b(category|date)\b", re.IGNORECASE)
+_DEMANDS = re.compile(r"\b(requir\w*|must|mandatory|missing|at least one)\b", re.IGNORECASE)
+_REQUIRED = frozenset({"required", "59108"})
+"""FHIR's issue type, and Epic's code for a search without a category or a code."""
+
 
 def in_codes(outcome: dict[str, Any]) -> str:
     """Severity and codes of the first issues, such as `error forbidden (4118)`."""
@@ -25,6 +30,32 @@ def codes(outcome: dict[str, Any]) -> frozenset[str]:
     return frozenset(
         code for issue in _issues(outcome) for code in (*_code(issue.get("code")), *_details(issue))
     )
+
+
+def missing_parameter(outcome: dict[str, Any]) -> str | None:
+    """`category` or `date`, where an issue says that a search needs it; None if none does.
+
+    It has to be demanded, by a code or in words, and to be named: a date that was sent and is
+    wrong is another matter.
+    """
+    for issue in _issues(outcome):
+        text = " ".join(_texts(issue))
+        demanded = _REQUIRED & {*_code(issue.get("code")), *_details(issue)}
+        named: list[str] = sorted({each.lower() for each in _NEEDED.findall(text)})
+        if named and (demanded or _DEMANDS.search(text)):
+            return named[0]
+        if "59108" in demanded:
+            return "category"
+    return None
+
+
+def _texts(issue: dict[str, Any]) -> Iterator[str]:
+    details = issue.get("details")
+    said = [issue.get("diagnostics"), details.get("text") if isinstance(details, dict) else None]
+    for name in ("expression", "location"):
+        places = issue.get(name)
+        said += places if isinstance(places, list) else []
+    yield from (each for each in said if isinstance(each, str))
 
 
 def _issues(outcome: dict[str, Any]) -> list[dict[str, Any]]:

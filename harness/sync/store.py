@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,37 +24,19 @@ from harness.sync.model import (
     Cursor,
     Gap,
     Lease,
+    PageDone,
     Query,
-    Received,
     RunRow,
     RunStatus,
     Watermark,
 )
 from harness.sync.rows import cursor_of, key, query_of, run_of, text_of, watermark_of
+from harness.sync.statements import add_counts, drop_cursor, put_cursor, put_watermark
 from harness.sync.upsert import upsert
 
 
 class LeaseLost(SyncIncomplete):
     """Another process took over; nothing that was not committed is written any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageDone:
-    """A page to commit: what came, and how the query goes on.
-
-    Attributes:
-        query: the query it belongs to.
-        received: its resources.
-        now: when it came, by the harness clock.
-        cursor: the next page; None where this was the last.
-        watermark: set with the last page.
-    """
-
-    query: Query
-    received: tuple[Received, ...]
-    now: datetime
-    cursor: Cursor | None = None
-    watermark: Watermark | None = None
 
 
 class Store:
@@ -91,7 +72,7 @@ class Store:
 
     def begin(self, lease: Lease, name: str, now: datetime) -> int:
         """Write down that a run called `name` begins; one that never ended was cut off."""
-        with self._fenced(lease) as db:
+        with self.fenced(lease) as db:
             db.execute(
                 "UPDATE runs SET status = ?, ended = ? WHERE status = ?",
                 (RunStatus.CUT_OFF, text_of(now), RunStatus.RUNNING),
@@ -109,7 +90,7 @@ class Store:
         if run.ended is None:
             raise ValueError("a run that finishes has an end")
         traffic = run.traffic
-        with self._fenced(lease) as db:
+        with self.fenced(lease) as db:
             db.execute(
                 "UPDATE runs SET ended = ?, status = ?, requests = ?, refusals = ?, waited = ?,"
                 " permitted = ?, reason = ?, come_back = ? WHERE id = ?",
@@ -155,23 +136,23 @@ class Store:
             LeaseLost: the lease has passed to another holder; nothing was written.
         """
         query = page.query
-        with self._fenced(lease) as db:
+        with self.fenced(lease) as db:
             done = Counts(pages=1)
             for resource in page.received:
                 done += upsert(db, resource, query.patient, run, page.now)
-            _add_counts(db, run, query.patient, query.type, done)
+            add_counts(db, run, query.patient, query.type, done)
             if page.cursor is not None:
-                _put_cursor(db, query, page.cursor)
+                put_cursor(db, query, page.cursor)
             else:
-                _drop_cursor(db, query)
+                drop_cursor(db, query)
             if page.watermark is not None:
-                _put_watermark(db, page.watermark)
+                put_watermark(db, page.watermark)
         return done
 
     def forget_cursor(self, lease: Lease, query: Query) -> None:
         """Let `query` start again from its watermark: its paging session is gone."""
-        with self._fenced(lease) as db:
-            _drop_cursor(db, query)
+        with self.fenced(lease) as db:
+            drop_cursor(db, query)
 
     # -- state
 
@@ -206,6 +187,14 @@ class Store:
         ).fetchone()
         return bytes(row["body"]) if row else None
 
+    def patient_with(self, type_: str, patients: Sequence[str]) -> str:
+        """One of these patients, if there is one with resources of the type; else the first."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT patient FROM resources WHERE type = ? AND deleted = 0", (type_,)
+        )
+        known = {row["patient"] for row in rows}
+        return next((each for each in patients if each in known), patients[0])
+
     def holdings(self) -> dict[str, int]:
         """How many resources the store holds by type, deleted ones left out."""
         rows = self.connection.execute(
@@ -229,7 +218,12 @@ class Store:
         return f"patient-{hmac.digest(key, patient.encode(), 'sha256').hex()[:10]}"
 
     @contextmanager
-    def _fenced(self, lease: Lease) -> Iterator[sqlite3.Connection]:
+    def fenced(self, lease: Lease) -> Iterator[sqlite3.Connection]:
+        """A transaction under `lease`.
+
+        Raises:
+            LeaseLost: it has passed to another holder; nothing was written.
+        """
         with database.transaction(self.connection) as db:
             held = db.execute(
                 "SELECT 1 FROM leases WHERE tenant = ? AND job = ? AND fence = ?",
@@ -241,43 +235,3 @@ class Store:
                     hint="let that one finish; nothing is lost",
                 )
             yield db
-
-
-def _add_counts(db: sqlite3.Connection, run: int, patient: str, type_: str, done: Counts) -> None:
-    db.execute(
-        "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (run, patient, type) DO UPDATE SET new = new + excluded.new,"
-        " changed = changed + excluded.changed, unchanged = unchanged + excluded.unchanged,"
-        " older = older + excluded.older, deleted = deleted + excluded.deleted,"
-        " pages = pages + excluded.pages",
-        (run, patient, type_, *astuple(done)),
-    )
-
-
-def _put_cursor(db: sqlite3.Connection, query: Query, cursor: Cursor) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO cursors"
-        " (patient, type, part, url, asked_from, started, newest, pages, run)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *key(query),
-            cursor.url,
-            text_of(cursor.asked_from),
-            text_of(cursor.started),
-            text_of(cursor.newest),
-            cursor.pages,
-            cursor.run,
-        ),
-    )
-
-
-def _drop_cursor(db: sqlite3.Connection, query: Query) -> None:
-    db.execute("DELETE FROM cursors WHERE patient = ? AND type = ? AND part = ?", key(query))
-
-
-def _put_watermark(db: sqlite3.Connection, watermark: Watermark) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO watermarks (patient, type, part, mark, confirmed)"
-        " VALUES (?, ?, ?, ?, ?)",
-        (*key(watermark.query), text_of(watermark.mark), text_of(watermark.confirmed)),
-    )

@@ -1,127 +1,184 @@
-"""What to ask next, and how far an answer reaches: pure, so that time is an argument.
+"""What to ask next, type by type: pure, so that time is an argument.
 
-FHIR R4 search, `_lastUpdated` (https://hl7.org/fhir/R4/search.html#lastUpdated). Lower bounds are
-inclusive (`ge`) with an overlap, because rows become visible after their own stamp, clocks of nodes
-differ and stamps may be cut to seconds; what comes twice is recognised by id, version and hash.
+By `_lastUpdated` (https://hl7.org/fhir/R4/search.html#lastUpdated) where the EHR honours it: lower
+bounds are inclusive (`ge`) with an overlap, because rows become visible after their own stamp,
+clocks of nodes differ and stamps may be cut to seconds or days. Else by clinical date, where the
+type records events: a window is read again each time, and everything now and then. Else everything.
+What comes twice is recognised by id, version and hash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from harness.config.ehr import Strategy, SyncSpec
 from harness.errors import UsageError
-from harness.sync.model import Query
+from harness.sync.model import Learnt, Query, Watermark
+from harness.sync.searching import CATEGORIES, EVENT_DATES
 
-TRUSTED_LAG = timedelta(days=1)
-"""How far a server's `lastUpdated` may lag behind its Date header: a stale replica, a slow index.
+WEEK = timedelta(days=7)
+"""How often everything is read where a window of dates may miss what was entered late."""
 
-The mark follows the newest stamp seen, but no further back than this, else a patient whose record
-came in one import would be fetched again for ever.
-"""
-
-SKEW = timedelta(minutes=1)
-"""How far after the start of a query a stamp may lie and still be no stamp of the future."""
+_DAY = timedelta(days=1)
+_EVER = "ge1900-01-01"
 
 
 @dataclass(frozen=True, slots=True)
-class LastUpdated:
-    """Finds changes by `_lastUpdated`.
+class Way:
+    """How one type is asked for.
+
+    Attributes:
+        strategy: `LAST_UPDATED`, `DATE_WINDOW` or `FULL_HASH`.
+        date: search parameter of the clinical date; None where the type has none.
+        dated: whether the EHR refuses a search without a date.
+        parts: categories to ask one by one; one empty part asks for all at once.
+    """
+
+    strategy: Strategy = Strategy.LAST_UPDATED
+    date: str | None = None
+    dated: bool = False
+    parts: tuple[str, ...] = ("",)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask, and from when on.
 
     Args:
         overlap: how far before the watermark a query starts again.
-        categories: Observation categories to ask one by one, where the EHR demands one.
+        ways: by type; a type that is not there is asked by `_lastUpdated`.
         page_size: `_count`; None leaves it to the server.
+        window: how much further back a search by clinical date starts.
+        full_every: after how long everything is read again; None as the strategy needs it.
     """
 
     overlap: timedelta
-    categories: tuple[str, ...] = ()
+    ways: Mapping[str, Way] = field(default_factory=dict)
     page_size: int | None = None
+    window: timedelta = timedelta(days=30)
+    full_every: timedelta | None = None
+
+    def way(self, type_: str) -> Way:
+        """How `type_` is asked for."""
+        return self.ways.get(type_, Way())
 
     def queries(self, patients: Sequence[str], types: Sequence[str]) -> Iterator[Query]:
         """Every query of these patients, ordered so that each patient gets something first."""
         for type_ in types:
-            parts = self.categories if type_ == "Observation" and self.categories else ("",)
-            for part in parts:
+            for part in self.way(type_).parts:
                 for patient in patients:
                     yield Query(patient, type_, part)
 
-    def asked_from(self, mark: datetime | None) -> datetime | None:
-        """The lower bound to ask with; None on a first sync asks for everything."""
-        return None if mark is None else (mark - self.overlap).replace(microsecond=0)
+    def asked_from(self, query: Query, known: Watermark | None, now: datetime) -> datetime | None:
+        """The lower bound to ask with; None asks for everything.
+
+        Args:
+            query: what is asked.
+            known: how far it is complete; None if it never was.
+            now: harness clock.
+        """
+        way = self.way(query.type)
+        if known is None or way.strategy is Strategy.FULL_HASH or self._full_due(way, known, now):
+            return None
+        window = self.window if way.strategy is Strategy.DATE_WINDOW else timedelta()
+        return (known.mark - self.overlap - window).replace(microsecond=0)
 
     def parameters(self, query: Query, asked_from: datetime | None) -> tuple[tuple[str, str], ...]:
         """The search parameters of the first page, in order."""
-        subject = "_id" if query.type == "Patient" else "patient"
-        parameters = [(subject, query.patient)]
+        way = self.way(query.type)
+        parameters = [subject(query)]
         if query.part:
             parameters.append(("category", query.part))
-        if asked_from is not None:
-            stamp = asked_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            parameters.append(("_lastUpdated", f"ge{stamp}"))
+        if asked_from is not None and way.strategy is Strategy.LAST_UPDATED:
+            parameters.append(("_lastUpdated", f"ge{_stamp(asked_from)}"))
+        elif asked_from is not None and way.date is not None:
+            # A day more: clinical dates are the place's own, and the place may be behind UTC.
+            day = (asked_from.astimezone(UTC) - _DAY).date()
+            parameters.append((way.date, f"ge{day.isoformat()}"))
+        elif way.dated and way.date is not None:
+            parameters.append((way.date, _EVER))
         if self.page_size is not None:
             parameters.append(("_count", str(self.page_size)))
         return tuple(parameters)
 
+    def needing(self, type_: str, parameter: str, spec: SyncSpec) -> Plan:
+        """A plan that also knows that a search of `type_` needs `category` or `date`."""
+        way = _with_need(self.way(type_), type_, parameter, spec)
+        return replace(self, ways={**self.ways, type_: way})
 
-def strategy_for(strategy: Strategy, spec: SyncSpec, page_size: int | None) -> LastUpdated:
+    def whole(self) -> Plan:
+        """The same queries, each asking for everything."""
+        types = dict.fromkeys(self.ways)
+        ways = {each: replace(self.ways[each], strategy=Strategy.FULL_HASH) for each in types}
+        return replace(self, ways=ways)
+
+    def _full_due(self, way: Way, known: Watermark, now: datetime) -> bool:
+        every = self.full_every or (WEEK if way.strategy is Strategy.DATE_WINDOW else None)
+        return every is not None and (known.full is None or now - known.full >= every)
+
+
+def subject(query: Query) -> tuple[str, str]:
+    """The search parameter that names the patient."""
+    return ("_id" if query.type == "Patient" else "patient"), query.patient
+
+
+def plan_for(
+    strategy: Strategy | None,
+    spec: SyncSpec,
+    page_size: int | None,
+    types: Sequence[str],
+    learnt: Learnt,
+) -> Plan:
     """How to find changes.
 
     Args:
-        strategy: what the tenant, or else its EHR file, asks for.
+        strategy: what the tenant, or else its EHR file, asks for; None goes by what was learnt.
         spec: the EHR file's own settings for it.
         page_size: `_count`; None leaves it to the server.
+        types: what is synced.
+        learnt: what the EHR was seen to do.
 
     Raises:
         UsageError: a strategy that this version does not have.
     """
-    if strategy is not Strategy.LAST_UPDATED:
+    if strategy is Strategy.BULK_SINCE:
         raise UsageError(
-            f"sync strategy {strategy.value!r} is not available yet; expected 'last_updated'",
-            hint="set strategy in the tenant file, if this EHR searches by _lastUpdated",
+            "sync strategy 'bulk_since' is not available yet; expected 'last_updated',"
+            " 'date_window' or 'full_hash'",
+            hint="leave strategy out, so that a probe decides",
         )
-    return LastUpdated(timedelta(seconds=spec.overlap_seconds), spec.categories, page_size)
+    return Plan(
+        timedelta(seconds=spec.overlap_seconds),
+        {type_: _way(type_, strategy, spec, learnt) for type_ in types},
+        page_size,
+        timedelta(days=spec.window_days),
+        None if spec.full_every_days is None else timedelta(days=spec.full_every_days),
+    )
 
 
-def server_start(date: datetime | None, seconds: float, ours: datetime) -> datetime:
-    """A server time that is surely not after the moment when a request reached the server.
-
-    Our own clock can only lower it, so that a Date in the future never hides later changes.
-
-    Args:
-        date: the response's Date header; None if absent or unreadable.
-        seconds: how long the exchange took.
-        ours: when we sent the request, by our clock.
-    """
-    if date is None:
-        return ours - TRUSTED_LAG
-    return min(date - timedelta(seconds=seconds), ours)
-
-
-def believable(stamps: Iterable[datetime | None], started: datetime) -> datetime | None:
-    """The newest of these `lastUpdated` stamps that is not from the future of `started`."""
-    limit = started + SKEW
-    return max((each for each in stamps if each is not None and each <= limit), default=None)
+def _way(type_: str, strategy: Strategy | None, spec: SyncSpec, learnt: Learnt) -> Way:
+    date = spec.dates.get(type_, EVENT_DATES.get(type_))
+    if strategy is None:
+        honoured = learnt.honours.get(type_, False)
+        strategy = Strategy.LAST_UPDATED if honoured else Strategy.DATE_WINDOW
+    if strategy is Strategy.DATE_WINDOW and date is None:
+        strategy = Strategy.FULL_HASH
+    way = Way(strategy, date)
+    need = spec.needs.get(type_, learnt.needs.get(type_))
+    if need is None and type_ == "Observation" and spec.categories:
+        need = "category"
+    return way if need is None else _with_need(way, type_, need, spec)
 
 
-def latest(one: datetime | None, other: datetime | None) -> datetime | None:
-    """The later of two times; None is earlier than any."""
-    return max((each for each in (one, other) if each is not None), default=None)
+def _with_need(way: Way, type_: str, need: str, spec: SyncSpec) -> Way:
+    if need == "date":
+        return replace(way, date=way.date or "date", dated=True)
+    ours = spec.categories if type_ == "Observation" else ()
+    parts = spec.category_codes.get(type_) or ours or CATEGORIES.get(type_) or ("",)
+    return replace(way, parts=parts)
 
 
-def advance(mark: datetime | None, started: datetime, newest: datetime | None) -> datetime:
-    """The watermark after a query was read to its end.
-
-    It is the start of the query, not its end: what changed while paging is asked for again. It does
-    not pass the newest stamp seen by more than `TRUSTED_LAG` allows, and never goes back.
-
-    Args:
-        mark: the watermark so far.
-        started: server time when the first page was asked.
-        newest: the newest believable stamp among all pages.
-    """
-    reached = latest(newest, started - TRUSTED_LAG) or started
-    safe = min(started, reached)
-    return safe if mark is None else max(mark, safe)
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

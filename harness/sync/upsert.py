@@ -98,7 +98,8 @@ FROM resources WHERE type = :type AND id = :id
 _REPLACE = """
 UPDATE resources
 SET patient = :patient, version = :version, hash = :hash, last_updated = :last_updated,
-    body = :body, deleted = 0, last_seen = :now, run = :run, seen_in = :run
+    body = :body, deleted = 0, gone = NULL, gone_because = NULL, last_seen = :now,
+    run = :run, seen_in = :run
 WHERE type = :type AND id = :id
 """
 _KEEP_OLDER = """

@@ -50,7 +50,7 @@ def test_a_backend_tenant_needs_no_login(load: Load, tmp_path: Path) -> None:
     assert tenant.scopes == ("system/*.rs",)
     assert tenant.resources == ("Patient", "Observation")
     assert tenant.schedule.every_seconds == 900
-    assert tenant.strategy is Strategy.LAST_UPDATED
+    assert tenant.strategy is None
     assert tenant.store == tmp_path / "data" / "tenants" / "clinic" / "store.sqlite"
     assert tenant.vault.path == tmp_path / "data" / "tenants" / "clinic" / "vault.sqlite"
 

@@ -16,9 +16,10 @@ from harness.scheduler.leases import acquire
 from harness.sync.meter import Meter
 from harness.sync.model import Lease, RunStatus
 from harness.sync.order import Order, Outcome, by_need
+from harness.sync.probe import honours
 from harness.sync.pull import Pull
 from harness.sync.store import Store
-from harness.sync.strategy import LastUpdated
+from harness.sync.strategy import Plan
 from harness.tests.unit.sync.fake_ehr import BASE, FakeEhr
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -37,6 +38,9 @@ class PlainReader:
     async def next(self, url: str) -> Exchange:
         return await self.http.get(url)
 
+    async def read(self, type_: str, id_: str) -> Exchange:
+        return await self.http.get(f"{BASE}/{type_}/{id_}")
+
 
 class Bench:
     """A store, a fake EHR and everything between them, on one manual clock."""
@@ -45,7 +49,7 @@ class Bench:
         self.clock = ManualClock(NOON)
         self.ehr = FakeEhr(self.clock)
         self.store = Store(path)
-        self.strategy: LastUpdated
+        self.plan: Plan
         self.patients: tuple[str, ...] = ("p", "q")
         self.types: tuple[str, ...] = ("Patient", "Observation")
         self.batch_size = 10
@@ -63,26 +67,31 @@ class Bench:
         """One run to its end; its row stays `running`, as after a kill, until the next begins."""
         return asyncio.run(self.run())
 
+    def reader(self) -> PlainReader:
+        """One that asks the fake EHR, through a client and a limiter of its own."""
+        limiters = HostLimiters(Limits(requests_per_second=100.0, concurrency=8), self.clock)
+        return PlainReader(
+            HttpClient(
+                base=BASE,
+                evidence=self.meter,
+                limiter=limiters,
+                clock=self.clock,
+                transport=self.ehr,
+            )
+        )
+
     async def run(self) -> Outcome:
         lease = self.lease()
         self.runs += 1
         run = self.store.begin(lease, f"r{self.runs}", self.clock.now())
         self.meter = Meter()
-        limiters = HostLimiters(Limits(requests_per_second=100.0, concurrency=8), self.clock)
-        http = HttpClient(
-            base=BASE,
-            evidence=self.meter,
-            limiter=limiters,
-            clock=self.clock,
-            transport=self.ehr,
-        )
-        reader = PlainReader(http)
-        host = limiters.of("ehr.example")
+        reader = self.reader()
+        host = reader.http.limiter.of("ehr.example")
         self.pull = Pull(
             self.store,
             lease,
             reader_of=lambda _: reader,
-            strategy=self.strategy,
+            plan=self.plan,
             clock=self.clock,
             pause=lambda seconds: host.pause(self.clock.monotonic() + seconds),
         )
@@ -96,6 +105,11 @@ class Bench:
         )
         return await self.pull.run(order)
 
+    def probed(self) -> dict[str, bool]:
+        """What the first patient tells of `_lastUpdated`."""
+        likely = dict.fromkeys(self.types, self.patients[0])
+        return asyncio.run(honours(self.reader(), self.plan, likely, self.clock.now))
+
     def stored(self) -> dict[tuple[str, str], bytes]:
         rows = self.store.connection.execute("SELECT type, id, body FROM resources")
         return {(row["type"], row["id"]): bytes(row["body"]) for row in rows}
@@ -107,6 +121,6 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path / "private" / "store.sqlite")
-    made.strategy = LastUpdated(timedelta(minutes=5))
+    made.plan = Plan(timedelta(minutes=5))
     yield made
     made.store.close()

@@ -32,6 +32,9 @@ class FakeEhr:
         self.page_size = page_size
         self.current: dict[tuple[str, str], Resource] = {}
         self.script: Script = lambda _request: None
+        self.ignores_last_updated = False
+        self.needs_category = False
+        """Whether a search for Observation without a category is refused."""
         self.asked: list[str] = []
         """Path and query of every request, in order."""
         self.bearers: list[str | None] = []
@@ -91,6 +94,12 @@ class FakeEhr:
             if session not in self._sessions:
                 return self.outcome(410, "not-found")
             return self._page(session, int(query["at"]))
+        if "Observation" in path and self.needs_category and "category" not in query:
+            needed = outcome("error", "required")
+            needed["issue"][0]["diagnostics"] = "One of category or code must be given."
+            return self.response(400, needed)
+        if self.ignores_last_updated:
+            query.pop("_lastUpdated", None)
         matches = [
             encoded(each)
             for (type_, _), each in sorted(self.current.items())
@@ -138,7 +147,13 @@ def _matches(resource: Resource, query: dict[str, str]) -> bool:
         return False
     if "category" in query and resource.get("category") != query["category"]:
         return False
+    day = query.get("date", "ge0001-01-01")
+    assert day.startswith("ge"), day
+    if resource.get("effectiveDateTime", "9999") < day[2:]:
+        return False
     bound = query.get("_lastUpdated", "ge0001-01-01T00:00:00Z")
-    assert bound.startswith("ge"), bound
-    stamp = resource["meta"]["lastUpdated"]
-    return datetime.fromisoformat(stamp) >= datetime.fromisoformat(bound[2:])
+    stamp = datetime.fromisoformat(
+        resource.get("meta", {}).get("lastUpdated", "9999-01-01T00:00:00Z")
+    )
+    asked = datetime.fromisoformat(bound[2:])
+    return stamp > asked if bound.startswith("gt") else stamp >= asked

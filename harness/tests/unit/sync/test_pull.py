@@ -14,7 +14,7 @@ from harness.http.exchange import Request, Response
 from harness.http.transport import NoAnswerError
 from harness.sync.model import Counts, Query
 from harness.sync.store import LeaseLost
-from harness.sync.strategy import LastUpdated
+from harness.sync.strategy import Plan, Way
 from harness.tests.unit.sync.conftest import NOON, Bench
 from harness.tests.unit.sync.fake_ehr import BASE, bundle, outcome
 
@@ -430,7 +430,7 @@ def test_a_run_told_to_stop_finishes_its_page(bench: Bench) -> None:
 
 
 def test_observations_are_asked_for_by_category_where_the_ehr_demands_one(bench: Bench) -> None:
-    bench.strategy = replace(bench.strategy, categories=("lab", "vital-signs"))
+    bench.plan = Plan(timedelta(minutes=5), {"Observation": Way(parts=("lab", "vital-signs"))})
     bench.types = ("Observation",)
     bench.ehr.put("Observation", "1", "p", NOON - DAYS, category="lab")
     bench.ehr.put("Observation", "2", "p", NOON - DAYS, category="vital-signs")
@@ -459,7 +459,7 @@ def test_whatever_goes_wrong_the_last_run_has_everything(
 ) -> None:
     """Random kills, refusals, expiries and changes; then one quiet run: nothing lost or twice."""
     bench = Bench(tmp_path_factory.mktemp("private") / "store.sqlite")
-    bench.strategy = LastUpdated(timedelta(minutes=5))
+    bench.plan = Plan(timedelta(minutes=5))
     fill(bench)
     answers = {
         "fine": None,
@@ -499,7 +499,7 @@ def test_whatever_goes_wrong_the_last_run_has_everything(
 
 def test_a_page_size_is_asked_for_and_not_relied_on(bench: Bench) -> None:
     fill(bench)
-    bench.strategy = replace(bench.strategy, page_size=1)
+    bench.plan = replace(bench.plan, page_size=1)
     bench.sync()
     assert "_count=1" in bench.ehr.asked[0]
     assert bench.stored() == bench.ehr.truth()

@@ -14,8 +14,18 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.sync import database
-from harness.sync.model import Counts, Cursor, Gap, Lease, Query, Received, RunStatus, Watermark
-from harness.sync.store import LeaseLost, PageDone, Store
+from harness.sync.model import (
+    Counts,
+    Cursor,
+    Gap,
+    Lease,
+    PageDone,
+    Query,
+    Received,
+    RunStatus,
+    Watermark,
+)
+from harness.sync.store import LeaseLost, Store
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 QUERY = Query("p", "Observation")
@@ -205,7 +215,7 @@ def test_migrations_run_once_and_in_order(folder: Path) -> None:
     path = folder / "store.sqlite"
     database.connect(path).close()
     connection = database.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
     connection.close()
 
 

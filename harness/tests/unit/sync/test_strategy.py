@@ -8,47 +8,58 @@ from hypothesis import strategies as st
 
 from harness.config.ehr import Strategy, SyncSpec
 from harness.errors import UsageError
-from harness.sync.model import Query
-from harness.sync.strategy import (
-    SKEW,
-    TRUSTED_LAG,
-    LastUpdated,
-    advance,
-    believable,
-    server_start,
-    strategy_for,
-)
+from harness.sync.marks import advance, believable
+from harness.sync.model import Learnt, Query, Watermark
+from harness.sync.searching import CATEGORIES
+from harness.sync.strategy import Plan, Way, plan_for
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PLAIN = LastUpdated(timedelta(minutes=5))
+DAY = timedelta(days=1)
+PLAIN = Plan(timedelta(minutes=5))
+PLAIN_SPEC, NOTHING = SyncSpec(), Learnt()
+OBSERVATION = Query("p", "Observation")
 FIRST, LAST = datetime(2020, 1, 1), datetime(2030, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
 times = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 
 
+def known(mark: datetime, full: datetime | None = None) -> Watermark:
+    return Watermark(OBSERVATION, mark, mark, full)
+
+
+def made(
+    strategy: Strategy | None = None,
+    spec: SyncSpec = PLAIN_SPEC,
+    learnt: Learnt = NOTHING,
+    types: tuple[str, ...] = ("Patient", "Condition", "Observation"),
+) -> Plan:
+    return plan_for(strategy, spec, None, types, learnt)
+
+
 def test_a_first_sync_asks_for_everything() -> None:
-    assert PLAIN.asked_from(None) is None
-    assert PLAIN.parameters(Query("p", "Observation"), None) == (("patient", "p"),)
+    assert PLAIN.asked_from(OBSERVATION, None, NOON) is None
+    assert PLAIN.parameters(OBSERVATION, None) == (("patient", "p"),)
 
 
 def test_a_later_sync_starts_before_its_watermark_and_includes_the_bound() -> None:
-    bound = PLAIN.asked_from(NOON.replace(microsecond=999_999))
-    parameters = PLAIN.parameters(Query("p", "Observation"), bound)
-    assert ("_lastUpdated", "ge2026-03-01T11:55:00Z") in parameters
+    mark = known(NOON.replace(microsecond=999_999))
+    bound = PLAIN.asked_from(OBSERVATION, mark, NOON)
+    assert ("_lastUpdated", "ge2026-03-01T11:55:00Z") in PLAIN.parameters(OBSERVATION, bound)
 
 
 def test_the_bound_is_written_in_utc_whatever_zone_the_watermark_has() -> None:
     zone = timezone(timedelta(hours=-5))
-    parameters = PLAIN.parameters(Query("p", "Observation"), NOON.astimezone(zone))
+    parameters = PLAIN.parameters(OBSERVATION, NOON.astimezone(zone))
     assert ("_lastUpdated", "ge2026-03-01T12:00:00Z") in parameters
 
 
 def test_the_patient_itself_is_searched_by_its_id() -> None:
-    sized = LastUpdated(timedelta(), page_size=50)
+    sized = Plan(timedelta(), page_size=50)
     assert sized.parameters(Query("p", "Patient"), None) == (("_id", "p"), ("_count", "50"))
 
 
-def test_observations_fan_out_by_category_and_other_types_do_not() -> None:
-    fanned = LastUpdated(timedelta(), categories=("laboratory", "vital-signs"))
+def test_types_that_need_a_category_fan_out_and_others_do_not() -> None:
+    parts = ("laboratory", "vital-signs")
+    fanned = Plan(timedelta(), {"Observation": Way(parts=parts)})
     queries = tuple(fanned.queries(["p", "q"], ["Condition", "Observation"]))
     assert queries == (
         Query("p", "Condition"),
@@ -66,47 +77,71 @@ def test_every_patient_is_asked_for_before_any_is_asked_for_more() -> None:
     assert [query.patient for query in queries[:3]] == ["p", "q", "r"]
 
 
-def test_the_start_by_the_server_clock_is_before_the_request_reached_it() -> None:
-    assert server_start(NOON, 3.0, NOON + timedelta(hours=1)) == NOON - timedelta(seconds=3)
+def test_a_window_of_dates_reaches_back_by_days_and_by_a_day_for_time_zones() -> None:
+    plan = made(Strategy.DATE_WINDOW, SyncSpec(overlap_seconds=0, window_days=10))
+    bound = plan.asked_from(OBSERVATION, known(NOON, NOON), NOON)
+    assert bound == NOON - 10 * DAY
+    assert plan.parameters(OBSERVATION, bound) == (("patient", "p"), ("date", "ge2026-02-18"))
 
 
-def test_a_server_clock_in_the_future_is_bounded_by_ours() -> None:
-    assert server_start(NOON + timedelta(days=365), 0.0, NOON) == NOON
+def test_what_was_entered_late_is_found_by_a_full_reading_once_a_week() -> None:
+    plan = made(Strategy.DATE_WINDOW)
+    assert plan.asked_from(OBSERVATION, known(NOON, NOON - 6 * DAY), NOON) is not None
+    assert plan.asked_from(OBSERVATION, known(NOON, NOON - 7 * DAY), NOON) is None
+    assert plan.asked_from(OBSERVATION, known(NOON, None), NOON) is None
 
 
-def test_without_a_date_header_our_clock_counts_with_a_day_of_doubt() -> None:
-    assert server_start(None, 0.0, NOON) == NOON - TRUSTED_LAG
+def test_the_ehr_file_can_ask_for_full_readings_beside_last_updated() -> None:
+    plan = made(Strategy.LAST_UPDATED, SyncSpec(full_every_days=2))
+    assert plan.asked_from(OBSERVATION, known(NOON, NOON - DAY), NOON) is not None
+    assert plan.asked_from(OBSERVATION, known(NOON, NOON - 2 * DAY), NOON) is None
 
 
-def test_stamps_of_the_future_do_not_move_the_watermark() -> None:
-    tomorrow = NOON + timedelta(days=1)
-    assert believable([tomorrow, NOON - timedelta(hours=1), None], NOON) == NOON - timedelta(
-        hours=1
+def test_types_that_record_a_state_are_read_whole_where_dates_are_searched() -> None:
+    plan = made(Strategy.DATE_WINDOW)
+    assert plan.way("Condition").strategy is Strategy.FULL_HASH
+    assert plan.way("Patient").strategy is Strategy.FULL_HASH
+    own = made(Strategy.DATE_WINDOW, SyncSpec(dates={"Condition": "recorded-date"}))
+    assert own.way("Condition") == Way(Strategy.DATE_WINDOW, "recorded-date")
+
+
+def test_without_a_word_of_a_file_what_was_proven_decides_type_by_type() -> None:
+    plan = made(learnt=Learnt({"Patient": True, "Observation": False}))
+    assert plan.way("Patient").strategy is Strategy.LAST_UPDATED
+    assert plan.way("Observation").strategy is Strategy.DATE_WINDOW
+    assert plan.way("Condition").strategy is Strategy.FULL_HASH, "nothing is proven of it"
+
+
+def test_a_search_that_needs_a_date_asks_for_every_date() -> None:
+    plan = made(Strategy.FULL_HASH, SyncSpec(needs={"Procedure": "date"}), types=("Procedure",))
+    query = Query("p", "Procedure")
+    assert plan.parameters(query, None) == (("patient", "p"), ("date", "ge1900-01-01"))
+
+
+def test_categories_come_from_the_file_else_from_us_core() -> None:
+    assert (
+        made(learnt=Learnt(needs={"Condition": "category"})).way("Condition").parts
+        == (CATEGORIES["Condition"])
     )
-    assert believable([tomorrow], NOON) is None
-    assert believable([], NOON) is None
+    spec = SyncSpec(categories=("laboratory",), category_codes={"Condition": ("own",)})
+    plan = made(spec=spec, learnt=Learnt(needs={"Condition": "category"}))
+    assert plan.way("Observation").parts == ("laboratory",)
+    assert plan.way("Condition").parts == ("own",)
 
 
-def test_the_watermark_stays_at_the_newest_row_of_a_server_that_may_lag() -> None:
-    newest = NOON - timedelta(hours=2)
-    assert advance(None, NOON, newest) == newest
+def test_a_need_that_turns_up_changes_its_own_type_only() -> None:
+    plan = made(Strategy.FULL_HASH)
+    needing = plan.needing("Observation", "category", SyncSpec())
+    assert needing.way("Observation").parts == CATEGORIES["Observation"]
+    assert needing.way("Condition") == plan.way("Condition")
 
 
-def test_the_watermark_of_a_quiet_patient_still_moves_a_day_behind_the_start() -> None:
-    assert advance(NOON - timedelta(days=30), NOON, None) == NOON - TRUSTED_LAG
-
-
-def test_the_watermark_is_the_start_of_the_query_not_its_end() -> None:
-    assert advance(None, NOON, NOON + SKEW) == NOON
-
-
-@given(st.none() | times, times, st.none() | times)
-def test_the_watermark_never_goes_back_and_never_passes_the_start(
-    mark: datetime | None, started: datetime, newest: datetime | None
-) -> None:
-    after = advance(mark, started, newest)
-    assert mark is None or after >= mark
-    assert after <= started or after == mark
+def test_a_whole_reading_has_the_same_queries_and_no_bounds() -> None:
+    plan = made(Strategy.LAST_UPDATED, SyncSpec(categories=("laboratory",)))
+    whole = plan.whole()
+    types = ("Patient", "Observation")
+    assert list(whole.queries(["p"], types)) == list(plan.queries(["p"], types))
+    assert whole.asked_from(OBSERVATION, known(NOON, NOON), NOON) is None
 
 
 @given(times, st.lists(times), st.none() | times)
@@ -115,19 +150,16 @@ def test_nothing_newer_than_the_next_bound_is_skipped(
 ) -> None:
     """Whatever became visible after the start, or up to the overlap before, is asked for again."""
     after = advance(mark, started, believable(stamps, started))
-    bound = PLAIN.asked_from(after)
+    bound = PLAIN.asked_from(OBSERVATION, known(after), started)
     assert bound is not None
     if mark is None or mark <= started:
         assert bound <= started - PLAIN.overlap
 
 
-@pytest.mark.parametrize("name", ["date_window", "full_hash", "bulk_since"])
-def test_a_strategy_that_is_not_there_yet_is_refused_by_name(name: str) -> None:
-    with pytest.raises(UsageError, match=f"{name}.*not available yet"):
-        strategy_for(Strategy(name), SyncSpec(), None)
+def test_a_strategy_that_is_not_there_yet_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"bulk_since.*not available yet"):
+        made(Strategy.BULK_SINCE)
 
 
-def test_the_ehr_file_sets_overlap_and_categories() -> None:
-    spec = SyncSpec(overlap_seconds=600, categories=("laboratory",))
-    made = strategy_for(Strategy.LAST_UPDATED, spec, 20)
-    assert made == LastUpdated(timedelta(minutes=10), ("laboratory",), 20)
+def test_the_ehr_file_sets_the_overlap() -> None:
+    assert made(spec=SyncSpec(overlap_seconds=600)).overlap == timedelta(minutes=10)
