@@ -69,9 +69,9 @@ class Run:
 class Act:
     """A registered act; `needs` are the acts whose values it takes, in order.
 
-    A need with the default None is `optional`: where it is not applicable or not configured, the
-    act goes on with None. `after` names acts that, where they are part of the run, have to be
-    finished first; a `last` act waits for every other one that is not.
+    A need with the default None is `optional`: where it is not applicable, not configured or not
+    supported, the act goes on with None. `after` names acts that, where they are part of the run,
+    have to be finished first; a `last` act waits for every other one that is not.
     """
 
     name: str

@@ -14,6 +14,7 @@ from harness.errors import (
     HarnessError,
     NotApplicable,
     NotConfigured,
+    NotSupported,
     PrerequisiteFailed,
     Skip,
 )
@@ -160,8 +161,12 @@ def _finished(future: Future[Outcome]) -> bool:
     return future.done() and not future.cancelled()
 
 
+_MISSING = (NotApplicable, NotConfigured, NotSupported)
+"""How an optional need may be missing: nobody did anything wrong."""
+
+
 def _blocks(act: Act, need: Outcome) -> bool:
-    if need.act in act.optional and isinstance(need.error, NotApplicable | NotConfigured):
+    if need.act in act.optional and isinstance(need.error, _MISSING):
         return False
     return need.error is not None
 

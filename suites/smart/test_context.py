@@ -37,7 +37,7 @@ def test_context_parameter_has_its_form(contexts: tuple[Learnt, ...], member: st
 
 @verifies("smart/context/patient-scope")
 def test_patient_level_scope_comes_with_a_patient(patient_scope_launch: Launch) -> None:
-    """Where a patient-level scope is granted, a patient SHALL be established in context."""
+    """An application that holds a patient-level scope needs to know whose data it opens."""
     expect(patient_scope_launch.exchange).member("patient", str)
 
 

@@ -62,12 +62,17 @@ def id_token(instance: Instance, grant: Grant, now: datetime) -> str:
     if instance.has("id-token-for-several-audiences"):
         claims |= {"aud": [instance.fhir_base, grant.client_id], "azp": grant.client_id}
     if grant.fhir_user and not instance.has("fhir-user-missing"):
-        account = "-account" if instance.has("fhir-user-dangling") else ""
-        claims["fhirUser"] = f"{user_url(instance, grant.fhir_user)}{account}"
+        claims["fhirUser"] = user_claim(instance, grant.fhir_user)
     key = elliptic() if instance.has("id-token-signed-with-es384") else instance.key
     if instance.has("id-token-bad-signature"):
         key = replace(key, private=_foreign_key(str(key.private.kid)))
     return key.sign(claims)
+
+
+def user_claim(instance: Instance, fhir_user: str) -> str:
+    """`fhirUser`, as the id_token and introspection state it."""
+    account = "-account" if instance.has("fhir-user-dangling") else ""
+    return f"{user_url(instance, fhir_user)}{account}"
 
 
 @cache

@@ -27,9 +27,9 @@ from harness.reference.oauth.client_auth import AmbiguousClient, ClientRefused, 
 from harness.reference.oauth.context import launch_context
 from harness.reference.oauth.forms import Form, FormRefused, read_form
 from harness.reference.oauth.grants import GRANTS
+from harness.reference.oauth.id_token import user_claim
 from harness.reference.oauth.ledger import AccessToken, Grant, RefreshToken
 from harness.reference.varied.discovery import issuer
-from harness.reference.varied.granting import user_url
 
 _TRANSPORT = "https://tls.ends.in.front.invalid/"
 """Authlib refuses plain http; the reference EHR is on loopback or behind a proxy with TLS."""
@@ -249,7 +249,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is
         if grant.username is not None:
             payload |= launch_context(instance, context, grant.scopes)
         if grant.fhir_user is not None:
-            payload["fhirUser"] = user_url(instance, grant.fhir_user)
+            payload["fhirUser"] = user_claim(instance, grant.fhir_user)
         return faulty.introspection(instance, payload, grant)
 
 
