@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Exchange, applies_if, expect, prerequisite, verifies
-from harness.checks.acts.introspection import (
+from harness.checks.introspecting import (
     COMPARED,
     CONTEXT,
     claims_of,

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from harness.checks.acts.client_kinds import ClientLaunch, of
-from harness.checks.acts.introspection import drift, issued_at, same, says_active, scopes_apart
 from harness.checks.acts.issuer_keys import KeySet
 from harness.checks.acts.renewed_identity import Renewed
+from harness.checks.introspecting import drift, issued_at, same, says_active, scopes_apart
 from harness.errors import NotApplicable, NotConfigured, PrerequisiteFailed
 from harness.http.exchange import Exchange, Headers, Request, Response
 from harness.smart.scopes import ScopeSet
