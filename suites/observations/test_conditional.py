@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness import conforms, expect, prerequisite, supported_if, verifies
+from harness import applies_if, conforms, expect, prerequisite, supported_if, verifies
 from harness.checks.acts.conditional import Conditional
 from harness.checks.acts.updates import Updated
 from harness.fhir.capability import Capability
@@ -39,7 +39,8 @@ def test_create_is_refused_if_several_exist(
     conditional_creates: Mapping[str, Conditional],
 ) -> None:
     """A conditional create that several resources match SHALL be refused with 412."""
-    prerequisite(conditional_creates["many"].there > 1, unless="there is only one to match")
+    several = conditional_creates["many"].there > 1
+    applies_if(several, unless="a search finds no more than one to match")
     expect(conditional_creates["many"].exchange).status(412)
 
 
@@ -67,7 +68,8 @@ def test_update_is_refused_if_several_exist(
     conditional_updates: Mapping[str, Conditional],
 ) -> None:
     """A conditional update that several resources match SHALL be refused with 412."""
-    prerequisite(conditional_updates["many"].there > 1, unless="there is only one to match")
+    several = conditional_updates["many"].there > 1
+    applies_if(several, unless="a search finds no more than one to match")
     expect(conditional_updates["many"].exchange).status(412)
 
 

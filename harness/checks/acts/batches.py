@@ -5,7 +5,7 @@ http://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -28,7 +28,7 @@ WRONG = 2
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Readings sent in one Bundle, the answer, and which of them a search finds afterwards."""
+    """Readings sent in one Bundle, the answer, and which of them are there afterwards."""
 
     sent: tuple[Resource, ...]
     exchange: Exchange
@@ -78,7 +78,25 @@ async def send(
     mine = [having(found, identifier_of(each)) for each in sent]
     for each in (resource for resources in mine for resource in resources):
         run.scratch.adopt(client, dict(each))
-    return Batch(tuple(sent), exchange, tuple(bool(each) for each in mine), wrong)
+    done = Batch(tuple(sent), exchange, tuple(bool(each) for each in mine), wrong)
+    return replace(done, found=await _there(run, writable, done))
+
+
+def identified(back: Exchange, sent: Resource) -> bool:
+    """Whether what was read is what was sent, and not what another entry was."""
+    return back.status == 200 and identifier_of(resource_of(back)) == identifier_of(sent)
+
+
+async def _there(run: Run, writable: Access, batch: Batch) -> tuple[bool, ...]:
+    """Which of the readings are there: found, or else read, as an index may lag behind."""
+    there = list(batch.found)
+    for number, answered in enumerate(batch.answered[: len(there)]):
+        if there[number] or answered.place is None:
+            continue
+        back = await read(run, writable, answered.place.id)
+        own = number != batch.wrong or identified(back, batch.sent[number])
+        there[number] = back.status == 200 and own
+    return tuple(there)
 
 
 @dataclass(frozen=True, slots=True)

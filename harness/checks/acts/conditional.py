@@ -28,6 +28,7 @@ from harness.checks.acts.write import read, recent, stored
 from harness.errors import NotSupported, PrerequisiteFailed
 from harness.fhir.capability import Capability
 from harness.fhir.search import Search
+from harness.fhir.writes import Place
 from harness.http.exchange import Exchange
 
 
@@ -45,9 +46,13 @@ def _criterion(resource: Resource) -> str:
     return f"{IDENTIFIERS}|{identifier_of(resource)}"
 
 
-async def _there(access: Access, resource: Resource) -> list[str]:
-    found = await recent(access, resource)
-    return [str(each.get("id")) for each in having(found.matches, identifier_of(resource))]
+async def _there(run: Run, access: Access, resource: Resource, place: Place | None) -> int:
+    """How many carry the identifier: found, or else read, as an index may lag behind."""
+    found = having((await recent(access, resource)).matches, identifier_of(resource))
+    ids = {str(each.get("id")) for each in found}
+    if place is not None and place.id not in ids:
+        ids |= {place.id} if (await read(run, access, place.id)).status == 200 else set()
+    return len(ids)
 
 
 @act(after=SEARCHES)
@@ -66,9 +71,10 @@ async def conditional_creates(
         query = f"identifier={_criterion(sent)}"
         send = partial(client.create, sent, if_none_exist=query)
         exchange = await run.scratch.created(client, sent, send)
-        there, place = await _there(writable, sent), place_of(exchange)
+        place = place_of(exchange)
+        there = await _there(run, writable, sent, place)
         first = first or (place.id if place else None)
-        done[case] = Conditional(exchange, len(there), place.id if place else None, first)
+        done[case] = Conditional(exchange, there, place.id if place else None, first)
     return done
 
 
@@ -91,9 +97,10 @@ async def conditional_updates(
         exchange = await run.scratch.created(
             client, changed, partial(client.update_where, changed, search)
         )
-        there, place = await _there(writable, sent), place_of(exchange)
+        place = place_of(exchange)
+        there = await _there(run, writable, sent, place)
         first = first or (place.id if place else None)
-        done[case] = Conditional(exchange, len(there), place.id if place else None, first)
+        done[case] = Conditional(exchange, there, place.id if place else None, first)
     return done
 
 

@@ -23,6 +23,7 @@ from harness.reference.fhir.values import Token
 Has = Callable[[str], bool]
 
 INDEX_DELAY: Final = timedelta(seconds=30)
+UNARCHIVED: Final = timedelta(hours=1)
 DROPPED_EVERY: Final = 3
 INTERNAL_BASE: Final = "http://fhir-backend.example.net:8080/r4"
 _EDGES: Final = {"le": "lt", "ge": "gt"}
@@ -85,7 +86,11 @@ def matches(has: Has, found: list[Stored], now: datetime) -> list[Stored]:
     if has("visible-after-delay"):
         found = [one for one in found if one.last_updated <= now - INDEX_DELAY]
     if has("search-drops-matches"):
-        found = [one for index, one in enumerate(found) if (index + 1) % DROPPED_EVERY]
+        found = [
+            one
+            for index, one in enumerate(found)
+            if (index + 1) % DROPPED_EVERY or one.last_updated > now - UNARCHIVED
+        ]
     return found
 
 
