@@ -12,9 +12,12 @@ from dataclasses import replace
 
 from harness.reference.fhir.asked import Link, Query
 from harness.reference.fhir.matching import Criterion, search_values
+from harness.reference.fhir.outcome import Refused
 from harness.reference.fhir.parameters import PARAMETERS
 from harness.reference.fhir.stored import Stored
 from harness.reference.fhir.values import Target, Token
+
+FORBIDDEN = 403
 
 
 def resolved(query: Query, find: Callable[[Query], list[Stored]]) -> Query | None:
@@ -33,7 +36,7 @@ def resolved(query: Query, find: Callable[[Query], list[Stored]]) -> Query | Non
 
 
 def _criterion(resource_type: str, link: Link, find: Callable[[Query], list[Stored]]) -> Criterion:
-    found = [stored for query in link.queries for stored in find(query)]
+    found = _found(link, find)
     if not link.reverse:
         targets = [Target(one.resource_type, one.id) for one in found]
         return Criterion(link.parameter, tuple(targets))
@@ -45,3 +48,23 @@ def _criterion(resource_type: str, link: Link, find: Callable[[Query], list[Stor
     ]
     ids = tuple(Token(None, one) for one in dict.fromkeys(named))
     return Criterion(PARAMETERS[resource_type]["_id"], ids)
+
+
+def _found(link: Link, find: Callable[[Query], list[Stored]]) -> list[Stored]:
+    """Returns the other resources; types outside the scopes count only if there is no other.
+
+    Raises:
+        Refused: 403; none of the types may be searched for.
+    """
+    found: list[Stored] = []
+    refusals: list[Refused] = []
+    for query in link.queries:
+        try:
+            found += find(query)
+        except Refused as why:
+            if why.status != FORBIDDEN:
+                raise
+            refusals.append(why)
+    if len(refusals) == len(link.queries):
+        raise refusals[0]
+    return found

@@ -213,6 +213,9 @@ def test_chains_and_reverse_chains_tell_nothing_of_what_the_token_does_not_see(
     assert bound.get("Practitioner", params=named).status_code == 403
     narrow = endpoint.client("patient/Observation.rs", "patient/Practitioner.rs", patient=mine)
     assert narrow.get("Observation?patient.family=x").status_code == 403
+    assert narrow.get("Observation?performer:Patient.family=x").status_code == 403
+    # Of the types that a performer may have the token sees one, and that one counts.
+    assert searched(narrow, "Observation", **{"performer.name": "Marlow"})["total"] > 0
     assert narrow.get("Practitioner?_has:Encounter:participant:status=finished").status_code == 403
 
 
