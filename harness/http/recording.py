@@ -190,8 +190,9 @@ class ReplayTransport:
                 f"replay: the recording has no further {asked!r} of act {act!r}",
                 hint="it was recorded with other checks, options or another version; record again",
             )
-        exact = (each for each in same if each.request.url == request.url)
-        step = next(exact, same[0])
+        exact = [each for each in same if each.request.url == request.url] or same
+        # What an act asks at the same time may come in another order, told apart by its body.
+        step = next((each for each in exact if each.request.body == request.body), exact[0])
         left.remove(step)
         return step
 
