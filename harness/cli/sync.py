@@ -1,4 +1,4 @@
-"""`harness sync`: pull a tenant's changes now; show its state."""
+"""`harness sync`: pull a tenant's changes now; compare and show its state."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, HarnessError, UsageError
 from harness.http.clock import SystemClock
 from harness.reporting import folders, sync_report
-from harness.scheduler.jobs import Site, store_path, sync
+from harness.scheduler.jobs import Site, store_path, sync, verify
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
 from harness.sync.run import Progress, SyncRun
 from harness.sync.status import Status, status_of
+from harness.sync.verify_run import VerifyRun
 
 _RUN_HELP = """\
 Pulls what is new since the last sync into the tenant's store, in batches of patients, and goes on
@@ -32,6 +33,14 @@ where an earlier run was cut off. Ctrl-C finishes the pages under way.
 
 Status 0: complete. 7: incomplete; what is missing and why is said. 1: nothing could be pulled.
 The report goes to reports/tenants/TENANT/RUN/: Allure results and summary.json.
+"""
+
+_VERIFY_HELP = """\
+Reads everything that the tenant syncs from the EHR, at the pace of its limits, and compares it with
+the store, which stays as it is. What the store holds and the EHR did not list is read by its id.
+
+Status 0: equal. 7: different, or not all could be compared; each resource and reason is said.
+1: nothing could be compared.
 """
 
 
@@ -50,6 +59,7 @@ def register(subparsers: Any) -> None:
     one.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop after so long")
     one.add_argument("--json", action="store_true", help="print the account as JSON")
     one.set_defaults(run=run)
+    _register_verify(under)
     status = under.add_parser(
         "status",
         help="show watermarks, last runs and what can be resumed",
@@ -60,6 +70,37 @@ def register(subparsers: Any) -> None:
     which.add_argument("--all", action="store_true", help="every tenant file")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=show)
+
+
+def _register_verify(under: Any) -> None:
+    parser = under.add_parser(
+        "verify",
+        help="compare a tenant's store with its EHR, resource by resource",
+        description=_VERIFY_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--tenant", required=True, metavar="T", help="a tenant file by NAME or path"
+    )
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop after so long")
+    parser.add_argument(
+        "--mark-deleted",
+        action="store_true",
+        help="let what the EHR has no more count as deleted in the store",
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.set_defaults(run=compare)
+
+
+def compare(args: argparse.Namespace) -> int:
+    """`harness sync verify`."""
+    site = Site(os.environ, SystemClock(), system_entropy)
+    tenant = load_tenant(args.tenant)
+    found = asyncio.run(
+        verify(tenant, site, mark=args.mark_deleted, bound=args.timeout, on_start=_stop_on_signals)
+    )
+    _print(json.dumps(found.as_json(), indent=2) if args.json else "\n".join(found.lines()))
+    return found.exit_status
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,7 +129,7 @@ async def _sync(tenant: Tenant, bound: float | None) -> Account:
         )
 
 
-def _stop_on_signals(run: SyncRun) -> None:
+def _stop_on_signals(run: SyncRun | VerifyRun) -> None:
     """A first signal finishes the pages under way; a second one ends at once, losing nothing."""
     loop = asyncio.get_running_loop()
 

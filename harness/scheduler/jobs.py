@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from harness.config.secrets import Secrets
 from harness.config.tenant import Tenant
@@ -20,7 +21,11 @@ from harness.sync.account import Account
 from harness.sync.model import Lease
 from harness.sync.run import Progress, SyncRun
 from harness.sync.store import LeaseLost, Store
+from harness.sync.verification import Verification
+from harness.sync.verify_run import VerifyRun
 from harness.sync.world import World
+
+T_co = TypeVar("T_co", covariant=True)
 
 JOB = "sync"
 GRACE = 60.0
@@ -89,22 +94,82 @@ async def sync(
         LeaseLost: another process took over in the middle.
         UsageError: the store cannot be used, or a file or secret has to be mended first.
     """
+
+    def begin(store: Store, lease: Lease, world: World) -> SyncRun:
+        run = SyncRun(tenant, world, store, lease, name, on_progress)
+        on_start(run)
+        return run
+
+    return await _leased(tenant, site, begin, bound)
+
+
+async def verify(
+    tenant: Tenant,
+    site: Site,
+    *,
+    mark: bool = False,
+    bound: float | None = None,
+    on_start: Callable[[VerifyRun], None] = lambda _run: None,
+) -> Verification:
+    """Compare one tenant's store with its EHR, under the lease of its sync.
+
+    Args:
+        tenant: whose.
+        site: this process.
+        mark: whether what the EHR has no more shall count as deleted in the store.
+        bound: seconds after which it is told to stop, and soon after cancelled; None: no bound.
+        on_start: gets the run, so that it can be told to stop.
+
+    Raises:
+        LeaseHeld: a sync of the tenant is under way.
+        LeaseLost: another process took over in the middle.
+        UsageError: there is no store yet, or a file or secret has to be mended first.
+    """
+    path = store_path(tenant)
+    if not path.exists():
+        raise UsageError(
+            f"tenant {tenant.name}: there is no store to verify yet",
+            hint=f"harness sync run --tenant {tenant.name}",
+        )
+
+    def begin(store: Store, lease: Lease, world: World) -> VerifyRun:
+        run = VerifyRun(tenant, world, store, lease, mark)
+        on_start(run)
+        return run
+
+    return await _leased(tenant, site, begin, bound)
+
+
+class _Run(Protocol[T_co]):
+    """What runs under a lease: a sync or a verification."""
+
+    @property
+    def account(self) -> T_co | None: ...
+    def stop(self, reason: str) -> None: ...
+    async def run(self) -> T_co: ...
+
+
+async def _leased(
+    tenant: Tenant,
+    site: Site,
+    begin: Callable[[Store, Lease, World], _Run[T_co]],
+    bound: float | None,
+) -> T_co:
+    """Hold the lease as long as a run takes."""
     path = store_path(tenant)
     with Store(path) as store, alive(path, JOB) as others_dead:
         lease = acquire(
             store, tenant.name, JOB, by=owner(), now=site.clock.now(), holder_is_dead=others_dead
         )
-        world = site.world(tenant, store.rates())
-        run = SyncRun(tenant, world, store, lease, name, on_progress)
-        on_start(run)
+        run = begin(store, lease, site.world(tenant, store.rates()))
         try:
-            async with _kept_alive(path, lease, run, site.clock):
+            async with _kept_alive(path, lease, run.stop, site.clock):
                 return await _bounded(run, bound)
         finally:
             release(store, lease, site.clock.now())
 
 
-async def _bounded(run: SyncRun, bound: float | None) -> Account:
+async def _bounded(run: _Run[T_co], bound: float | None) -> T_co:
     """Run; when time is up, tell it to stop, then cancel it."""
     task = asyncio.create_task(run.run())
     try:
@@ -122,7 +187,9 @@ async def _bounded(run: SyncRun, bound: float | None) -> Account:
 
 
 @asynccontextmanager
-async def _kept_alive(path: Path, lease: Lease, run: SyncRun, clock: Clock) -> AsyncIterator[None]:
+async def _kept_alive(
+    path: Path, lease: Lease, stop: Callable[[str], None], clock: Clock
+) -> AsyncIterator[None]:
     """Renew the lease as long as the context lasts; on a connection of its own."""
 
     async def beat() -> None:
@@ -133,7 +200,7 @@ async def _kept_alive(path: Path, lease: Lease, run: SyncRun, clock: Clock) -> A
 
     def lost(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
-            run.stop("its lease could not be kept")
+            stop("its lease could not be kept")
 
     task = asyncio.create_task(beat())
     task.add_done_callback(lost)

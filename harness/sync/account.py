@@ -11,8 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from harness.errors import ExitStatus
+from harness.sync.gone import Gone
+from harness.sync.merged import Merged
 from harness.sync.model import Counts, RunRow, RunStatus, Traffic
 from harness.sync.store import Store
+from harness.sync.sweep import Swept
+
+NOTHING = Swept()
 
 SHOWN = 10
 """Lines of what is missing that a person gets to read; JSON has them all."""
@@ -25,6 +30,19 @@ class Missing:
     patient: str
     type: str
     part: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A resource that the EHR has no more, or a patient that it replaced.
+
+    `patient` and `id` are pseudonyms, unless the data is synthetic.
+    """
+
+    patient: str
+    type: str
+    id: str
     reason: str
 
 
@@ -45,6 +63,8 @@ class Account:
         by_patient: the same by patient, under the name that reports may show.
         missing: what it could not get.
         notes: what the EHR remarked among its matches, with how often.
+        gone: what was deleted at the EHR, and counts as deleted now.
+        merged: patients that the EHR replaced by others, or has as inactive.
         traffic: what it cost.
     """
 
@@ -60,6 +80,8 @@ class Account:
     by_patient: Mapping[str, Counts] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
+    gone: tuple[Ended, ...] = ()
+    merged: tuple[Ended, ...] = ()
     traffic: Traffic = field(default_factory=Traffic)
 
     @property
@@ -101,6 +123,8 @@ class Account:
             "achieved_per_second": round(self.rate, 3),
             "missing": [asdict(each) for each in self.missing],
             "notes": dict(self.notes),
+            "gone": [asdict(each) for each in self.gone],
+            "merged": [asdict(each) for each in self.merged],
         }
 
     def lines(self) -> list[str]:
@@ -117,6 +141,8 @@ class Account:
         lines.append(f"  {self.patients} patients, {self._cost()}")
         lines += [f"  missing: {line}" for line in summed(self.missing)]
         lines += [f"  the EHR remarks: {note} ({n} times)" for note, n in self.notes.items()]
+        lines += _first([f"gone: {e.type} {e.id} of {e.patient}: {e.reason}" for e in self.gone])
+        lines += _first([f"{e.patient} {e.reason}" for e in self.merged])
         return lines
 
     def _cost(self) -> str:
@@ -129,7 +155,12 @@ class Account:
 
 
 def account_of(
-    store: Store, run: RunRow, tenant: str, names: Mapping[str, str], notes: Mapping[str, int]
+    store: Store,
+    run: RunRow,
+    tenant: str,
+    names: Mapping[str, str],
+    notes: Mapping[str, int],
+    swept: Swept = NOTHING,
 ) -> Account:
     """The account of a run that has ended.
 
@@ -139,6 +170,7 @@ def account_of(
         tenant: name of the tenant.
         names: how reports may name each patient that was to be served.
         notes: what the EHR remarked.
+        swept: what ended at the EHR.
     """
     named = _namer(store, names)
     by_type: dict[str, Counts] = {}
@@ -167,8 +199,29 @@ def account_of(
             for gap in store.gaps(run.id)
         ),
         notes,
+        tuple(_gone(each, store, names, named) for each in swept.gone),
+        tuple(_merged(each, named) for each in swept.merged),
         run.traffic,
     )
+
+
+def _gone(gone: Gone, store: Store, names: Mapping[str, str], named: Callable[[str], str]) -> Ended:
+    held = gone.held
+    # A patient's own id is its name in reports where the data is synthetic; so is that of the rest.
+    plain = names.get(held.patient) == held.patient
+    identity = held.id if plain else store.pseudonym(held.id, "resource")
+    return Ended(named(held.patient), held.type, identity, gone.reason)
+
+
+def _merged(merged: Merged, named: Callable[[str], str]) -> Ended:
+    reason = "is inactive" if merged.into is None else f"was replaced by {named(merged.into)}"
+    return Ended(named(merged.patient), "Patient", named(merged.patient), reason)
+
+
+def _first(lines: list[str]) -> list[str]:
+    rest = len(lines) - SHOWN
+    more = [f"  and {rest} more, see --json"] if rest > 0 else []
+    return [*(f"  {line}" for line in lines[:SHOWN]), *more]
 
 
 def _namer(store: Store, names: Mapping[str, str]) -> Callable[[str], str]:

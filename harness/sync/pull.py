@@ -100,6 +100,11 @@ class Pull:
         self._trouble = _Trouble()
         self._lost: LeaseLost | None = None
 
+    @property
+    def plan(self) -> Plan:
+        """What is asked, with the needs that turned up."""
+        return self._plan
+
     def stop(self, reason: str, come_back: datetime | None = None) -> None:
         """Finish the pages under way, and ask for no more."""
         if self._outcome.stopped is None:

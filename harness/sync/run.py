@@ -20,6 +20,7 @@ from harness.sync.probe import honours
 from harness.sync.pull import Pull
 from harness.sync.store import LeaseLost, Store
 from harness.sync.strategy import Plan, plan_for
+from harness.sync.sweep import Swept, merged_of, sweep
 from harness.sync.world import World
 
 
@@ -72,6 +73,7 @@ class SyncRun:
     _outcome: Outcome = field(default_factory=Outcome)
     _names: dict[str, str] = field(default_factory=dict)
     _traffic: Traffic = field(default_factory=Traffic)
+    _swept: Swept = field(default_factory=Swept)
     _queries: int = 0
     _done: int = 0
     account: Account | None = None
@@ -135,8 +137,7 @@ class SyncRun:
                 self._pull.stop(self._stop)
             before = way.meter.on_wire
             self._outcome = await self._pull.run(order)
-            needs = self._outcome.needs
-            remember_needs(self.store, self.lease, needs, self.world.clock.now())
+            await self._sweep(number, way, self._pull.plan)
             waited = max(0.0, self._outcome.seconds - (way.meter.on_wire - before))
             self._traffic = replace(self._traffic, waited=waited)
         finally:
@@ -146,6 +147,13 @@ class SyncRun:
                 refusals=way.meter.refusals,
                 permitted=host.rate,
             )
+
+    async def _sweep(self, number: int, way: Connection, plan: Plan) -> None:
+        """See to what a pull gave away: needs, deletions, patients that were merged."""
+        now = self.world.clock.now
+        remember_needs(self.store, self.lease, self._outcome.needs, now())
+        gone = await sweep(self.store, self.lease, number, way, plan, self._outcome, now)
+        self._swept = Swept(gone, merged_of(self.store, self._names))
 
     def _order(self, number: int, patients: tuple[str, ...]) -> Order:
         ehr = self.tenant.ehr
@@ -223,7 +231,9 @@ class SyncRun:
         self.store.finish(self.lease, row, self._outcome.gaps)
         self.store.remember_rates(self.world.limiters.rates())
         notes = {f"{type_}: {note}": n for (type_, note), n in self._outcome.notes.items()}
-        self.account = account_of(self.store, row, self.tenant.name, self._names, notes)
+        self.account = account_of(
+            self.store, row, self.tenant.name, self._names, notes, self._swept
+        )
         return self.account
 
 

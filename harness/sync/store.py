@@ -212,10 +212,10 @@ class Store:
         with database.transaction(self.connection) as db:
             db.executemany("INSERT OR REPLACE INTO rates VALUES (?, ?)", rates.items())
 
-    def pseudonym(self, patient: str) -> str:
-        """The name of a patient in reports: stable in this store, and meaningless without it."""
+    def pseudonym(self, identity: str, kind: str = "patient") -> str:
+        """The name of an id in reports: stable in this store, and meaningless without it."""
         key = self.connection.execute("SELECT key FROM pseudonyms").fetchone()["key"]
-        return f"patient-{hmac.digest(key, patient.encode(), 'sha256').hex()[:10]}"
+        return f"{kind}-{hmac.digest(key, identity.encode(), 'sha256').hex()[:10]}"
 
     @contextmanager
     def fenced(self, lease: Lease) -> Iterator[sqlite3.Connection]:

@@ -108,12 +108,6 @@ class Plan:
         way = _with_need(self.way(type_), type_, parameter, spec)
         return replace(self, ways={**self.ways, type_: way})
 
-    def whole(self) -> Plan:
-        """The same queries, each asking for everything."""
-        types = dict.fromkeys(self.ways)
-        ways = {each: replace(self.ways[each], strategy=Strategy.FULL_HASH) for each in types}
-        return replace(self, ways=ways)
-
     def _full_due(self, way: Way, known: Watermark, now: datetime) -> bool:
         every = self.full_every or (WEEK if way.strategy is Strategy.DATE_WINDOW else None)
         return every is not None and (known.full is None or now - known.full >= every)

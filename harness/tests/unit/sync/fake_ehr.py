@@ -33,6 +33,8 @@ class FakeEhr:
         self.current: dict[tuple[str, str], Resource] = {}
         self.script: Script = lambda _request: None
         self.ignores_last_updated = False
+        self.unlisted: set[str] = set()
+        """Ids that can be read and that no search shows."""
         self.needs_category = False
         """Whether a search for Observation without a category is refused."""
         self.asked: list[str] = []
@@ -94,6 +96,11 @@ class FakeEhr:
             if session not in self._sessions:
                 return self.outcome(410, "not-found")
             return self._page(session, int(query["at"]))
+        *_, kind, identity = path.split("/")
+        if (kind, identity) in self.current:
+            return self.response(200, self.current[kind, identity])
+        if kind in {"Patient", "Observation"}:
+            return self.outcome(404, "not-found")
         if "Observation" in path and self.needs_category and "category" not in query:
             needed = outcome("error", "required")
             needed["issue"][0]["diagnostics"] = "One of category or code must be given."
@@ -103,7 +110,9 @@ class FakeEhr:
         matches = [
             encoded(each)
             for (type_, _), each in sorted(self.current.items())
-            if path.endswith(f"/{type_}") and _matches(each, query)
+            if path.endswith(f"/{type_}")
+            and each["id"] not in self.unlisted
+            and _matches(each, query)
         ]
         session = f"s{len(self.asked)}"
         self._sessions[session] = matches

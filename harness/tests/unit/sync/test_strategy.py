@@ -136,14 +136,6 @@ def test_a_need_that_turns_up_changes_its_own_type_only() -> None:
     assert needing.way("Condition") == plan.way("Condition")
 
 
-def test_a_whole_reading_has_the_same_queries_and_no_bounds() -> None:
-    plan = made(Strategy.LAST_UPDATED, SyncSpec(categories=("laboratory",)))
-    whole = plan.whole()
-    types = ("Patient", "Observation")
-    assert list(whole.queries(["p"], types)) == list(plan.queries(["p"], types))
-    assert whole.asked_from(OBSERVATION, known(NOON, NOON), NOON) is None
-
-
 @given(times, st.lists(times), st.none() | times)
 def test_nothing_newer_than_the_next_bound_is_skipped(
     started: datetime, stamps: list[datetime], mark: datetime | None

@@ -1,0 +1,42 @@
+"""Patients that an EHR merged or closed, by their own resources.
+
+FHIR R4, Patient.link: https://hl7.org/fhir/R4/patient.html#links. Whoever was merged into another
+gets no new data: the tenant has to follow the survivor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A patient that is not current any more; `into` is the survivor's id, where one is named."""
+
+    patient: str
+    into: str | None
+
+
+def merged(patients: Iterable[str], body: Callable[[str], bytes | None]) -> tuple[Merged, ...]:
+    """Those of `patients` that were replaced or are inactive; `body` gives a stored Patient."""
+    found = []
+    for patient in patients:
+        raw = body(patient)
+        resource = json.loads(raw) if raw is not None else {}
+        into = _survivor(resource.get("link"))
+        if into is not None or resource.get("active") is False:
+            found.append(Merged(patient, into))
+    return tuple(found)
+
+
+def _survivor(links: Any) -> str | None:
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, dict) and link.get("type") == "replaced-by":
+            other = link.get("other")
+            reference = other.get("reference") if isinstance(other, dict) else None
+            if isinstance(reference, str) and reference:
+                return reference.partition("/_history/")[0].rpartition("/")[2]
+    return None
