@@ -14,6 +14,7 @@ from harness.smart.drivers.recognise import (
     TEXTS,
     Answer,
     answer_of,
+    asks_access,
     asks_code,
     asks_consent,
     button_answer,
@@ -203,13 +204,13 @@ def _denial(page: Page, task: Task, progress: Progress) -> Step | None:
     for form in page.forms:
         for button in form.buttons:
             if button_answer(button) is Answer.DENY:
-                progress.denied = True
+                progress.denied |= asks_access(page)
                 return submit(form, button, task, progress)
     if not any(button_answer(b) is Answer.APPROVE for f in page.forms for b in f.buttons):
         return None
     denying = (link for link in page.links if answer_of(link.text) is Answer.DENY)
     link = next(denying, None)
-    progress.denied |= link is not None
+    progress.denied |= link is not None and asks_access(page)
     return Follow(link.url) if link else None
 
 

@@ -27,6 +27,9 @@ _I = re.IGNORECASE
 _PATIENT = re.compile(r"patient|person|proxy|chart|subject|dependent|member|fhir_?id|mrn", _I)
 _USER = re.compile(r"user|login|log_?on|email|e-mail|account|ident|uid|\bid\b", _I)
 _CODE = re.compile(r"otp|one.?time|verification|passcode|mfa|token|captcha|\bpin\b", _I)
+_ACCESS = re.compile(
+    r"\b(access|allow|authori[sz]e|consent|data|information|permi\w+|records?|share|scopes?)\b", _I
+)
 _SEARCH = re.compile(r"^(q|s|.*(query|search|keyword|find|filter).*)$", _I)
 
 
@@ -150,6 +153,11 @@ def patient_links(page: Page) -> tuple[Link, ...]:
 def link_names(link: Link, patient: str) -> bool:
     """Whether a link chooses that patient."""
     return names_patient(f"{link.url} {link.text}", patient)
+
+
+def asks_access(page: Page) -> bool:
+    """Whether a page is about access; a No to "stay signed in?" declines nothing."""
+    return _ACCESS.search(page.text) is not None
 
 
 def asks_consent(page: Page, requested: tuple[str, ...]) -> bool:

@@ -304,6 +304,14 @@ def test_it_is_told_whether_the_request_was_declined() -> None:
     assert not drive_to_arrival(signing_in(), choose=Choices(deny=True)).denied
 
 
+def test_no_to_something_else_declines_nothing() -> None:
+    body = """Stay signed in?<form method=post action=take>
+    <button name=keep value=no>No</button><button name=keep value=yes>Yes</button></form>"""
+    app = picking(body, lambda sent: sent["keep"])
+    arrival = drive_to_arrival(app, choose=Choices(deny=True))
+    assert (arrival.response.code, arrival.denied) == ("no", False)
+
+
 def test_a_denial_that_ends_on_a_page_is_known_as_one() -> None:
     app = signing_in(showing(CONSENT), auth__take=showing("<p>Nothing is shared."))
     with pytest.raises(LoginFailed) as stuck:
