@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain, product
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from harness.reference.data.instants import instant
 from harness.reference.data.world import World
 from harness.reference.fhir.compartment import patient_of
+from harness.reference.fhir.keeping import Writes
 from harness.reference.fhir.recent import Recent
 from harness.reference.fhir.shared import Shared
 from harness.reference.fhir.shelf import Shelf
@@ -31,44 +32,6 @@ MOST_REMEMBERED: Final = 50_000
 
 def _size(versions: Versions) -> int:
     return 1 + len(versions)
-
-
-class Writes(Protocol):
-    """Where an instance keeps what it wrote; see `sqlite.Journal`."""
-
-    @property
-    def latest(self) -> datetime | None:
-        """The last `lastUpdated` that was given out."""
-
-    def is_empty(self) -> bool:
-        """Whether nothing was ever written."""
-
-    def append(self, stored: Stored, *, new: bool, below: bool) -> None:
-        """Adds a version."""
-
-    def replace_last(self, stored: Stored) -> None:
-        """Puts another version in the place of the last one."""
-
-    def versions(self, resource_type: str, resource_id: str) -> Versions:
-        """All versions of a resource, oldest first."""
-
-    def over(self, resource_type: str) -> frozenset[str]:
-        """The ids of the resources of the data below that were written to."""
-
-    def current(self, resource_type: str, patient: str | None) -> Versions:
-        """The last versions of a type that are no deletions."""
-
-    def changes(self, resource_type: str, since: datetime | None) -> Iterator[Stored]:
-        """Every version of a type, the last first, from an instant on if one is given."""
-
-    def copy(self) -> Writes:
-        """An equal one that shares no later write."""
-
-    def transaction(self, *, keep: bool = True) -> Any:
-        """A context in which all writes take effect together, or none."""
-
-    def close(self) -> None:
-        """Ends it."""
 
 
 class Store:

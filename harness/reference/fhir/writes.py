@@ -81,7 +81,10 @@ async def patch(context: Context, request: Request, resource_type: str) -> Respo
     is_object = isinstance(resource, dict)
     if not is_object or (resource.get("resourceType"), resource.get("id")) != kept:
         raise refused(
-            422, "business-rule", "a patch leaves resourceType and id alone", expression="id"
+            422,
+            "business-rule",
+            "a patch leaves resourceType and id alone",
+            expression=f"{resource_type}.id",
         )
     resource = faulty.patched(context.instance.has, resource, current)
     return _stored_again(context, request, resource, current, reach)
