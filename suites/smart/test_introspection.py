@@ -31,6 +31,12 @@ def test_live_token_is_active(introspection: Exchange) -> None:
     answer.member("scope", str).member("client_id", str).member("exp", int)
 
 
+@verifies("smart/introspection/active")
+def test_live_token_of_an_ehr_launch_is_active(ehr_introspection: Exchange) -> None:
+    """Introspection of the live token of an EHR launch SHALL say active, too."""
+    expect(ehr_introspection).status(200).member("active", equals=True)
+
+
 @verifies("smart/introspection/scope")
 def test_introspection_names_the_granted_scopes(launch: Launch, introspection: Exchange) -> None:
     """The scopes SHALL be as in the token response."""

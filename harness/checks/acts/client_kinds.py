@@ -15,7 +15,7 @@ from harness.checks.acts.launch_errors import Attempt
 from harness.checks.acts.refresh import send_refresh
 from harness.checks.launching import Authorization, Launch, Plan, Variation
 from harness.config.ehr import ClientAuth, LaunchKind, OAuthClient
-from harness.errors import NotApplicable, NotConfigured, PrerequisiteFailed, ProtocolError, Skip
+from harness.errors import NotApplicable, NotConfigured, NotSupported, ProtocolError, Skip
 from harness.http.exchange import Exchange
 from harness.smart.discovery import Discovery
 from harness.smart.sign_in import suited
@@ -48,7 +48,7 @@ class ClientLaunch:
         """The refresh token.
 
         Raises:
-            PrerequisiteFailed: the code yielded no token.
+            NotSupported: the code yielded no token; that is judged where the kind is declared.
             NotApplicable: no refresh token came with it.
         """
         try:
@@ -56,7 +56,7 @@ class ClientLaunch:
         except ProtocolError:
             body = {}
         if not isinstance(body.get("access_token"), str):
-            raise PrerequisiteFailed("the code yielded no access token")
+            raise NotSupported("the code yielded no access token")
         token = body.get("refresh_token")
         if not isinstance(token, str):
             raise NotApplicable("no refresh token came with the access token")

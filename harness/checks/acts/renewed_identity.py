@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.refresh import Refreshed
-from harness.errors import NotApplicable, PrerequisiteFailed, ProtocolError
+from harness.errors import NotApplicable, ProtocolError
 from harness.http.exchange import Exchange
 from harness.smart.id_token import IdToken
 
@@ -47,7 +47,7 @@ async def renewed_identity(run: Run, refreshed: Refreshed) -> Renewed:
     try:
         before = IdToken.parse(refreshed.original.token.id_token or "").claims
     except ProtocolError as error:
-        raise PrerequisiteFailed(f"the launch brought no id_token: {error}") from None
+        raise NotApplicable(f"the launch brought none to compare with: {error}") from None
     try:
         after = IdToken.parse(later).claims
     except ProtocolError:

@@ -13,7 +13,7 @@ from harness.checks.acts.client_kinds import ClientLaunch, of
 from harness.checks.acts.issuer_keys import KeySet
 from harness.checks.acts.renewed_identity import Renewed
 from harness.checks.introspecting import drift, issued_at, same, says_active, scopes_apart
-from harness.errors import NotApplicable, NotConfigured, PrerequisiteFailed
+from harness.errors import NotApplicable, NotConfigured, NotSupported
 from harness.http.exchange import Exchange, Headers, Request, Response
 from harness.smart.scopes import ScopeSet
 
@@ -126,7 +126,7 @@ def test_what_is_left_out_for_a_kind_of_client_is_left_out_with_its_word() -> No
 
 def test_a_refresh_needs_a_token_to_begin_with() -> None:
     authorization: Any = None
-    with pytest.raises(PrerequisiteFailed):
+    with pytest.raises(NotSupported):
         _ = ClientLaunch(authorization, exchange({"error": "invalid_client"})).refresh_token
     with pytest.raises(NotApplicable):
         _ = ClientLaunch(authorization, exchange({"access_token": "a"})).refresh_token
