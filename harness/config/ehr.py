@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 
@@ -178,6 +178,27 @@ class LaunchSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Costs:
+    """What each kind of request counts for, where the EHR weighs them."""
+
+    read: float = 1.0
+    search: float = 1.0
+    write: float = 1.0
+    token: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Hours in which less is permitted; `until` not after `start` lies on the next day."""
+
+    start: time
+    until: time
+    zone: str = "UTC"
+    requests_per_second: float | None = None
+    per_minute: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What the EHR permits; None means unknown, so the harness stays careful."""
 
@@ -195,6 +216,14 @@ class Limits:
     """Seconds until the next bytes of an answer."""
     total_timeout: float = 300.0
     """Seconds for a whole answer, however it drips."""
+    per_minute: float | None = None
+    """Cost per calendar minute, for EHRs that count by the clock."""
+    per_day: float | None = None
+    """Cost per calendar day."""
+    day_zone: str = "UTC"
+    """Whose days."""
+    costs: Costs = Costs()
+    peak: Peak | None = None
 
 
 @dataclass(frozen=True, slots=True)

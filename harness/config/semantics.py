@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from harness.config.ehr import (
     AuthKind,
@@ -44,7 +45,21 @@ def ehr_violations(ehr: EhrFile) -> Iterator[Violation]:
         yield from _launch(ehr, launch, f"launches[{number}]")
     if ehr.other is not None:
         yield from _launch(ehr, ehr.other, "other")
+    yield from _zones(ehr)
     yield from _notes(ehr)
+
+
+def _zones(ehr: EhrFile) -> Iterator[Violation]:
+    peak = ehr.limits.peak
+    zones = {"limits.day_zone": ehr.limits.day_zone}
+    if peak is not None:
+        zones["limits.peak.zone"] = peak.zone
+    for path, zone in zones.items():
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            expected = "expected an IANA time zone such as America/New_York"
+            yield meaning(path, f"{expected}, got {shown(zone)}")
 
 
 def is_loopback(host: str | None) -> bool:

@@ -33,10 +33,13 @@ class Gcra:
         wait = self.arrival - (self.burst - 1) / self.rate - now
         return wait if wait > _EPSILON else 0.0
 
-    def take(self, now: float) -> None:
-        """Count a request that goes at `now`; call it only when `delay(now)` is 0.0."""
+    def take(self, now: float, cost: float = 1.0) -> None:
+        """Count a request that goes at `now`; call it only when `delay(now)` is 0.0.
+
+        One of a higher `cost` holds back those that follow for as long as that many would.
+        """
         if self.rate is not None:
-            self.arrival = max(self.arrival, now) + 1 / self.rate
+            self.arrival = max(self.arrival, now) + cost / self.rate
 
 
 @dataclass(slots=True)
@@ -67,7 +70,7 @@ class LearntRate:
         elif self.rate < 0.9 * self.refused_at:
             grown = self.rate * 1.02
         else:
-            grown = self.rate + 0.002 * self.refused_at
+            grown = self.rate + 0.002 * max(self.rate, self.refused_at)
         self.rate = min(grown, self.ceiling)
 
     def refused(self, now: float) -> None:

@@ -150,7 +150,7 @@ def _hints(headers: Headers, now: datetime, body: bytes) -> Iterator[float | Non
     yield from _from_body(body[:_BODY_LOOKED_AT])
     yield _structured_reset(headers.get("RateLimit"))
     for name in ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset"):
-        yield _reset(headers.get(name), now)
+        yield reset_in(headers.get(name), now)
 
 
 def _seconds_or_date(value: str, now: datetime) -> float | None:
@@ -179,7 +179,8 @@ def _http_date(value: str | None) -> datetime | None:
         return None
 
 
-def _reset(value: str | None, now: datetime) -> float | None:
+def reset_in(value: str | None, now: datetime) -> float | None:
+    """Seconds until a reset that is given as seconds, or as an epoch in seconds or milliseconds."""
     number = _number(value)
     if number is None or number < _EPOCH_SECONDS:
         return number

@@ -71,7 +71,7 @@ class Sending:
     async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
         self.attempt += 1
         self.next = None
-        async with self.limiter.slot(urgent=self.urgent):
+        async with self.limiter.slot(self.request, urgent=self.urgent):
             started_at, started = clock.now(), clock.monotonic()
             try:
                 answer = await transport.send(self.request, max_bytes=self.max_bytes)
@@ -117,3 +117,5 @@ class Sending:
         )
         if is_refusal(exchange):
             self.limiter.refused(self.next.wait if self.next else 0.0)
+        else:
+            self.limiter.heed(exchange.headers)

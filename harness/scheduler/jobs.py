@@ -47,12 +47,14 @@ class Site:
     entropy: Entropy
     _limiters: dict[str, HostLimiters] = field(default_factory=dict)
 
-    def world(self, tenant: Tenant, remembered: Mapping[str, float]) -> World:
+    def world(self, tenant: Tenant, store: Store) -> World:
         """What one tenant's sync needs; secrets are its own, the limiter is its EHR's."""
         host = host_of(tenant.ehr.fhir_base)
         if host not in self._limiters:
             limits = tenant.ehr.limits
-            self._limiters[host] = HostLimiters(limits, self.clock, remembered=remembered)
+            self._limiters[host] = HostLimiters(
+                limits, self.clock, remembered=store.rates(), spent=store.spent()
+            )
         return World(Secrets(self.environ), self.clock, self.entropy, self._limiters[host])
 
 
@@ -161,7 +163,7 @@ async def _leased(
         lease = acquire(
             store, tenant.name, JOB, by=owner(), now=site.clock.now(), holder_is_dead=others_dead
         )
-        run = begin(store, lease, site.world(tenant, store.rates()))
+        run = begin(store, lease, site.world(tenant, store))
         try:
             async with _kept_alive(path, lease, run.stop, site.clock):
                 return await _bounded(run, bound)

@@ -230,6 +230,7 @@ class SyncRun:
         )
         self.store.finish(self.lease, row, self._outcome.gaps)
         self.store.remember_rates(self.world.limiters.rates())
+        self.store.remember_spent(self.world.limiters.spent())
         notes = {f"{type_}: {note}": n for (type_, note), n in self._outcome.notes.items()}
         self.account = account_of(
             self.store, row, self.tenant.name, self._names, notes, self._swept

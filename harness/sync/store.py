@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.errors import SyncIncomplete
+from harness.http.pace import Spent
 from harness.sync import database
 from harness.sync.model import (
     Counts,
@@ -30,7 +31,7 @@ from harness.sync.model import (
     RunStatus,
     Watermark,
 )
-from harness.sync.rows import cursor_of, key, query_of, run_of, text_of, watermark_of
+from harness.sync.rows import cursor_of, instant, key, query_of, run_of, text_of, watermark_of
 from harness.sync.statements import add_counts, drop_cursor, put_cursor, put_watermark
 from harness.sync.upsert import upsert
 
@@ -211,6 +212,17 @@ class Store:
         """Let the next run start at these rates."""
         with database.transaction(self.connection) as db:
             db.executemany("INSERT OR REPLACE INTO rates VALUES (?, ?)", rates.items())
+
+    def spent(self) -> dict[str, Spent]:
+        """What earlier runs spent of a day's budget, by host."""
+        rows = self.connection.execute("SELECT host, begun, spent FROM spent")
+        return {row["host"]: Spent(instant(row["begun"]), row["spent"]) for row in rows}
+
+    def remember_spent(self, spent: Mapping[str, Spent]) -> None:
+        """Let the next run go on counting from here."""
+        values = [(host, text_of(each.begun), each.amount) for host, each in spent.items()]
+        with database.transaction(self.connection) as db:
+            db.executemany("INSERT OR REPLACE INTO spent VALUES (?, ?, ?)", values)
 
     def pseudonym(self, identity: str, kind: str = "patient") -> str:
         """The name of an id in reports: stable in this store, and meaningless without it."""

@@ -73,6 +73,7 @@ class VerifyRun:
             raise
         except HarnessError as error:
             failure = str(error)
+        self.store.remember_spent(self.world.limiters.spent())
         self.account = self._told(started, listing, failure)
         return self.account
 

@@ -55,6 +55,7 @@ class Bench:
         self.batch_size = 10
         self.concurrency = 1
         self.max_wait = 60.0
+        self.limits = Limits(requests_per_second=100.0, concurrency=8)
         self.meter = Meter()
         self.runs = 0
         self.pull: Pull
@@ -69,7 +70,7 @@ class Bench:
 
     def reader(self) -> PlainReader:
         """One that asks the fake EHR, through a client and a limiter of its own."""
-        limiters = HostLimiters(Limits(requests_per_second=100.0, concurrency=8), self.clock)
+        limiters = HostLimiters(self.limits, self.clock)
         return PlainReader(
             HttpClient(
                 base=BASE,

@@ -215,7 +215,7 @@ def test_migrations_run_once_and_in_order(folder: Path) -> None:
     path = folder / "store.sqlite"
     database.connect(path).close()
     connection = database.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 3
     connection.close()
 
 
