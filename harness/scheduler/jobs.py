@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from harness.config.secrets import Secrets
 from harness.config.tenant import Tenant
 from harness.errors import HarnessError, UsageError
+from harness.http.breaker import Breaker
 from harness.http.clock import Clock
 from harness.http.limiter import HostLimiters
 from harness.http.origin import host_of
@@ -46,6 +47,7 @@ class Site:
     clock: Clock
     entropy: Entropy
     _limiters: dict[str, HostLimiters] = field(default_factory=dict)
+    _breakers: dict[str, Breaker] = field(default_factory=dict)
 
     def world(self, tenant: Tenant, store: Store) -> World:
         """What one tenant's sync needs; secrets are its own, the limiter is its EHR's."""
@@ -55,7 +57,8 @@ class Site:
             self._limiters[host] = HostLimiters(
                 limits, self.clock, remembered=store.rates(), spent=store.spent()
             )
-        return World(Secrets(self.environ), self.clock, self.entropy, self._limiters[host])
+        breaker = self._breakers.setdefault(host, Breaker())
+        return World(Secrets(self.environ), self.clock, self.entropy, self._limiters[host], breaker)
 
 
 def store_path(tenant: Tenant) -> Path:

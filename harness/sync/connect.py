@@ -71,14 +71,16 @@ class Connection:
 
 
 @asynccontextmanager
-async def connection(tenant: Tenant, world: World) -> AsyncIterator[Connection]:
-    """Open a tenant's way to its EHR.
+async def connection(
+    tenant: Tenant, world: World, meter: Meter | None = None
+) -> AsyncIterator[Connection]:
+    """Open a tenant's way to its EHR; `meter` counts what it costs.
 
     Raises:
         ConfigError: the tenant has no grant yet, or a secret is missing.
         EhrUnreachable, ProtocolError: where tokens come from could not be found out.
     """
-    meter = Meter()
+    meter = meter or Meter()
     async with sender(tenant, world, meter) as http:
         session = await _session(tenant, world, http) if _is_smart(tenant) else None
         token = session.access_token if session else None

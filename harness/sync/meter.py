@@ -13,6 +13,7 @@ class Meter(Evidence):
     Attributes:
         requests: attempts, with and without an answer.
         refusals: answers that refused for load.
+        silent: attempts in a row, up to the last, that brought no answer.
         on_wire: seconds between sending and the end of the answer, summed.
     """
 
@@ -20,9 +21,11 @@ class Meter(Evidence):
         super().__init__()
         self.requests = 0
         self.refusals = 0
+        self.silent = 0
         self.on_wire = 0.0
 
     def _keep(self, step: Exchange | Unanswered) -> None:
         self.requests += 1
+        self.silent = 0 if isinstance(step, Exchange) else self.silent + 1
         self.on_wire += step.seconds
         self.refusals += isinstance(step, Exchange) and is_refusal(step)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant
-from harness.errors import HarnessError, UsageError
+from harness.errors import EhrUnreachable, HarnessError, UsageError
 from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.account import Account, account_of
 from harness.sync.connect import Connection, connection
 from harness.sync.learnt import recall, remember_honours, remember_needs
+from harness.sync.meter import Meter
 from harness.sync.model import Counts, Learnt, Lease, Query, RunStatus, Traffic
 from harness.sync.order import Order, Outcome, by_need
 from harness.sync.patients import patients_of
@@ -74,6 +76,7 @@ class SyncRun:
     _names: dict[str, str] = field(default_factory=dict)
     _traffic: Traffic = field(default_factory=Traffic)
     _swept: Swept = field(default_factory=Swept)
+    _meter: Meter = field(default_factory=Meter)
     _queries: int = 0
     _done: int = 0
     account: Account | None = None
@@ -96,7 +99,8 @@ class SyncRun:
         status = RunStatus.INCOMPLETE
         reason: str | None = "the run was cancelled"
         try:
-            async with connection(self.tenant, self.world) as way:
+            self._spare()
+            async with connection(self.tenant, self.world, self._meter) as way:
                 await self._pull_all(number, way)
             status, reason = self._verdict()
         except LeaseLost:
@@ -115,6 +119,21 @@ class SyncRun:
             self._finish(number, status, reason)
             raise
         return self._finish(number, status, reason)
+
+    def _spare(self) -> None:
+        """Leave a host alone that gave no answer to those who asked before.
+
+        Raises:
+            EhrUnreachable: it is not yet time to try again.
+        """
+        clock = self.world.clock
+        wait = self.world.breaker.wait(clock.monotonic())
+        if wait > 0:
+            self._outcome.come_back = clock.now() + timedelta(seconds=wait)
+            host = host_of(self.tenant.ehr.fhir_base)
+            raise EhrUnreachable(
+                f"{host} did not answer a moment ago; it is tried again in {wait:.0f} s"
+            )
 
     async def _pull_all(self, number: int, way: Connection) -> None:
         host = self._host()
@@ -141,12 +160,7 @@ class SyncRun:
             waited = max(0.0, self._outcome.seconds - (way.meter.on_wire - before))
             self._traffic = replace(self._traffic, waited=waited)
         finally:
-            self._traffic = replace(
-                self._traffic,
-                requests=way.meter.requests,
-                refusals=way.meter.refusals,
-                permitted=host.rate,
-            )
+            self._traffic = replace(self._traffic, permitted=host.rate)
 
     async def _sweep(self, number: int, way: Connection, plan: Plan) -> None:
         """See to what a pull gave away: needs, deletions, patients that were merged."""
@@ -219,12 +233,18 @@ class SyncRun:
         return RunStatus.FAILED, outcome.stopped or outcome.gaps[0].reason
 
     def _finish(self, number: int, status: RunStatus, reason: str | None) -> Account:
+        if self._meter.silent:
+            self.world.breaker.unanswered(self.world.clock.monotonic())
+        elif self._meter.requests:
+            self.world.breaker.answered()
         row = next(each for each in self.store.runs() if each.id == number)
         row = replace(
             row,
             ended=self.world.clock.now(),
             status=status,
-            traffic=self._traffic,
+            traffic=replace(
+                self._traffic, requests=self._meter.requests, refusals=self._meter.refusals
+            ),
             reason=reason,
             come_back=self._outcome.come_back,
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.config.secrets import Secrets
+from harness.http.breaker import Breaker
 from harness.http.clock import Clock
 from harness.http.limiter import HostLimiters
 from harness.smart.entropy import Entropy
@@ -19,9 +20,11 @@ class World:
         clock: time and waiting.
         entropy: for assertions and holders.
         limiters: of the hosts; shared by every tenant of one EHR.
+        breaker: of the EHR's host; shared in the same way.
     """
 
     secrets: Secrets
     clock: Clock
     entropy: Entropy
     limiters: HostLimiters
+    breaker: Breaker = field(default_factory=Breaker)
