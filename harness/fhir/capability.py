@@ -68,13 +68,17 @@ class Capability:
 
     def versioning(self, kind: str) -> str | None:
         """`no-version`, `versioned` or `versioned-update`; None where the server does not say."""
-        said = (each.get("versioning") for each in self._resources(kind))
-        return next((each for each in said if isinstance(each, str)), None)
+        return self.choice(kind, "versioning")
 
     def flag(self, kind: str, name: str) -> bool | None:
         """What a type says of `conditionalCreate`, `conditionalUpdate`, `updateCreate`."""
         said = (each.get(name) for each in self._resources(kind))
         return next((each for each in said if isinstance(each, bool)), None)
+
+    def choice(self, kind: str, name: str) -> str | None:
+        """What a type says of `conditionalRead` or `conditionalDelete`; None where it does not."""
+        said = (each.get(name) for each in self._resources(kind))
+        return next((each for each in said if isinstance(each, str)), None)
 
     def search_parameters(self, kind: str) -> frozenset[str]:
         """The search parameters listed for a type or for all, as spelled there."""

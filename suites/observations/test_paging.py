@@ -6,6 +6,7 @@ http://hl7.org/fhir/R4/http.html#paging
 from __future__ import annotations
 
 from harness import applies_if, conforms, verifies
+from harness.checks.acts.search_forms import FEW
 from harness.checks.found import Found
 
 
@@ -17,6 +18,17 @@ def test_next_links_lead_to_the_last_page(paged: Found) -> None:
         expected="pages until there is no next link",
         actual=paged.ended,
         where=paged.pages[-1].where,
+    )
+
+
+@verifies("fhir/paging/count")
+def test_no_page_holds_more_than_was_asked_for(small_page: Found) -> None:
+    """A server SHALL NOT return more matches on a page than _count says."""
+    conforms(
+        len(small_page.matches) <= FEW,
+        expected=f"at most {FEW} matches on a page",
+        actual=f"{len(small_page.matches)}",
+        where=small_page.where,
     )
 
 

@@ -21,6 +21,12 @@ def test_read_answers_with_fhir_json(observation_read: Exchange) -> None:
     expect(observation_read).media_type("application/fhir+json")
 
 
+@verifies("fhir/read/not-modified")
+def test_what_the_client_has_is_not_sent_again(read_again: Exchange) -> None:
+    """A server that declares conditionalRead answers 304 to the ETag of what is current."""
+    expect(read_again).status(304)
+
+
 @verifies("fhir/read/unknown")
 def test_read_of_an_unknown_id_is_not_found(unknown_read: Exchange) -> None:
     """A read of an unknown id is answered with 404; 403 tells no less to a stranger."""

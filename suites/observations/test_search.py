@@ -10,6 +10,7 @@ import pytest
 
 from harness import Exchange, applies_if, conforms, expect, verifies
 from harness.checks.acts.included import Along
+from harness.checks.acts.search_forms import Narrowed
 from harness.checks.found import Dated, Found
 
 
@@ -95,6 +96,33 @@ def test_date_finds_all_and_only_that_time(by_date: dict[str, Dated], comparator
     dated.found.expect_precise()
     dated.found.expect_all(dated.certain, seen_in="the search without date")
     dated.found.expect_none_of(dated.excluded, because=f"date={comparator}… excludes it")
+
+
+@verifies("us-core/observation/code-or")
+def test_code_may_be_a_list(by_codes: Narrowed) -> None:
+    """A search by patient and several codes SHOULD find what has one of them."""
+    _narrowed(by_codes)
+
+
+@verifies("us-core/observation/patient-category-status")
+def test_status_finds_all_and_only_that_status(by_status: Narrowed) -> None:
+    """A search by patient, category and status SHOULD find every Observation of these."""
+    _narrowed(by_status)
+
+
+@verifies("us-core/observation/date-and")
+def test_date_may_have_two_ends(by_period: Narrowed) -> None:
+    """A search with two dates SHOULD find what lies between them."""
+    _narrowed(by_period)
+
+
+def _narrowed(done: Narrowed) -> None:
+    conforms(
+        not done.missing and not done.extra,
+        expected="all that the search without it has shown, and nothing else",
+        actual=f"missing: {len(done.missing)}, not to be found: {len(done.extra)}",
+        where=done.found.where,
+    )
 
 
 @verifies("us-core/observation/patient-reference")

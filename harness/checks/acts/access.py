@@ -35,6 +35,10 @@ IDENTIFIERS = "https://fhir-harness.example.org/measurements"
 """The system of the identifiers of everything that a run writes."""
 
 SEARCHES = (
+    "by_codes",
+    "by_period",
+    "by_status",
+    "small_page",
     "vital_signs",
     "by_code",
     "by_date",
