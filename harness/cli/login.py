@@ -128,7 +128,7 @@ async def _login_ehr(ehr: EhrFile, name: str | None) -> TokenResponse:
 
 async def _login(tenant: Tenant) -> TokenResponse:
     site = Site(os.environ, SystemClock(), system_entropy)
-    world = site.world(tenant, {})
+    world = site.world(tenant)
     if tenant.login is None:
         raise ConfigError(
             f"tenant {tenant.name}: has no [login]; its client {tenant.client.name} needs none"

@@ -49,13 +49,19 @@ class Site:
     _limiters: dict[str, HostLimiters] = field(default_factory=dict)
     _breakers: dict[str, Breaker] = field(default_factory=dict)
 
-    def world(self, tenant: Tenant, store: Store) -> World:
-        """What one tenant's sync needs; secrets are its own, the limiter is its EHR's."""
+    def world(self, tenant: Tenant, store: Store | None = None) -> World:
+        """What one tenant's sync needs; secrets are its own, the limiter is its EHR's.
+
+        `store` tells what earlier runs learnt and spent; None where nothing is synced.
+        """
         host = host_of(tenant.ehr.fhir_base)
         if host not in self._limiters:
             limits = tenant.ehr.limits
             self._limiters[host] = HostLimiters(
-                limits, self.clock, remembered=store.rates(), spent=store.spent()
+                limits,
+                self.clock,
+                remembered=store.rates() if store else None,
+                spent=store.spent() if store else None,
             )
         breaker = self._breakers.setdefault(host, Breaker())
         return World(Secrets(self.environ), self.clock, self.entropy, self._limiters[host], breaker)
