@@ -14,7 +14,9 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
 MOST_ISSUES = 3
 
 _NEEDED = re.compile(r"\b(category|date)\b", re.IGNORECASE)
-_DEMANDS = re.compile(r"\b(requir\w*|must|mandatory|missing|at least one)\b", re.IGNORECASE)
+_DEMANDS = re.compile(
+    r"\b(required?|requires|must|mandatory|missing|at least one)\b", re.IGNORECASE
+)
 _REQUIRED = frozenset({"required", "59108"})
 """FHIR's issue type, and Epic's code for a search without a category or a code."""
 
