@@ -5,6 +5,7 @@ http://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from harness.fhir.bundle import Bundle, Entry
 from harness.http.exchange import Exchange
 
 Resource = Mapping[str, Any]
+_RESTFUL = re.compile(r"/[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}(?:/_history/[^/]+)?$")
 SHOWN = 3
 """Ids that a message names; it counts the others."""
 
@@ -72,9 +74,13 @@ class Found:
 
     @property
     def entries_without_full_url(self) -> int:
-        """How many entries with a resource lack a fullUrl that names it."""
+        """How many entries with a resource lack a fullUrl that names it, whatever its version.
+
+        An OperationOutcome is none that could be read again.
+        """
         entries = [each for page in self.pages for each in bundle_of(page).entries]
-        return sum(not _names(each) for each in entries if each.resource.get("id"))
+        lasting = [each for each in entries if each.mode != "outcome" and each.resource.get("id")]
+        return sum(not _names(each) for each in lasting)
 
     def of_code(self, code: str) -> tuple[str, ...]:
         """Ids of the matches that carry a code."""
@@ -186,10 +192,12 @@ def _listed(ids: Iterable[str]) -> str:
 
 
 def _names(entry: Entry) -> bool:
-    url = (entry.full_url or "").partition("/_history/")[0]
+    url = entry.full_url or ""
     if url.startswith("urn:"):
         return True
-    return bool(urlsplit(url).netloc) and url.endswith(named(entry.resource))
+    # What does not look like an interaction of REST may be any URL (Bundle.entry.fullUrl, comment).
+    fits = url.endswith(f"/{named(entry.resource)}") or not _RESTFUL.search(url)
+    return bool(urlsplit(url).netloc) and fits
 
 
 def bundle_of(page: Exchange) -> Bundle:

@@ -48,10 +48,10 @@ def test_self_link_says_what_was_searched(vital_signs: Found) -> None:
 
 @verifies("fhir/search/full-url")
 def test_entries_have_a_full_url(vital_signs: Found) -> None:
-    """Each entry has a fullUrl, an absolute URL that ends in type and id."""
+    """Each entry SHALL have a fullUrl: absolute, of the id of the resource, and of no version."""
     conforms(
         not vital_signs.entries_without_full_url,
-        expected="fullUrl of every entry, absolute, ending in its type and id",
+        expected="fullUrl of every entry, absolute, ending in its type and id, without a version",
         actual=f"missing or wrong in {vital_signs.entries_without_full_url} entries",
         where=vital_signs.where,
     )

@@ -148,6 +148,9 @@ def bundle(has: Has, answer: Searchset, base: str, offset: int) -> None:
     if has("search-omits-full-url"):
         for entry in answer.entries:
             del entry["fullUrl"]
+    if has("search-full-url-versioned"):
+        for entry in answer.entries:
+            entry["fullUrl"] += "/_history/1"
     if has("next-link-loops") and offset:
         answer.next_link = answer.self_link
     if has("next-link-foreign-host") and answer.next_link:

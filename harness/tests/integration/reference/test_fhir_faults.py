@@ -347,6 +347,7 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "search-ignores-patient": _others,
     "search-answers-collection": lambda p: p.search()["type"] == "collection",
     "search-omits-full-url": lambda p: "fullUrl" not in p.search()["entry"][0],
+    "search-full-url-versioned": lambda p: "/_history/" in p.search()["entry"][0]["fullUrl"],
     "search-omits-self-link": lambda p: "self" not in links(p.search()),
     "search-total-wrong": _total_wrong,
     "search-as-plain-json": lambda p: "text/plain" in p.get("Patient").headers["content-type"],
