@@ -43,7 +43,7 @@ def test_patient_level_scope_comes_with_a_patient(patient_scope_launch: Launch) 
 
 @verifies("smart/context/standalone-encounter")
 def test_standalone_launch_has_the_encounter_asked_for(encounter_launch: Exchange) -> None:
-    """A server with context-standalone-encounter SHALL name an encounter that is asked for."""
+    """A server with context-standalone-encounter SHOULD name an encounter that is asked for."""
     expect(encounter_launch).member("encounter", str)
 
 
