@@ -45,9 +45,12 @@ class Capability:
     @property
     def formats(self) -> tuple[str, ...]:
         """The formats listed: `json`, or media types."""
-        listed = self.raw.get("format")
-        listed = listed if isinstance(listed, list) else []
-        return tuple(each for each in listed if isinstance(each, str))
+        return _texts(self.raw.get("format"))
+
+    @property
+    def patch_formats(self) -> tuple[str, ...]:
+        """The media types of patches listed; none where the server does not say."""
+        return _texts(self.raw.get("patchFormat"))
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -123,6 +126,10 @@ class Capability:
             for each in _objects(rest.get("resource")):
                 if kind is None or each.get("type") == kind:
                     yield each
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ def test_read_answers_with_fhir_json(observation_read: Exchange) -> None:
 
 @verifies("fhir/read/not-modified")
 def test_what_the_client_has_is_not_sent_again(read_again: Exchange) -> None:
-    """A server that declares conditionalRead answers 304 to the ETag of what is current."""
+    """A server that declares conditionalRead SHOULD answer 304 to the ETag of what is current."""
     expect(read_again).status(304)
 
 

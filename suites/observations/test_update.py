@@ -51,7 +51,7 @@ def test_update_is_read_back_as_written(updated: Updated) -> None:
 @verifies("fhir/update/correction")
 @pytest.mark.parametrize("status", CORRECTIONS)
 def test_correction_is_stored(corrections: Mapping[str, Updated], status: str) -> None:
-    """A correction SHOULD be accepted and stored with its status."""
+    """An application that corrects needs the correction stored, with its status."""
     done = correction(corrections, status)
     expect(done.update).status(200, 201)
     expect(done.read).status(200).member("status", equals=status)

@@ -5,13 +5,22 @@ http://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import SEARCHES, Access
-from harness.checks.acts.observing import Resource, having, identifier_of, measured, resource_of
+from harness.checks.acts.observing import (
+    Resource,
+    Written,
+    having,
+    identifier_of,
+    measured,
+    of_kind,
+    resource_of,
+)
 from harness.checks.acts.write import read, recent, recently
 from harness.checks.found import object_, objects
 from harness.errors import NotSupported, ProtocolError
@@ -20,6 +29,9 @@ from harness.fhir.capability import Capability
 from harness.fhir.observations import glucose_series
 from harness.fhir.writes import Answered, answers, to_create
 from harness.http.exchange import Exchange
+
+SERIES = "glucose"
+"""The kind of the readings; nothing is judged by it where a single one is not taken."""
 
 READINGS = (101, 104, 108, 111)
 WRONG = 2
@@ -127,27 +139,44 @@ def offered(capability: Capability, interaction: str) -> None:
 
 
 @act(after=SEARCHES)
-async def batch(run: Run, writable: Access, capability: Capability, created: Exchange) -> Batch:
+async def batch(
+    run: Run,
+    writable: Access,
+    capability: Capability,
+    created: Exchange,
+    written: Mapping[str, Written],
+) -> Batch:
     """A series of a sensor in a batch, one of whose readings is wrong."""
     offered(capability, "batch")
+    of_kind(written, SERIES).require_taken()
     return await send(run, writable, wrong=WRONG)
 
 
 @act(after=SEARCHES)
 async def transaction(
-    run: Run, writable: Access, capability: Capability, created: Exchange
+    run: Run,
+    writable: Access,
+    capability: Capability,
+    created: Exchange,
+    written: Mapping[str, Written],
 ) -> Batch:
     """A series of a sensor in a transaction."""
     offered(capability, "transaction")
+    of_kind(written, SERIES).require_taken()
     return await send(run, writable, transaction=True)
 
 
 @act(after=SEARCHES)
 async def linked_transaction(
-    run: Run, writable: Access, capability: Capability, created: Exchange
+    run: Run,
+    writable: Access,
+    capability: Capability,
+    created: Exchange,
+    written: Mapping[str, Written],
 ) -> Linked:
     """A search, and two readings of which the second one refers to the first by its urn:uuid."""
     offered(capability, "transaction")
+    of_kind(written, SERIES).require_taken()
     client, urn = writable.client, f"urn:uuid:{UUID(bytes=run.entropy(16), version=4)}"
     first, second = glucose_series(measured(run, writable.patient), READINGS[:2])
     second |= {"derivedFrom": [{"reference": urn}]}
@@ -183,8 +212,13 @@ def having_any(exchange: Exchange, sent: list[Resource]) -> int:
 
 @act(after=SEARCHES)
 async def failing_transaction(
-    run: Run, writable: Access, capability: Capability, created: Exchange
+    run: Run,
+    writable: Access,
+    capability: Capability,
+    created: Exchange,
+    written: Mapping[str, Written],
 ) -> Batch:
     """A series of a sensor in a transaction, one of whose readings is wrong."""
     offered(capability, "transaction")
+    of_kind(written, SERIES).require_taken()
     return await send(run, writable, wrong=WRONG, transaction=True)

@@ -15,10 +15,12 @@ from harness.checks.acting import Run, act
 from harness.checks.acts.access import IDENTIFIERS, SEARCHES, Access
 from harness.checks.acts.observing import (
     Resource,
+    Written,
     current_version,
     having,
     identifier_of,
     new,
+    of_kind,
     place_of,
     resource_of,
 )
@@ -27,9 +29,14 @@ from harness.checks.acts.versions import declared
 from harness.checks.acts.write import read, recent, stored
 from harness.errors import NotSupported, PrerequisiteFailed
 from harness.fhir.capability import Capability
+from harness.fhir.client import JSON_PATCH
 from harness.fhir.search import Search
 from harness.fhir.writes import Place
 from harness.http.exchange import Exchange
+
+UNSUPPORTED_MEDIA_TYPE = 415
+KIND = "body-weight"
+"""What is written; nothing is judged by it where the server does not take it at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +64,17 @@ async def _there(run: Run, access: Access, resource: Resource, place: Place | No
 
 @act(after=SEARCHES)
 async def conditional_creates(
-    run: Run, writable: Access, capability: Capability, created: Exchange
+    run: Run,
+    writable: Access,
+    capability: Capability,
+    created: Exchange,
+    written: Mapping[str, Written],
 ) -> Mapping[str, Conditional]:
     """A create with If-None-Exist where nothing, one thing and two things match."""
     if not capability.flag("Observation", "conditionalCreate"):
         raise NotSupported("conditionalCreate is not declared for Observation")
-    client, sent = writable.client, new(run, writable.patient, "body-weight")
+    of_kind(written, KIND).require_taken()
+    client, sent = writable.client, new(run, writable.patient, KIND)
     done: dict[str, Conditional] = {}
     first: str | None = None
     for case in ("none", "one", "many"):
@@ -80,12 +92,17 @@ async def conditional_creates(
 
 @act(after=SEARCHES)
 async def conditional_updates(
-    run: Run, writable: Access, capability: Capability, created: Exchange
+    run: Run,
+    writable: Access,
+    capability: Capability,
+    created: Exchange,
+    written: Mapping[str, Written],
 ) -> Mapping[str, Conditional]:
     """An update by search where nothing, one thing and two things match."""
     if not capability.flag("Observation", "conditionalUpdate"):
         raise NotSupported("conditionalUpdate is not declared for Observation")
-    client, sent = writable.client, new(run, writable.patient, "body-weight")
+    of_kind(written, KIND).require_taken()
+    client, sent = writable.client, new(run, writable.patient, KIND)
     done: dict[str, Conditional] = {}
     first: str | None = None
     for case in ("none", "one", "many"):
@@ -106,11 +123,19 @@ async def conditional_updates(
 
 @act(after=SEARCHES)
 async def patches(
-    run: Run, writable: Access, capability: Capability, created: Exchange
+    run: Run,
+    writable: Access,
+    capability: Capability,
+    created: Exchange,
+    written: Mapping[str, Written],
 ) -> Mapping[str, Updated]:
     """A JSON Patch that can be applied, one whose test does not hold, one of an older version."""
     declared(capability, "patch")
-    done = await stored(run, writable, new(run, writable.patient, "body-weight"))
+    said = capability.patch_formats
+    if said and not {JSON_PATCH, "json"} & set(said):
+        raise NotSupported(f"patchFormat lists no {JSON_PATCH}")
+    of_kind(written, KIND).require_taken()
+    done = await stored(run, writable, new(run, writable.patient, KIND))
     if done.id is None or not done.stored:
         raise PrerequisiteFailed("the Observation was not created")
     replace_status: dict[str, object] = {"op": "replace", "path": "/status", "value": "amended"}
@@ -132,5 +157,7 @@ async def patches(
         version = first if name == "stale" else current_version(before)
         send = partial(writable.client.patch, "Observation", done.id, operations, if_match=version)
         answer = await run.scratch.updated(writable.client, expected, send, identity=done.id)
+        if answer.status == UNSUPPORTED_MEDIA_TYPE and not said:
+            raise NotSupported("the server takes no JSON Patch, and declares no patchFormat")
         found[name] = Updated(before, expected, answer, await read(run, writable, done.id))
     return found

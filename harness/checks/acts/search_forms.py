@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access
 from harness.checks.acts.search import find, surely
-from harness.checks.found import Found, bundle_of, codes
+from harness.checks.found import Found, Resource, bundle_of, object_, objects
 from harness.errors import NotApplicable, NotConfigured, NotSupported
 from harness.fhir.capability import Capability
 from harness.fhir.dates import parse
@@ -69,15 +69,22 @@ async def narrowed(
     return Narrowed(found, tuple(certain), tuple(possible), within.ids)
 
 
+def tokens(resource: Resource) -> list[str]:
+    """The codings of an Observation's code that name their system, as `system|code`, in order."""
+    listed = objects(object_(resource.get("code")).get("coding"))
+    return [f"{e['system']}|{e['code']}" for e in listed if e.get("system") and e.get("code")]
+
+
 @act
 async def by_codes(run: Run, access: Access, vital_signs: Found) -> Narrowed:
     """Two kinds of vital sign at once: the least common ones."""
-    counted = Counter(code for each in vital_signs.matches for code in sorted(codes(each))[:1])
+    coded = {str(each.get("id")): tokens(each) for each in vital_signs.matches}
+    counted = Counter(each[0] for each in coded.values() if each)
     if len(counted) < 2:
         raise NotConfigured("the patient has no two kinds of vital sign")
-    two = [code for code, _ in counted.most_common()[-2:]]
-    ids = [id_ for code in two for id_ in vital_signs.of_code(code)]
-    asked = ("patient", access.patient), ("code", ",".join(f"http://loinc.org|{c}" for c in two))
+    two = [token for token, _ in counted.most_common()[-2:]]
+    ids = [id_ for id_, carried in coded.items() if set(two) & set(carried)]
+    asked = ("patient", access.patient), ("code", ",".join(two))
     return await narrowed(access, vital_signs, asked, ids, ids)
 
 

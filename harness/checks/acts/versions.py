@@ -141,6 +141,7 @@ async def deleted(run: Run, writable: Access, capability: Capability, created: E
     """A new Observation, deleted and deleted again."""
     declared(capability, "delete")
     done = await stored(run, writable, new(run, writable.patient, "body-weight"))
+    done.require_taken()
     if done.id is None or not done.stored:
         raise PrerequisiteFailed("the Observation was not created")
     delete = await run.scratch.delete(writable.client, "Observation", done.id)

@@ -12,11 +12,13 @@ from harness.checks.acting import Run, act
 from harness.checks.acts.access import SEARCHES, Access, fhir_client, launch_narrowed
 from harness.checks.acts.observing import (
     Resource,
+    Written,
     compared,
     current_version,
     having,
     identifier_of,
     new,
+    of_kind,
     resource_of,
 )
 from harness.checks.acts.search import CATEGORY
@@ -99,9 +101,14 @@ async def vital_signs_launch(run: Run, discovery: Discovery, launch: Launch) -> 
 
 @act(after=SEARCHES)
 async def granular_writes(
-    run: Run, writable: Access, vital_signs_launch: Launch, created: Exchange
+    run: Run,
+    writable: Access,
+    vital_signs_launch: Launch,
+    created: Exchange,
+    written: dict[str, Written],
 ) -> dict[str, Forbidden]:
     """A vital sign and a laboratory result, with a token for vital signs."""
+    of_kind(written, "heart-rate").require_taken()
     client = fhir_client(run, vital_signs_launch.token.access_token)
     done = {}
     for name, kind in (("vital-sign", "heart-rate"), ("laboratory", "glucose")):

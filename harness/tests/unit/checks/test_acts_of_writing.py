@@ -19,11 +19,13 @@ from harness.checks.acts.observing import (
     of_kind,
 )
 from harness.checks.acts.outside import by
+from harness.checks.acts.search_forms import tokens
 from harness.checks.acts.updates import Raced, Updated, correction, edited
 from harness.checks.acts.versions import History
 from harness.config.ehr import EhrFile
 from harness.config.schema import schema
 from harness.errors import NotConfigured, NotSupported, PrerequisiteFailed
+from harness.fhir.capability import Capability
 from harness.http.exchange import Exchange, Headers, Request, Response
 
 SENT: dict[str, Any] = {
@@ -206,3 +208,30 @@ def test_a_batch_is_read_entry_by_entry() -> None:
 
 def test_a_conditional_write_remembers_how_many_there_are() -> None:
     assert Conditional(answer(201), 1, "7", "7").there == 1
+
+
+def test_codings_are_told_apart_by_their_systems() -> None:
+    coding = [
+        {"code": "10", "display": "flowsheet row"},
+        {"system": "http://loinc.org", "code": "8867-4"},
+        {"system": "urn:oid:1.2.3", "code": "8867-4"},
+    ]
+    assert tokens({"code": {"coding": coding}}) == [
+        "http://loinc.org|8867-4",
+        "urn:oid:1.2.3|8867-4",
+    ]
+    assert tokens({"code": {"text": "Heart rate"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "formats"),
+    [
+        (None, ()),
+        ("json", ()),
+        (["application/json-patch+json", 7], ("application/json-patch+json",)),
+    ],
+)
+def test_formats_of_patches_are_read_as_far_as_they_are_texts(
+    said: object, formats: tuple[str, ...]
+) -> None:
+    assert Capability({"patchFormat": said}).patch_formats == formats
