@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access
-from harness.checks.acts.search import find, surely
+from harness.checks.acts.search import find, middle_of, surely
 from harness.checks.found import Found, Resource, bundle_of, object_, objects
 from harness.errors import NotApplicable, NotConfigured, NotSupported
 from harness.fhir.capability import Capability
@@ -22,6 +23,8 @@ from harness.http.exchange import Exchange
 
 NEIGHBOURS = 8
 """How far from the middle the two ends of a period are, in Observations."""
+
+UNKNOWN_PARAMETER = "no-such-parameter"
 
 FEW = 3
 """Matches on a page that is asked to be small."""
@@ -116,8 +119,8 @@ async def by_period(run: Run, access: Access, vital_signs: Found) -> Narrowed:
     if len(timed) < 2 * NEIGHBOURS:
         raise NotConfigured("the patient has too few vital signs with an effectiveDateTime")
     inorder = sorted(timed.values(), key=lambda each: each[0].low)
-    middle = len(inorder) // 2
-    first, last = inorder[middle - NEIGHBOURS], inorder[middle + NEIGHBOURS - 1]
+    first = timed[middle_of({id_: interval for id_, (interval, _) in timed.items()})]
+    last = inorder[min(inorder.index(first) + 2 * NEIGHBOURS, len(inorder)) - 1]
     certain, possible = [], []
     for id_, (interval, _) in timed.items():
         if surely("ge", interval, first[0]) and surely("le", interval, last[0]):
@@ -134,6 +137,18 @@ async def small_page(run: Run, access: Access, by_code: Found) -> Found:
     asked = (*by_code.parameters, ("_count", str(FEW)))
     exchange = await access.client.search(Search("Observation", asked))
     return Found(asked, (exchange,), bundle_of(exchange).matches, "first page")
+
+
+@act
+async def strict_search(run: Run, access: Access, by_code: Found) -> Exchange:
+    """A search by code with a parameter that there is not, which is to be handled strictly."""
+    query = urlencode([*by_code.parameters, (UNKNOWN_PARAMETER, "x"), ("_count", "1")], safe=":|/")
+    return await run.http.get(
+        f"{run.ehr.fhir_base}/Observation?{query}",
+        accept="application/fhir+json",
+        bearer=access.bearer,
+        headers={"Prefer": "handling=strict"},
+    )
 
 
 @act

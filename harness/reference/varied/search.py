@@ -41,9 +41,7 @@ def request(instance: Instance, asked: Asked) -> Asked:
     if instance.has("last-updated-not-supported"):
         asked = asked.without("_lastUpdated")
     count = asked.parameter("_count")
-    if count and instance.has("count-not-supported"):
-        asked = asked.without("_count")
-    elif asked.parameter("_page") is None and instance.has("pages-of-ten"):
+    if asked.parameter("_page") is None and instance.has("pages-of-ten"):
         most = min(int(count), _MOST) if count and count.isdecimal() else _MOST
         asked = asked.without("_count")
         asked = replace(asked, query=(*asked.query, ("_count", str(most))))

@@ -425,8 +425,21 @@ def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> No
         time.sleep(0.01)
 
 
-def created(server: Hostile) -> int:
-    return sum(each.status == 201 for each in server.passed if each.asked.path == "/r4/Observation")
+def created(server: Hostile) -> set[str]:
+    """The ids of the Observations that were created one by one."""
+    return {
+        dict(each.headers)["location"].partition("/Observation/")[2].partition("/")[0]
+        for each in server.passed
+        if each.asked.path == "/r4/Observation" and each.status == 201
+    }
+
+
+def deleted(server: Hostile) -> set[str]:
+    return {
+        each.asked.path.rpartition("/")[2]
+        for each in server.passed
+        if each.asked.method == "DELETE" and each.status == 204
+    }
 
 
 def test_6_an_ehr_that_dies_in_the_middle_is_no_defect(
@@ -448,12 +461,12 @@ def test_2_a_run_that_is_told_to_stop_undoes_and_reports(
 ) -> None:
     server, credentials = proxied
     process = shell.start("--ehr=reference", f"--ehr-url={server.base}", **credentials)
-    until(lambda: created(server) > 0, process)
+    until(lambda: created(server), process)
     process.send_signal(number)
     out, _ = process.communicate(timeout=BOUND)
     assert process.returncode == 2, out
-    deleted = sum(e.status == 204 for e in server.passed if e.asked.method == "DELETE")
-    assert deleted == created(server) > 0
+    assert created(server)
+    assert created(server) - deleted(server) == set()
     assert "the run was interrupted" in out
     assert shell.summary()["left_behind"] == []
 
