@@ -131,6 +131,12 @@ def test_patient_may_be_a_reference(by_code: Found, by_patient_reference: Found)
     by_patient_reference.expect_same(by_code, seen_in="the search with the bare id")
 
 
+@verifies("fhir/search/strict")
+def test_unknown_parameter_is_refused_on_demand(strict_search: Exchange) -> None:
+    """With Prefer: handling=strict an unknown parameter SHOULD be refused, not left out."""
+    expect(strict_search).status_between(400, 499)
+
+
 @verifies("fhir/search/post")
 def test_post_means_the_same_as_get(vital_signs: Found, by_post: Found) -> None:
     """A search by POST SHALL mean the same as by GET."""
