@@ -136,7 +136,8 @@ class Found:
         if resource.get("resourceType") != "Observation":
             return False
         patient, category = self.parameter("patient"), self.parameter("category")
-        subject = str(object_(resource.get("subject")).get("reference", "")).rpartition("/")[2]
+        reference = str(object_(resource.get("subject")).get("reference", ""))
+        subject = reference.partition("/_history/")[0].rpartition("/")[2]
         if patient and subject != patient.rpartition("/")[2]:
             return False
         if category and category.rpartition("|")[2] not in categories(resource):

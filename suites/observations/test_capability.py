@@ -30,7 +30,7 @@ def test_capability_statement_is_of_r4(capability: Capability) -> None:
 @verifies("us-core/capability/json")
 def test_json_is_declared(capability: Capability) -> None:
     """The server SHALL support JSON."""
-    declared = {each.lower() for each in capability.formats}
+    declared = {each.lower().partition(";")[0].strip() for each in capability.formats}
     conforms(
         declared & {"json", "application/fhir+json", "application/json"},
         expected="format with json or application/fhir+json",

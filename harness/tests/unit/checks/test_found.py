@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,3 +55,11 @@ def test_a_full_url_is_absolute_and_names_that_resource_and_no_version(
 
 def test_an_outcome_needs_no_full_url() -> None:
     assert not found(search={"mode": "outcome"}).entries_without_full_url
+
+
+@pytest.mark.parametrize(
+    "reference", ["Patient/p", "https://x/r4/Patient/p", "Patient/p/_history/3"]
+)
+def test_a_match_may_name_its_patient_by_any_reference(reference: str) -> None:
+    match = {"resourceType": "Observation", "id": "7", "subject": {"reference": reference}}
+    replace(found(), parameters=(("patient", "p"),), matches=(match,)).expect_precise()
