@@ -154,8 +154,11 @@ def _patient(run: Run) -> str:
 
 
 @act
-async def patient_read(run: Run, access: Access) -> Exchange:
+async def patient_read(run: Run, access: Access, launch: Launch | None = None) -> Exchange:
     """The patient in context."""
+    levels = ("patient", "user")
+    if launch and not any(launch.granted.allows(level, "Patient", "r") for level in levels):
+        raise NotApplicable("the token does not cover Patient")
     return await fhir_get(run, f"Patient/{access.patient}", access.bearer)
 
 

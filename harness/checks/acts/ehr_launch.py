@@ -140,6 +140,8 @@ async def ehr_context(run: Run, ehr_launch: Launch) -> Context:
 @act
 async def ehr_patient_read(run: Run, ehr_launch: Launch) -> Exchange:
     """The patient in the EHR's context, read with the token."""
+    if not any(ehr_launch.granted.allows(level, "Patient", "r") for level in ("user", "patient")):
+        raise NotApplicable("the token does not cover Patient")
     return await fhir_get(run, f"Patient/{ehr_launch.patient}", ehr_launch.token.access_token)
 
 
