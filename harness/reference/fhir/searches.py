@@ -78,7 +78,7 @@ def find(context: Context, reach: Reach, query: Query) -> list[Stored]:
     now = context.now
     visible = None if reach.constraints is None else partial(reach.within_constraints, now=now)
     found = matches(context.store, linked, now, visible, reach.compartment)
-    return faulty.matches(context.instance.has, found, now)
+    return faulty.matches(context.instance.has, query, found, now)
 
 
 def _beside(context: Context, reach: Reach, inner: Query) -> Reach:

@@ -81,11 +81,12 @@ def is_strict(has: Has, preference: str) -> bool:
     return any(one.strip().lower() == "handling=strict" for one in parts)
 
 
-def matches(has: Has, found: list[Stored], now: datetime) -> list[Stored]:
+def matches(has: Has, asked: Query, found: list[Stored], now: datetime) -> list[Stored]:
     """Alters what a search finds."""
+    dated = any(one.parameter.name == "date" for one in asked.criteria)
     if has("visible-after-delay"):
         found = [one for one in found if one.last_updated <= now - INDEX_DELAY]
-    if has("search-drops-matches"):
+    if has("search-drops-matches") and not dated:
         found = [
             one
             for index, one in enumerate(found)
