@@ -26,7 +26,9 @@ OWN_MEMBERS = {"Patient": "patient", "Encounter": "encounter"}
 
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 _REFERENCE = re.compile(r"([A-Za-z]+)/[A-Za-z0-9.\-]{1,64}(?:/_history/[A-Za-z0-9.\-]{1,64})?")
-_AS_STRINGS = ("2.0.0",)
+_STRINGS_TOO = ("2.0.0",)
+"""2.0.0 speaks of relative references: servers read it either way, as strings and as objects."""
+
 _UNDEFINED = ("1.0.0",)
 
 
@@ -173,16 +175,14 @@ def _items(body: Mapping[str, Any], problems: list[Problem], version: str) -> It
     for number, item in enumerate(value if isinstance(value, list) else ()):
         path = f"{FHIR_CONTEXT}[{number}]"
         if isinstance(item, str):
-            if version not in _AS_STRINGS:
+            if version not in _STRINGS_TOO:
                 judged.append(Problem(path, f"expected an object, got {_shown(item)}"))
             yield _from_string(item, path, judged)
         elif isinstance(item, dict):
-            if version in _AS_STRINGS:
-                judged.append(Problem(path, "expected a relative reference, got an object"))
             yield _from_object(item, path, judged)
         else:
-            expected = "a relative reference" if version in _AS_STRINGS else "an object"
-            judged.append(Problem(path, f"expected {expected}, got {_shown(item)}"))
+            either = "a relative reference or an object" if version in _STRINGS_TOO else "an object"
+            judged.append(Problem(path, f"expected {either}, got {_shown(item)}"))
     problems += judged if version not in _UNDEFINED else ()
 
 
