@@ -24,6 +24,7 @@ from harness.checks.acts.observing import (
 )
 from harness.checks.acts.search import MAX_PAGES, find
 from harness.checks.found import Found, bundle_of
+from harness.checks.launching import Launch
 from harness.checks.scratch import created_id
 from harness.config.ehr import Permit
 from harness.errors import NotApplicable, NotPermitted, NotSupported, PrerequisiteFailed
@@ -91,17 +92,23 @@ async def recent(access: Access, sent: Resource) -> Found:
 
 
 @act
-async def writable(run: Run, access: Access, capability: Capability) -> Access:
+async def writable(
+    run: Run, access: Access, capability: Capability, launch: Launch | None = None
+) -> Access:
     """How Observations may be written.
 
     Raises:
         NotPermitted: the EHR file does not permit it.
-        NotSupported: neither the server nor the EHR file says that they can be.
+        NotSupported: neither the server nor the EHR file says that they can be, or the token was
+            granted no scope for it.
     """
     if not run.permits(Permit.WRITE):
         raise NotPermitted("permit has no write")
     if "create" not in capability.interactions("Observation") and not run.ehr.writes:
         raise NotSupported("create is not declared for Observation")
+    levels = ("patient", "user")
+    if launch and not any(launch.granted.allows(each, "Observation", "c") for each in levels):
+        raise NotSupported("no scope that was granted lets Observations be created")
     return access
 
 
