@@ -159,7 +159,7 @@ def test_failures_show_no_secret(shell: Shell, proxied: Behind) -> None:
 def test_a_killed_run_leaves_no_secret(shell: Shell, proxied: Behind) -> None:
     server, credentials = proxied
     process = shell.start("--ehr=reference", f"--ehr-url={server.base}", "--record", **credentials)
-    until(lambda: created(server) > 2, process)
+    until(lambda: len(created(server)) > 2, process)
     process.send_signal(signal.SIGKILL)
     out, _ = process.communicate(timeout=BOUND)
     time.sleep(0)
