@@ -16,6 +16,7 @@ from harness.http.breaker import Breaker
 from harness.http.clock import Clock
 from harness.http.limiter import HostLimiters
 from harness.http.origin import host_of
+from harness.http.transport import WireTransport
 from harness.scheduler.leases import LIFE, acquire, alive, owner, release, renew
 from harness.smart.entropy import Entropy
 from harness.sync.account import Account
@@ -24,7 +25,7 @@ from harness.sync.run import Progress, SyncRun
 from harness.sync.store import LeaseLost, Store
 from harness.sync.verification import Verification
 from harness.sync.verify_run import VerifyRun
-from harness.sync.world import World
+from harness.sync.world import MakeTransport, World
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -41,11 +42,13 @@ class Site:
         environ: where `env:` references are looked up.
         clock: time and waiting.
         entropy: unpredictable bytes.
+        transport: the wire; in a test what stands before it.
     """
 
     environ: Mapping[str, str]
     clock: Clock
     entropy: Entropy
+    transport: MakeTransport = WireTransport
     _limiters: dict[str, HostLimiters] = field(default_factory=dict)
     _breakers: dict[str, Breaker] = field(default_factory=dict)
 
@@ -64,7 +67,14 @@ class Site:
                 spent=store.spent() if store else None,
             )
         breaker = self._breakers.setdefault(host, Breaker())
-        return World(Secrets(self.environ), self.clock, self.entropy, self._limiters[host], breaker)
+        return World(
+            Secrets(self.environ),
+            self.clock,
+            self.entropy,
+            self._limiters[host],
+            breaker,
+            self.transport,
+        )
 
 
 def store_path(tenant: Tenant) -> Path:

@@ -90,6 +90,7 @@ async def connection(
 def sender(tenant: Tenant, world: World, meter: Meter) -> HttpClient:
     """The HTTP client for a tenant's EHR."""
     ehr = tenant.ehr
+    bounds = Bounds.of(ehr.limits)
     return HttpClient(
         base=ehr.fhir_base,
         evidence=meter,
@@ -99,8 +100,9 @@ def sender(tenant: Tenant, world: World, meter: Meter) -> HttpClient:
         headers=_headers(tenant, world.secrets),
         extra_origins=frozenset(ehr.auth.extra_origins),
         moved_from=ehr.moved_from,
-        bounds=Bounds.of(ehr.limits),
+        bounds=bounds,
         policy=Policy(max_retry_after=ehr.limits.max_retry_after),
+        transport=world.transport(ehr.tls, bounds, world.clock),
     )
 
 
