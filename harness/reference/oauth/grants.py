@@ -150,9 +150,11 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib i
         return redeemable.token.grant
 
     def revoke_old_credential(self, redeemable: _Redeemable) -> None:
-        """The old refresh token dies when the new one is given."""
-        if isinstance(redeemable.token, RefreshToken) and rotates(self.instance):
-            self.instance.ledger.rotate(redeemable.token)
+        """The old refresh token dies when the new one is given, if it was the one that was sent."""
+        token = redeemable.token
+        sent = self.request.form.get("refresh_token")
+        if isinstance(token, RefreshToken) and token.value == sent and rotates(self.instance):
+            self.instance.ledger.rotate(token)
 
 
 class BackendGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # Authlib is untyped
