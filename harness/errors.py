@@ -83,9 +83,19 @@ class ConfigError(UsageError):
 
 
 class EhrUnreachable(HarnessError):
-    """The EHR gave no answer: name resolution, connection, TLS or time-out."""
+    """The EHR gave no answer: name resolution, connection, TLS or time-out.
+
+    Args:
+        message: whom, and what happened instead.
+        hint: what to do next.
+        sent: False where the request surely did not reach the EHR, so that a write may be repeated.
+    """
 
     status = ExitStatus.UNREACHABLE
+
+    def __init__(self, message: str, *, hint: str | None = None, sent: bool = True) -> None:
+        self.sent = sent
+        super().__init__(message, hint=hint)
 
 
 class HostileInput(HarnessError):

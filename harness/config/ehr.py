@@ -291,6 +291,20 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True)
+class WritesSpec:
+    """How an application's writes are delivered to this EHR."""
+
+    conditional_create: bool | None = None
+    """Whether `If-None-Exist` is honoured; None: what the CapabilityStatement says."""
+    identifier_search: bool | None = None
+    """Whether a search by identifier is; None: what the CapabilityStatement says."""
+    batch: int = 1
+    """Creates in one batch, each of another patient."""
+    visible_after_seconds: float = 5.0
+    """How long after a write whose answer was lost it is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyncSpec:
     """How changes are found at this EHR."""
 
@@ -309,6 +323,7 @@ class SyncSpec:
     """Type -> the categories to fan out over."""
     dates: dict[str, str] = field(default_factory=dict)
     """Type -> the search parameter of its clinical date."""
+    writes: WritesSpec = WritesSpec()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,13 @@ class Vault:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbox:
+    """Whether the application's own writes go to the EHR; they do where the file says so."""
+
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """One customer of the application.
 
@@ -101,6 +108,7 @@ class Tenant:
         resources: resource types to sync.
         batch_size: patients per batch.
         strategy: how changes are found; None: a probe decides, type by type.
+        outbox: whether it may write.
         path: where the file lies.
     """
 
@@ -117,6 +125,7 @@ class Tenant:
     resources: tuple[str, ...] = ("Patient", "Observation")
     batch_size: int = 50
     strategy: Strategy | None = None
+    outbox: Outbox = Outbox()
     path: Path | None = None
 
     def references(self) -> Iterator[tuple[str, SecretRef]]:
@@ -236,7 +245,7 @@ def _built(table: Mapping[str, Any], path: Path, ehr: EhrFile) -> Tenant:
     home = paths.data_dir() / "tenants" / path.stem
     client = ehr.client(table["client"])
     assert client is not None  # noqa: S101 -- `_violations` has refused the rest
-    same = ("title", "patients", "schedule", "resources", "batch_size")
+    same = ("title", "patients", "schedule", "resources", "batch_size", "outbox")
     given = {key: table[key] for key in same if key in table}
     extra: dict[str, Any] = {
         "name": path.stem,

@@ -18,6 +18,9 @@ from harness.http.transport import NoAnswerError, Transport
 
 _chance = random.random
 
+NEVER_SENT = frozenset({"dns", "refused"})
+"""Kinds of `NoAnswerError` that end before the first byte of a request goes out; TLS may fail later."""
+
 
 @dataclass(slots=True)
 class Sending:
@@ -63,7 +66,8 @@ class Sending:
             exchange: Exchange = await attempts(self._once, transport, evidence, clock)
         except NoAnswerError as error:
             where = f"{self.request.method} {host_of(self.request.url)}"
-            raise EhrUnreachable(f"{where}: {error.reason}", hint=error.hint) from None
+            sent = error.kind not in NEVER_SENT
+            raise EhrUnreachable(f"{where}: {error.reason}", hint=error.hint, sent=sent) from None
         finally:
             current_act.reset(before)
         return exchange
