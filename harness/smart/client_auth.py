@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from harness.config.ehr import ClientAuth, OAuthClient, SecretRef
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError
-from harness.smart.assertion import ASSERTION_TYPE, Assertion
 from harness.smart.entropy import Entropy
-from harness.smart.keys import SigningKey, load_key
+
+if TYPE_CHECKING:
+    # Imported late where a client has a key: cryptography takes a fifth of a second to import.
+    from harness.smart.assertion import Assertion
+    from harness.smart.keys import SigningKey
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -40,6 +44,8 @@ def signing_key(client: OAuthClient, secrets: Secrets) -> SigningKey:
     Raises:
         ConfigError: the EHR file names no key, or it cannot be read.
     """
+    from harness.smart.keys import load_key
+
     text = secrets.resolve(_named(client, "key", client.key)).reveal()
     # `alg` has a default in the EHR file, so an EC key has to be allowed to overrule it.
     key = load_key(text, kid=client.kid)
@@ -70,6 +76,8 @@ def authenticate(
     if client.auth is ClientAuth.NONE:
         return ClientProof(fields=(("client_id", name),))
     if client.auth is ClientAuth.PRIVATE_KEY_JWT:
+        from harness.smart.assertion import Assertion
+
         key = signing_key(client, secrets)
         return asserted(Assertion.create(name, token_endpoint, key, now, entropy), key)
     secret = secrets.resolve(_named(client, "secret", client.secret)).reveal()
@@ -86,6 +94,8 @@ def basic(name: str, secret: str) -> ClientProof:
 
 def asserted(assertion: Assertion, key: SigningKey) -> ClientProof:
     """A signed assertion as form fields; also the way to send a wrong one on purpose."""
+    from harness.smart.assertion import ASSERTION_TYPE
+
     fields = (
         ("client_assertion_type", ASSERTION_TYPE),
         ("client_assertion", assertion.sign(key)),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
-
 from harness.smart.entropy import Entropy, fresh
 
 
@@ -31,4 +29,7 @@ class Pkce:
         verifier = fresh(entropy, 32)
         if method is PkceMethod.PLAIN:
             return cls(verifier, verifier, method)
+        # Late: a sync of a backend client needs none of it, and it is slow to import.
+        from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
         return cls(verifier, str(create_s256_code_challenge(verifier)), method)
