@@ -10,14 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from harness.errors import ProtocolError
 from harness.http.exchange import Exchange
 from harness.http.retry import is_refusal, retry_after
+from harness.sync.merged import linked
 from harness.sync.model import Query, Received
 from harness.sync.raw import resources_of
-from harness.sync.said import codes, in_codes, missing_parameter
+from harness.sync.said import (
+    codes,
+    finds_nothing,
+    in_codes,
+    lacking,
+    missing_parameter,
+    refused_parameter,
+)
 from harness.sync.stamps import earliest, http_date
 
 OK = 200
@@ -25,6 +33,8 @@ SESSION_GONE = frozenset({400, 404, 410})
 """How a server answers a next link of its own making when it has forgotten the search."""
 
 EPIC_SESSION_GONE = "4113"
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+EPIC_MERGED = "4107"
 
 OF_PATIENT = ("subject", "patient")
 
@@ -38,8 +48,11 @@ class Page:
         next: absolute URL of the next page, opaque; None on the last.
         notes: what OperationOutcomes among the entries said, one line each.
         foreign: how many entries belong to another patient; they are not in `received`.
-        unusable: how many entries have no type or no id.
+        unusable: how many entries have no type or no id, or are no JSON.
         server_time: the Date header; None if absent or unreadable.
+        lacking: what an OperationOutcome said of matches that are missing; None if none did.
+        total: `Bundle.total`, which may be an estimate; None if absent.
+        entries: how many resources of any kind the page holds.
     """
 
     received: tuple[Received, ...]
@@ -48,6 +61,9 @@ class Page:
     foreign: int = 0
     unusable: int = 0
     server_time: datetime | None = None
+    lacking: str | None = None
+    total: int | None = None
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +86,25 @@ class Failed:
         reason: one line without ids.
         status: of the answer.
         needs: `category` or `date`, where the EHR said that a search without it is refused.
+        refuses: `category` or `_count`, where it said that it minds the value of that.
+        strange: whether it is no FHIR at all: a page of a proxy, a body that was cut.
     """
 
     reason: str
     status: int = 0
     needs: str | None = None
+    refuses: str | None = None
+    strange: bool = False
 
 
-Answer = Page | SessionGone | Refused | Failed
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The patient was merged into another; `into` is that one's id, where it is named."""
+
+    into: str | None
+
+
+Answer = Page | SessionGone | Refused | Failed | Moved
 
 
 def read_answer(exchange: Exchange, query: Query, *, first: bool, now: datetime) -> Answer:
@@ -91,16 +118,25 @@ def read_answer(exchange: Exchange, query: Query, *, first: bool, now: datetime)
     """
     if is_refusal(exchange):
         return Refused(retry_after(exchange.headers, now, exchange.body))
-    gone = SessionGone() if not first else None
-    if exchange.status != OK:
-        return gone if gone and exchange.status in SESSION_GONE else _failed(exchange)
+    if exchange.status == OK:
+        return _content(exchange, query, first=first)
+    if exchange.status in REDIRECTS:
+        return _moved(exchange)
+    expired = not first and exchange.status in SESSION_GONE
+    return SessionGone() if expired else _failed(exchange)
+
+
+def _content(exchange: Exchange, query: Query, *, first: bool) -> Answer:
     try:
-        bundle = exchange.json_object()
-        if bundle.get("resourceType") == "Bundle":
-            return _page(exchange, bundle, query)
+        body = exchange.json_object()
+        if body.get("resourceType") == "Bundle":
+            return _page(exchange, body, query)
     except ProtocolError as error:
-        return Failed(error.message, exchange.status)
-    return gone if gone and EPIC_SESSION_GONE in codes(bundle) else _failed(exchange)
+        return Failed(error.message, exchange.status, strange=True)
+    if first and finds_nothing(body):
+        return Page((), None, (in_codes(body),), server_time=_server_time(exchange))
+    expired = not first and EPIC_SESSION_GONE in codes(body)
+    return SessionGone() if expired else _failed(exchange)
 
 
 def _failed(exchange: Exchange) -> Failed:
@@ -111,17 +147,37 @@ def _failed(exchange: Exchange) -> Failed:
     except ProtocolError:
         return Failed(f"status {status} with no OperationOutcome", status)
     if body.get("resourceType") != "OperationOutcome":
-        return Failed(f"status {status}: expected a Bundle", status)
-    return Failed(f"status {status}: {in_codes(body)}", status, missing_parameter(body))
+        return Failed(f"status {status}: expected a Bundle", status, strange=status == OK)
+    needs = missing_parameter(body)
+    refuses = None if needs else refused_parameter(body)
+    return Failed(f"status {status}: {in_codes(body)}", status, needs, refuses)
 
 
-def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
-    received, notes, foreign, unusable = [], [], 0, 0
+def _moved(exchange: Exchange) -> Answer:
+    """A redirection to another patient: EHRs answer so for one who was merged (Epic, 4107)."""
+    kind, _, id_ = urlsplit(exchange.headers.get("Location") or "").path.rpartition("/")
+    if kind.endswith("/Patient") and id_:
+        return Moved(id_)
+    failed = _failed(exchange)
+    return Moved(None) if EPIC_MERGED in failed.reason else failed
+
+
+def _server_time(exchange: Exchange) -> datetime | None:
+    return http_date(exchange.headers.get("Date"))
+
+
+def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page | Moved:
+    received, notes, foreign, unusable, entries = [], [], 0, 0, 0
+    lacks: str | None = None
     for resource, raw in resources_of(exchange.body):
+        entries += 1
         if not isinstance(resource, dict):
             unusable += 1
         elif resource.get("resourceType") == "OperationOutcome":
             notes.append(in_codes(resource))
+            lacks = lacks or lacking(resource)
+        elif _replaces(resource, query):
+            return Moved(resource["id"])
         elif _is_foreign(resource, query):
             foreign += 1
         elif (one := _received(resource, raw)) is None:
@@ -134,8 +190,24 @@ def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page:
         tuple(notes),
         foreign,
         unusable,
-        http_date(exchange.headers.get("Date")),
+        _server_time(exchange),
+        lacks,
+        _total(bundle),
+        entries,
     )
+
+
+def _total(bundle: dict[str, Any]) -> int | None:
+    total = bundle.get("total")
+    return total if isinstance(total, int) and not isinstance(total, bool) else None
+
+
+def _replaces(resource: dict[str, Any], query: Query) -> bool:
+    """Whether a search for a patient was answered with the one who took that one's place."""
+    mine = query.type == resource.get("resourceType") == "Patient"
+    if not mine or not isinstance(resource.get("id"), str):
+        return False
+    return resource["id"] != query.patient and query.patient in linked(resource, "replaces")
 
 
 def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
@@ -155,10 +227,8 @@ def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
 
 
 def _is_foreign(resource: dict[str, Any], query: Query) -> bool:
-    """Whether a match belongs to another patient: a server that ignored the patient parameter."""
-    if resource.get("resourceType") != query.type:
-        return False
-    if query.type == "Patient":
+    """Whether an entry belongs to another patient: a server that ignored the patient parameter."""
+    if resource.get("resourceType") == "Patient":
         return resource.get("id") != query.patient
     for member in OF_PATIENT:
         reference = resource.get(member)

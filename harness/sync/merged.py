@@ -26,17 +26,19 @@ def merged(patients: Iterable[str], body: Callable[[str], bytes | None]) -> tupl
     for patient in patients:
         raw = body(patient)
         resource = json.loads(raw) if raw is not None else {}
-        into = _survivor(resource.get("link"))
+        into = next(iter(linked(resource, "replaced-by")), None)
         if into is not None or resource.get("active") is False:
             found.append(Merged(patient, into))
     return tuple(found)
 
 
-def _survivor(links: Any) -> str | None:
+def linked(patient: dict[str, Any], kind: str) -> tuple[str, ...]:
+    """Ids of the patients that a Patient has a link of this type to."""
+    links, found = patient.get("link"), []
     for link in links if isinstance(links, list) else []:
-        if isinstance(link, dict) and link.get("type") == "replaced-by":
+        if isinstance(link, dict) and link.get("type") == kind:
             other = link.get("other")
             reference = other.get("reference") if isinstance(other, dict) else None
             if isinstance(reference, str) and reference:
-                return reference.partition("/_history/")[0].rpartition("/")[2]
-    return None
+                found.append(reference.partition("/_history/")[0].rpartition("/")[2])
+    return tuple(found)

@@ -26,7 +26,7 @@ from harness.errors import (
 )
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange
-from harness.sync.answers import Failed, Page, Refused, SessionGone, read_answer
+from harness.sync.answers import Failed, Moved, Page, Refused, SessionGone, read_answer
 from harness.sync.model import Counts, Gap, Lease, PageDone, Query
 from harness.sync.order import Keeper, Order, Outcome, Reader
 from harness.sync.steps import Step
@@ -185,6 +185,8 @@ class Pull:
         self._trouble.refused = 0
         if isinstance(answer, SessionGone):
             return await self._restart(step)
+        if isinstance(answer, Moved):
+            return self._gap(step, "the patient was merged into another")
         if isinstance(answer, Failed):
             return await self._failed(order, step, answer)
         return await self._keep(order, step, answer, exchange)

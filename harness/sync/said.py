@@ -20,6 +20,11 @@ _DEMANDS = re.compile(
 _REQUIRED = frozenset({"required", "59108"})
 """FHIR's issue type, and Epic's code for a search without a category or a code."""
 
+_BAD_VALUE = frozenset({"code-invalid", "value", "invalid", "not-supported"})
+_ERRORS = frozenset({"error", "fatal"})
+_NOT_ALL = frozenset({"incomplete", "timeout", "transient", "throttled", "too-costly", "exception"})
+"""http://hl7.org/fhir/R4/valueset-issue-type.html"""
+
 
 def in_codes(outcome: dict[str, Any]) -> str:
     """Severity and codes of the first issues, such as `error forbidden (4118)`."""
@@ -49,6 +54,43 @@ def missing_parameter(outcome: dict[str, Any]) -> str | None:
         if "59108" in demanded:
             return "category"
     return None
+
+
+def refused_parameter(outcome: dict[str, Any]) -> str | None:
+    """`category` or `_count`, where an issue says that it minds the value of that parameter."""
+    for issue in _issues(outcome):
+        said = {*_code(issue.get("code")), *_details(issue)}
+        text = " ".join(_texts(issue))
+        if "_count" in text:
+            return "_count"
+        if "59111" in said or (said & _BAD_VALUE and re.search(r"\bcategory\b", text)):
+            return "category"
+    return None
+
+
+def lacking(outcome: dict[str, Any]) -> str | None:
+    """What an outcome among matches says, where it means that some are missing; else None.
+
+    An error does (Epic cuts what is too much with a fatal 4127), and so do issue types that tell of
+    sources that did not answer. `suppressed` does not: Epic sends 4119 with whatever it shows,
+    and asking again brings nothing more.
+    """
+    lost = [
+        issue
+        for issue in _issues(outcome)
+        if issue.get("severity") in _ERRORS
+        or (issue.get("severity") == "warning" and issue.get("code") in _NOT_ALL)
+    ]
+    return in_codes({"issue": lost}) if lost else None
+
+
+def finds_nothing(outcome: dict[str, Any]) -> bool:
+    """Whether it is no more than the word that nothing matches."""
+    issues = _issues(outcome)
+    return bool(issues) and all(
+        issue.get("severity") in ("information", "warning") and issue.get("code") == "not-found"
+        for issue in issues
+    )
 
 
 def _texts(issue: dict[str, Any]) -> Iterator[str]:
