@@ -10,10 +10,9 @@ import socket
 import ssl
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -25,6 +24,7 @@ from harness.errors import ConfigError, HostileInput
 from harness.http.clock import Clock
 from harness.http.decoding import ACCEPTED, Body, UndecodableError
 from harness.http.exchange import Headers, Request, Response
+from harness.http.inflow import ASIDE, SLOWEST, Inflow, Receive
 from harness.http.origin import host_of
 
 # The library logs URLs, headers and cookies as they are, so pytest's --log-cli-level=DEBUG would
@@ -110,29 +110,29 @@ class WireTransport:
         self._bounds = bounds
         self._clock = clock
         self._tls = tls
-        self._client = self._opened(tls_context(tls))
-        self._old: httpx.AsyncClient | None = None
+        self._timeouts = {
+            "connect": bounds.connect,
+            "read": bounds.read,
+            "write": bounds.write,
+            "pool": bounds.pool,
+        }
+        self._connections = self._opened(tls_context(tls))
+        self._old: httpx.AsyncHTTPTransport | None = None
 
-    def _opened(self, context: ssl.SSLContext) -> httpx.AsyncClient:
-        """Connections with one kind of TLS."""
-        bounds, tls = self._bounds, self._tls
-        client = httpx.AsyncClient(
+    def _opened(self, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+        """Connections with one kind of TLS.
+
+        The library's client would add redirects, cookies and headers of its own: none is wanted,
+        and leaving it out makes a request twice as fast.
+        """
+        return httpx.AsyncHTTPTransport(
             verify=context,
-            proxy=tls.proxy,
+            proxy=self._tls.proxy,
             http1=True,
             http2=False,
-            follow_redirects=False,
             trust_env=False,
-            # Whoever drives a login keeps its cookies; the library's jar is shared, and takes none.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=httpx.Timeout(
-                connect=bounds.connect, read=bounds.read, write=bounds.write, pool=bounds.pool
-            ),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
         )
-        # The library's own defaults would add an Accept and codings nobody asked for.
-        client.headers = httpx.Headers()
-        return client
 
     async def __aenter__(self) -> Self:
         return self
@@ -147,11 +147,31 @@ class WireTransport:
 
     async def send(self, request: Request, *, max_bytes: int) -> Answer:
         """One attempt on the wire; see `Transport.send`."""
+        return await self._attempt(request, None, max_bytes)
+
+    async def download(self, request: Request, receive: Receive, *, max_bytes: int) -> Answer:
+        """One attempt on the wire whose body goes to what `receive` answers.
+
+        It may take longer than the total of the bounds, by as long as what came takes at `SLOWEST`.
+
+        Raises:
+            NoAnswerError, HostileInput: as `send`; some of the body may have been given away then.
+        """
+        return await self._attempt(request, receive, max_bytes)
+
+    async def _attempt(self, request: Request, receive: Receive | None, max_bytes: int) -> Answer:
         where = f"{request.method} {host_of(request.url)}"
         started_at, started = self._clock.now(), self._clock.monotonic()
         try:
-            with anyio.fail_after(self._bounds.total):
-                response = await self._exchange(request, max_bytes, where)
+            with anyio.fail_after(self._bounds.total) as scope:
+                answer = await self._asked(request)
+                try:
+                    if receive is None:
+                        response = await _whole(answer, max_bytes, where)
+                    else:
+                        response = await _given(answer, receive, max_bytes, where, scope)
+                finally:
+                    await answer.aclose()
         except TimeoutError:
             raise NoAnswerError(
                 "timeout", f"no complete answer within {self._bounds.total:g} s"
@@ -166,32 +186,60 @@ class WireTransport:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._connections.aclose()
         if self._old is not None:
             await self._old.aclose()
 
-    async def _exchange(self, request: Request, max_bytes: int, where: str) -> Response:
-        client = self._client
+    async def _asked(self, request: Request) -> httpx.Response:
+        """Status and headers; the body is still to be read, and the answer to be closed."""
+        connections = self._connections
         if request.old_tls:
             self._old = self._old or self._opened(old_tls_context(self._tls))
-            client = self._old
-        message = client.build_request(
+            connections = self._old
+        message = httpx.Request(
             request.method,
             request.url,
             headers=[*request.headers, ("Accept-Encoding", ACCEPTED)],
             content=request.body or None,
+            extensions={"timeout": self._timeouts},
         )
-        answer = await client.send(message, stream=True, follow_redirects=False)
-        try:
-            raw = ((n.decode("ascii"), v.decode("latin-1")) for n, v in answer.headers.raw)
-            headers = Headers(tuple(raw))
-            coding = answer.headers.get("Content-Encoding")
-            body = Body(coding, max_bytes=max_bytes, where=where)
-            async for chunk in answer.aiter_raw():
-                body.feed(chunk)
-            return Response(answer.status_code, headers, body.content(), answer.http_version)
-        finally:
-            await answer.aclose()
+        return await connections.handle_async_request(message)
+
+
+def _head(answer: httpx.Response) -> Response:
+    """An answer without its body."""
+    raw = ((name.decode("ascii"), value.decode("latin-1")) for name, value in answer.headers.raw)
+    return Response(answer.status_code, Headers(tuple(raw)), b"", answer.http_version)
+
+
+async def _whole(answer: httpx.Response, max_bytes: int, where: str) -> Response:
+    """An answer with its body in memory."""
+    head = _head(answer)
+    body = Body(head.headers.get("Content-Encoding"), max_bytes=max_bytes, where=where)
+    async for chunk in answer.aiter_raw():
+        body.feed(chunk)
+    return replace(head, body=body.content())
+
+
+async def _given(
+    answer: httpx.Response,
+    receive: Receive,
+    max_bytes: int,
+    where: str,
+    scope: anyio.CancelScope,
+) -> Response:
+    """An answer whose body was given away, unless nobody took it."""
+    head = _head(answer)
+    take = receive(head)
+    if take is None:
+        return await _whole(answer, min(max_bytes, ASIDE), where)
+    inflow = Inflow(head.headers.get("Content-Encoding"), max_bytes=max_bytes, where=where)
+    async for chunk in answer.aiter_raw():
+        scope.deadline += len(chunk) / SLOWEST
+        for piece in inflow.pieces(chunk):
+            take(piece)
+    inflow.end()
+    return head
 
 
 @lru_cache(maxsize=8)
