@@ -139,10 +139,11 @@ class GrantLost(ProtocolError):
 
     Args:
         message: whose token, and what the server said.
+        login: the options of the login that helps, such as `--tenant north`.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, hint="log in again with: harness login")
+    def __init__(self, message: str, *, login: str = "") -> None:
+        super().__init__(message, hint=f"log in again with: harness login {login}".rstrip())
 
 
 class Throttled(HarnessError):

@@ -19,7 +19,7 @@ from harness.http.transport import NoAnswerError, Transport
 _chance = random.random
 
 NEVER_SENT = frozenset({"dns", "refused"})
-"""Kinds of `NoAnswerError` that end before the first byte of a request goes out; TLS may fail later."""
+"""Kinds of `NoAnswerError` that end before the first byte goes out; TLS may fail later."""
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices, authorize
 from harness.smart.ehr_launch import LaunchContext, received, with_launch
 from harness.smart.entropy import Entropy
-from harness.smart.session import Identity
+from harness.smart.identity import Identity
 from harness.smart.text import plain
 
 

@@ -1,12 +1,16 @@
-"""Refresh tokens at rest: encrypted, one row each, changed only by who saw the row's last version.
+"""Grants at rest: encrypted, one row each, changed only by who saw the row's last version.
 
 A rotating refresh token is worth nothing once two have used it, so each row can be leased, and
 whoever refreshes holds the lease from reading the token to storing its successor. Every operation
-is a transaction on a connection of its own: threads and processes may share the file.
+is a transaction on a connection of its own: threads and processes may share the file. Who holds a
+lease also keeps a file locked, which ends with its process, however that ends: so nobody waits for
+the dead, and nobody takes a token out of the hands of the living.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import socket
@@ -15,8 +19,8 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -24,6 +28,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from harness.config.paths import make_private
 from harness.config.secrets import Secret
 from harness.errors import ConfigError
+from harness.smart.stored import Access, Stored
 
 NEW_KEY = "harness login --new-vault-key"
 """The command that prints a fresh key."""
@@ -65,47 +70,33 @@ class Entry:
         return (self.owner, self.client, self.login)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One refresh token as it was stored.
-
-    Attributes:
-        refresh_token: the token.
-        version: counts the changes of the row, from 1.
-        stored_at: UTC.
-        scope: as granted; None where the server did not say.
-        seed: digest of the reference that it was first taken from; None after a login.
-    """
-
-    refresh_token: Secret
-    version: int
-    stored_at: datetime
-    scope: str | None = None
-    seed: str | None = field(repr=False, default=None)
-
-
 def new_key() -> str:
     """A fresh vault key. A secret."""
     return Fernet.generate_key().decode("ascii")
 
 
 class Vault:
-    """The file of refresh tokens.
+    """The file of grants.
 
     Args:
         path: the file; made with mode 0600 in a directory of mode 0700.
         key: one Fernet key, or several separated by white space or commas: the first encrypts, all
             decrypt, so that keys can be changed.
-        wall: real time in seconds since 1970, for leases; processes have to agree on it.
+        wall: real time in seconds since 1970, for leases; machines have to agree on it.
+        host: name of this machine.
 
     Raises:
         ConfigError: the key is none, or not the one that the file was written with.
     """
 
-    def __init__(self, path: Path, key: Secret, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, key: Secret, *, wall: Callable[[], float] = time.time, host: str = _HOST
+    ) -> None:
         self._path = path
         self._fernet = _fernet(key)
         self._wall = wall
+        self._host = host
+        self._signs: dict[tuple[Entry, str], int] = {}
         self._create()
 
     def get(self, entry: Entry) -> Stored | None:
@@ -125,9 +116,10 @@ class Vault:
         now: datetime,
         scope: str | None = None,
         seed: str | None = None,
+        access: Access | None = None,
         expected: int | None = None,
     ) -> Stored | None:
-        """Store a token, durably, before anybody uses what came with it.
+        """Store a new token, durably, before anybody uses what came with it.
 
         Args:
             entry: whose.
@@ -135,20 +127,35 @@ class Vault:
             now: harness clock, UTC.
             scope: as granted.
             seed: see `Stored`.
+            access: what came with it.
+            expected: as `write`.
+
+        Returns:
+            As `write`.
+        """
+        stored = Stored(Secret(refresh_token), 0, now, scope, seed, access)
+        return self.write(entry, stored, expected=expected)
+
+    def write(self, entry: Entry, stored: Stored, *, expected: int | None) -> Stored | None:
+        """Replace a row, durably.
+
+        Args:
+            entry: whose.
+            stored: what to keep; its version does not count.
             expected: the version it replaces (0 for none); None replaces whatever is there.
 
         Returns:
             What is stored now; None when the row had changed meanwhile, and nothing was stored.
         """
-        content = {"entry": entry.row, "token": refresh_token, "at": now.timestamp()}
-        sealed = self._fernet.encrypt(json.dumps(content | {"scope": scope, "seed": seed}).encode())
+        content = json.dumps({"entry": entry.row, **stored.as_json()})
+        sealed = self._fernet.encrypt(content.encode())
         with self._transaction() as db:
             found = db.execute(_SELECT_TOKEN, entry.row).fetchone()
             version = found[0] if found else 0
             if expected is not None and expected != version:
                 return None
             db.execute(_REPLACE_TOKEN, (*entry.row, version + 1, sealed))
-        return Stored(Secret(refresh_token), version + 1, now, scope, seed)
+        return replace(stored, version=version + 1)
 
     def delete(self, entry: Entry) -> bool:
         """Forget a token; whether there was one."""
@@ -161,35 +168,73 @@ class Vault:
         Args:
             entry: what to lease.
             holder: unique to the session; the same holder may lease again.
-            seconds: after which the lease ends by itself. It ends at once when its process on
-                this machine is gone.
+            seconds: after which the lease ends by itself, should this whole machine be gone. On
+                this machine it ends with its process, and not before.
 
         Returns:
             Whether the lease is the holder's now.
         """
+        sign = self._signs.get((entry, holder))
+        if sign is not None:
+            return self._lease(entry, holder, seconds)
+        sign, leased = self._sign_of_life(entry), False
+        if sign is None:
+            return False
+        try:
+            leased = self._lease(entry, holder, seconds)
+        finally:
+            if leased:
+                self._signs[entry, holder] = sign
+            else:
+                os.close(sign)
+        return leased
+
+    def _lease(self, entry: Entry, holder: str, seconds: float) -> bool:
+        """Write the row of a lease, unless another machine holds it; others here are dead."""
         now = self._wall()
         with self._transaction() as db:
             found = db.execute(_SELECT_LEASE, entry.row).fetchone()
-            if found is not None:
-                owner, host, pid, until = found
-                gone = host == _HOST and not _alive(pid)
-                if owner != holder and until > now and not gone:
+            if found is not None and found[0] != holder:
+                _, host, _, until = found
+                if host != self._host and until > now:
                     return False
-            db.execute(_REPLACE_LEASE, (*entry.row, holder, _HOST, os.getpid(), now + seconds))
+            row = (*entry.row, holder, self._host, os.getpid(), now + seconds)
+            db.execute(_REPLACE_LEASE, row)
         return True
 
     def unlock(self, entry: Entry, holder: str) -> None:
         """End the holder's lease; another's stays."""
-        with self._transaction() as db:
-            db.execute(_DELETE_LEASE, (*entry.row, holder))
+        sign = self._signs.pop((entry, holder), None)
+        try:
+            with self._transaction() as db:
+                db.execute(_DELETE_LEASE, (*entry.row, holder))
+        finally:
+            if sign is not None:
+                os.close(sign)
 
     def holder(self, entry: Entry) -> str | None:
         """Who leases `entry`, as `process 123 on host`; None where nobody does."""
         with self._transaction() as db:
             found = db.execute(_SELECT_LEASE, entry.row).fetchone()
-        if found is None or found[3] <= self._wall():
+        if found is None or (found[1] != self._host and found[3] <= self._wall()):
             return None
         return f"process {found[2]} on {found[1]}"
+
+    def _sign_of_life(self, entry: Entry) -> int | None:
+        """A locked file, which the kernel unlocks when its process ends; None if another has it."""
+        name = hashlib.sha256("\0".join(entry.row).encode()).hexdigest()[:16]
+        path = self._path.with_name(f"{self._path.name}.{name}.lock")
+        try:
+            flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be used as lock: {error.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
 
     def _read(self, db: sqlite3.Connection, entry: Entry) -> Stored | None:
         found = db.execute(_SELECT_TOKEN, entry.row).fetchone()
@@ -198,13 +243,7 @@ class Vault:
         content = json.loads(self._open(found[1]))
         if tuple(content["entry"]) != entry.row:
             raise ConfigError(f"{self._path}: the row of {entry} was written for another entry")
-        return Stored(
-            Secret(content["token"]),
-            found[0],
-            datetime.fromtimestamp(content["at"], UTC),
-            content["scope"],
-            content["seed"],
-        )
+        return Stored.from_json(content, found[0])
 
     def _open(self, sealed: bytes) -> bytes:
         try:
@@ -265,13 +304,3 @@ def _fernet(key: Secret) -> MultiFernet:
             hint=f"`{NEW_KEY}` prints one",
         )
     return MultiFernet(keys)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -20,7 +20,8 @@ from harness.http.exchange import Exchange
 from harness.http.retry import Policy
 from harness.http.transport import Bounds
 from harness.smart.discovery import discover
-from harness.smart.session import Identity, TokenSession
+from harness.smart.identity import Identity
+from harness.smart.session import TokenSession
 from harness.smart.vault import Entry, Vault
 from harness.sync.login import keep, sign_in
 from harness.sync.meter import Meter

@@ -12,7 +12,7 @@ from harness.errors import NotApplicable, ProtocolError
 from harness.smart.discovery import Discovery
 from harness.smart.drivers.refresh_token import open_session
 from harness.smart.ehr_vault import open_vault
-from harness.smart.session import Identity
+from harness.smart.identity import Identity
 from harness.smart.tokens import TokenResponse
 
 LONGEST = 120.0

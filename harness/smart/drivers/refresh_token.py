@@ -12,7 +12,8 @@ import hashlib
 from harness.config.ehr import EhrFile, Login
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError
-from harness.smart.session import Identity, TokenSession
+from harness.smart.identity import Identity
+from harness.smart.session import TokenSession
 from harness.smart.vault import Entry, Vault
 
 

@@ -16,12 +16,22 @@ from starlette.responses import Response as Answered
 
 from harness.config.ehr import AuthSpec, EhrFile, Login, OAuthClient, SecretRef
 from harness.config.secrets import Secret, Secrets
-from harness.errors import ConfigError, EhrUnreachable, GrantLost, OAuthError, Throttled, UsageError
+from harness.errors import (
+    ConfigError,
+    EhrUnreachable,
+    GrantLost,
+    HarnessError,
+    OAuthError,
+    Throttled,
+    UsageError,
+)
 from harness.http.client import HttpClient
 from harness.http.clock import ManualClock
 from harness.http.transport import NoAnswerError
 from harness.smart.drivers.refresh_token import entry_of, open_session
-from harness.smart.session import Identity, TokenSession
+from harness.smart.identity import Identity
+from harness.smart.session import TokenSession
+from harness.smart.stored import Stored
 from harness.smart.vault import Entry, Vault, new_key
 from harness.tests.unit.smart.site import app_of, client_of, fields_of
 
@@ -216,11 +226,175 @@ def test_two_sessions_on_one_grant_never_use_one_refresh_token_twice(vault: Vaul
     assert [each["refresh_token"] for each in server.asked] == ["rt-0", "rt-1"]
 
 
+def shared(session: TokenSession) -> TokenSession:
+    return TokenSession(session.identity, session.vault, session.entry, shared=True)
+
+
+def test_sessions_that_share_a_grant_refresh_once_for_all(vault: Vault) -> None:
+    server = Server()
+
+    async def use(session: TokenSession, _: ManualClock) -> set[str]:
+        several = [shared(session) for _ in range(6)]
+        tokens = set(await asyncio.gather(*(each.access_token() for each in several)))
+        assert {str(each.granted) for each in several} == {server.scope}
+        return tokens
+
+    assert run(server, vault, use) == {"at-1"}
+    assert len(server.asked) == 1
+
+
+def test_a_token_that_the_server_rejects_is_not_taken_over(vault: Vault) -> None:
+    server = Server()
+
+    async def use(session: TokenSession, _: ManualClock) -> list[str]:
+        one, other, late = (shared(session) for _ in range(3))
+        rejected = await one.access_token()
+        assert await other.access_token() == rejected
+        renewed = await asyncio.gather(*(each.renew(rejected) for each in (one, other)))
+        joined = await asyncio.gather(late.access_token(), late.renew(rejected))
+        return [*renewed, *joined]
+
+    assert set(run(server, vault, use)) == {"at-2"}
+    assert len(server.asked) == 2
+
+
+def test_a_renewal_that_took_over_a_rejected_token_is_followed_by_another(vault: Vault) -> None:
+    async def use(session: TokenSession, _: ManualClock) -> list[str]:
+        rejected = await shared(session).access_token()
+        late = shared(session)
+        return list(await asyncio.gather(late.access_token(), late.renew(rejected)))
+
+    assert run(Server(), vault, use) == ["at-1", "at-2"]
+
+
+def test_a_token_that_is_about_to_end_is_not_taken_over(vault: Vault) -> None:
+    async def use(session: TokenSession, clock: ManualClock) -> list[str]:
+        first = await shared(session).access_token()
+        await clock.sleep(3539)
+        second = await shared(session).access_token()
+        await clock.sleep(1)
+        return [first, second, await shared(session).access_token()]
+
+    assert run(Server(), vault, use) == ["at-1", "at-1", "at-2"]
+
+
+def test_a_grant_is_refreshed_weekly_though_its_access_token_lives_on(vault: Vault) -> None:
+    async def use(session: TokenSession, clock: ManualClock) -> list[str]:
+        found = []
+        for _ in range(4):
+            found.append(await shared(session).access_token())
+            await clock.sleep(4 * 86400)
+        return found
+
+    assert run(Server(life=10**9), vault, use) == ["at-1", "at-1", "at-2", "at-2"]
+
+
+def row(vault: Vault) -> Stored:
+    found = vault.get(ENTRY)
+    assert found is not None
+    return found
+
+
+def test_a_lost_grant_is_noted_with_its_time_and_found_again_by_a_login(vault: Vault) -> None:
+    async def use(session: TokenSession, clock: ManualClock) -> None:
+        for _ in range(2):
+            with pytest.raises(GrantLost):
+                await session.access_token()
+            await clock.sleep(60)
+        assert row(vault).lost_at == ManualClock().now(), "it stays lost since the first refusal"
+        vault.put(ENTRY, server.current, now=clock.now())
+        await session.access_token()
+
+    server = Server(current="rt-other")
+    run(server, vault, use)
+    assert (row(vault).lost_at, row(vault).lost_because) == (None, None)
+
+
+def test_a_refusal_that_repeats_the_token_does_not_give_it_away(vault: Vault) -> None:
+    refusal = {"error": "invalid_grant", "error_description": "token rt-0 was revoked"}
+    server = Server(first=[lambda: JSONResponse(refusal, 400)])
+    with pytest.raises(GrantLost, match=r"\[refresh token\] was revoked") as lost:
+        run(server, vault, lambda session, _: session.access_token())
+    assert "rt-0" not in str(lost.value)
+    assert "rt-0" not in str(row(vault).lost_because)
+
+
+AMBIGUOUS = {
+    "no answer": lambda: _fail("timeout"),
+    "a page": lambda: HTMLResponse("<p>gateway", 504),
+    "half a body": lambda: Answered(b'{"access_token": "a', 200, media_type="application/json"),
+    "a server's fault": lambda: JSONResponse({"error": "server_error"}, 500),
+}
+
+
+def _fail(kind: str) -> Answered:
+    raise NoAnswerError(kind, "no answer")
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_an_answer_that_was_lost_is_told_when_the_grant_is(vault: Vault, name: str) -> None:
+    """The server has rotated, nobody heard of it, and another run finds the token used up."""
+
+    async def use(session: TokenSession, _: ManualClock) -> None:
+        server.first = [AMBIGUOUS[name]] * 2
+        with pytest.raises(HarnessError):
+            await session.access_token()
+        assert row(vault).begun
+        server.current = "rt-that-nobody-heard-of"
+        with pytest.raises(GrantLost, match="the answer to an earlier refresh was lost"):
+            await session.access_token()
+
+    server = Server()
+    run(server, vault, use)
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_a_server_with_a_grace_period_loses_nothing(vault: Vault, name: str) -> None:
+    server = Server(first=[AMBIGUOUS[name]])
+    assert run(server, vault, lambda session, _: session.access_token()) == "at-2"
+    assert not row(vault).begun
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        lambda: _fail("refused"),
+        lambda: HTMLResponse("<p>bad", 400),
+        lambda: JSONResponse({"error": "invalid_client"}, 401),
+    ],
+)
+def test_what_was_surely_not_processed_casts_no_doubt(
+    vault: Vault, refusal: Callable[[], Answered]
+) -> None:
+    async def use(session: TokenSession, _: ManualClock) -> None:
+        server.first = [refusal] * 2
+        with pytest.raises(HarnessError):
+            await session.access_token()
+        assert not row(vault).begun
+        server.first, server.current = [], "rt-other"
+        with pytest.raises(GrantLost) as lost:
+            await session.access_token()
+        assert "lost, and" not in str(lost.value)
+
+    server = Server()
+    run(server, vault, use)
+
+
+def test_scopes_are_named_in_a_refresh_where_the_server_wants_that(vault: Vault) -> None:
+    async def use(session: TokenSession, _: ManualClock) -> None:
+        session.names_scope = True
+        await session.access_token()
+
+    server = Server()
+    run(server, vault, use)
+    assert server.asked[0]["scope"] == "openid patient/Patient.rs"
+
+
 def test_a_lost_grant_says_what_to_do(vault: Vault) -> None:
     async def use(session: TokenSession, _: ManualClock) -> None:
         await session.access_token()
 
-    with pytest.raises(GrantLost, match="harness login") as lost:
+    with pytest.raises(GrantLost, match="harness login --tenant north") as lost:
         run(Server(current="rt-other"), vault, use)
     assert "tenant:north/app/camila" in str(lost.value)
     assert "rt-0" not in str(lost.value)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
 import sqlite3
 import stat
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from harness.config.secrets import Secret
 from harness.errors import ConfigError
-from harness.smart.vault import Entry, Stored, Vault, new_key
+from harness.smart.stored import Access, Stored
+from harness.smart.vault import Entry, Vault, new_key
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ENTRY = Entry("tenant:north", "app", "camila")
@@ -91,6 +97,28 @@ def test_only_who_saw_the_last_version_may_replace_it(path: Path, key: Secret) -
     assert kept(vault.get(ENTRY)) == "rt-2"
 
 
+def test_all_that_is_known_of_a_grant_comes_back(path: Path, key: Secret) -> None:
+    access = Access(Secret("at-secret"), NOW, 3600.0, "patient/Patient.rs", "p1")
+    whole = Stored(Secret("rt-1"), 0, NOW, "openid", "seed", access, begun=True, lost_at=NOW)
+    whole = replace(whole, lost_because="invalid_grant: revoked")
+    vault = Vault(path, key)
+    vault.write(ENTRY, whole, expected=None)
+    assert Vault(path, key).get(ENTRY) == replace(whole, version=1)
+    assert b"at-secret" not in path.read_bytes()
+    assert "at-secret" not in repr(vault.get(ENTRY))
+
+
+def test_a_row_of_an_earlier_version_is_read(path: Path, key: Secret) -> None:
+    content = {"entry": ENTRY.row, "token": "rt-1", "at": NOW.timestamp()}
+    sealed = Fernet(key.reveal()).encrypt(
+        json.dumps({**content, "scope": None, "seed": None}).encode()
+    )
+    vault = Vault(path, key)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO token VALUES (?, ?, ?, 3, ?)", (*ENTRY.row, sealed))
+    assert vault.get(ENTRY) == Stored(Secret("rt-1"), 3, NOW)
+
+
 def test_a_row_moved_to_another_entry_is_not_accepted(path: Path, key: Secret) -> None:
     vault = Vault(path, key)
     vault.put(ENTRY, "rt-1", now=NOW)
@@ -109,19 +137,35 @@ def test_a_deleted_token_is_gone(path: Path, key: Secret) -> None:
     assert vault.get(ENTRY) is None
 
 
-def test_a_lease_keeps_others_out_until_it_ends(path: Path, key: Secret) -> None:
+def test_a_lease_keeps_others_out_until_it_is_given_back(path: Path, key: Secret) -> None:
     now = [1000.0]
-    vault = Vault(path, key, wall=lambda: now[0])
+    vault, other = (Vault(path, key, wall=lambda: now[0]) for _ in range(2))
     assert vault.lock(ENTRY, "one", 60)
     assert vault.lock(ENTRY, "one", 60)
     assert not vault.lock(ENTRY, "two", 60)
     vault.unlock(ENTRY, "two")
-    assert vault.holder(ENTRY) is not None
+    now[0] += 61
+    assert not other.lock(ENTRY, "two", 60), "whoever lives may be waiting for an answer"
+    assert other.holder(ENTRY) is not None
+    vault.unlock(ENTRY, "one")
+    assert vault.holder(ENTRY) is None
+    assert other.lock(ENTRY, "two", 60)
+    other.unlock(ENTRY, "two")
+    assert vault.lock(ENTRY, "one", 60)
+    vault.unlock(ENTRY, "one")
+
+
+def test_the_lease_of_a_machine_that_is_gone_ends_by_itself(path: Path, key: Secret) -> None:
+    now = [1000.0]
+    far = Vault(path, key, wall=lambda: now[0], host="far")
+    assert far.lock(ENTRY, "one", 60)
+    os.close(far._signs[ENTRY, "one"])  # what the kernel does when a machine goes down
+    vault = Vault(path, key, wall=lambda: now[0])
+    assert not vault.lock(ENTRY, "two", 60)
     now[0] += 61
     assert vault.holder(ENTRY) is None
     assert vault.lock(ENTRY, "two", 60)
     vault.unlock(ENTRY, "two")
-    assert vault.lock(ENTRY, "one", 60)
 
 
 def _lock_and_die(path: Path, key: str) -> None:
@@ -134,7 +178,9 @@ def test_the_lease_of_a_process_that_died_ends_with_it(path: Path, key: Secret) 
     process.start()
     process.join(60)
     assert process.exitcode == 0
-    assert Vault(path, key).lock(ENTRY, "two", 60)
+    vault = Vault(path, key)
+    assert vault.lock(ENTRY, "two", 60)
+    vault.unlock(ENTRY, "two")
 
 
 def _count_up(path: Path, key: str, times: int) -> None:
