@@ -27,6 +27,7 @@ from harness.http.findings import (
     find,
     is_opaque,
 )
+from harness.http.needles import Needles
 from harness.http.pseudonyms import text_pseudonymised, url_pseudonymised
 
 LABEL = re.compile(
@@ -66,7 +67,8 @@ class Redactor:
         self._counts: Counter[str] = Counter()
         self._verdicts: dict[str, str] = {}
         self._sought: set[str] = set()
-        self._by_prefix: dict[str, dict[str, str]] = {}
+        self._needles = Needles()
+        self._meanings: dict[str, str] = {}
 
     def learn(self, value: str, kind: str, *, anywhere: bool = True) -> str:
         """Know `value` as a secret from now on.
@@ -199,11 +201,11 @@ class Redactor:
         return f"{kind}-{self._counts[kind]}-redacted"
 
     def _enter(self, value: str, kind: str) -> None:
-        """File each disguise of `value` under its first characters."""
+        """Look for each disguise of `value` from now on."""
         if len(value) < SHORTEST:
             return
         for each in disguises(value):
-            self._by_prefix.setdefault(each[:SHORTEST], {})[each] = value
+            self._seek(each, value)
         if not is_jwt(value):
             return
         _, claims, signature = value.split(".")
@@ -215,29 +217,24 @@ class Redactor:
             self._labels.update((part, self._labels[value]) for part in parts)
         for part in parts:
             if len(part) >= SHORTEST:
-                self._by_prefix.setdefault(part[:SHORTEST], {})[part] = part
+                self._seek(part, part)
+
+    def _seek(self, needle: str, meaning: str) -> None:
+        self._needles.add(needle)
+        self._meanings[needle] = meaning
 
     def known(self, text: str) -> str:
         """`text` with those secrets replaced that are known, and no others."""
         with self._lock:
-            table = self._by_prefix
             # A secret such as "password" must not be replaced inside the labels of others.
             open_text = LABEL.sub(lambda match: "\0" * len(match.group()), text)
-            starts = range(len(text) - SHORTEST + 1) if table else range(0)
             done: list[str] = []
             copied = 0
-            for start in [each for each in starts if open_text[each : each + SHORTEST] in table]:
-                candidates = table[text[start : start + SHORTEST]]
-                found = self._longest(candidates, open_text, start)
-                if start >= copied and found is not None:
-                    done += (text[copied:start], self._shown(candidates[found]))
-                    copied = start + len(found)
+            for start, needle in self._needles.found(open_text):
+                if start >= copied:
+                    done += (text[copied:start], self._shown(self._meanings[needle]))
+                    copied = start + len(needle)
             return "".join(done) + text[copied:]
-
-    @staticmethod
-    def _longest(candidates: dict[str, str], text: str, position: int) -> str | None:
-        fits = (each for each in candidates if text.startswith(each, position))
-        return max(fits, key=len, default=None)
 
     def _shown(self, value: str) -> str:
         """What stands in the place of `value`: its label; a readable JWT keeps its claims."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.http.encodings import SHORTEST, disguises
+from harness.http.needles import Needles
 
 
 def sweep(files: Iterable[Path], secrets: Iterable[str], public: str = "") -> list[Path]:
@@ -33,7 +34,7 @@ def written(folder: Path, since: float = 0.0) -> Iterator[Path]:
             yield path
 
 
-def _needles(secrets: Iterable[str], public: str) -> list[bytes]:
+def _needles(secrets: Iterable[str], public: str) -> Needles:
     found = {
         each
         for secret in secrets
@@ -42,9 +43,13 @@ def _needles(secrets: Iterable[str], public: str) -> list[bytes]:
         # Some simulators carry a client's secret inside the URL of their FHIR base.
         if each not in public
     }
-    return [each.encode("utf-8", "surrogateescape") for each in sorted(found)]
+    return Needles(_as_bytes_show(each.encode("utf-8", "surrogateescape")) for each in found)
 
 
-def _holds(file: Path, needles: list[bytes]) -> bool:
-    content = file.read_bytes()
-    return any(each in content for each in needles)
+def _holds(file: Path, needles: Needles) -> bool:
+    return bool(needles.found(_as_bytes_show(file.read_bytes())))
+
+
+def _as_bytes_show(data: bytes) -> str:
+    """One character for each byte, so that what is no UTF-8 is searched as well."""
+    return data.decode("latin-1")

@@ -241,8 +241,6 @@ def test_hundreds_of_secrets_do_not_make_it_slow() -> None:
     for each in known:
         redactor.learn(each, "access_token")
     text = json.dumps([{"resourceType": "Observation", "id": str(n)} for n in range(2000)])
-    table_size = sum(len(each) for each in redactor._by_prefix.values())
-    assert table_size < 500 * 12
     assert redactor.text(text + known[7]) == text + "access_token-8-redacted"
 
 
