@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 
 from harness.errors import UsageError
 from harness.smart.entropy import fresh
@@ -24,7 +25,7 @@ from harness.smart.vault import Entry, Vault
 LEASE_SECONDS = 330.0
 """Longer than the longest exchange."""
 
-PATIENCE = 0.25
+LOOKS_AGAIN = 0.25
 """Seconds between two looks whether another session has done with the grant."""
 
 
@@ -44,6 +45,8 @@ class TokenSession:
         shared: take over an access token that another session of the grant, in this process or
             another, has obtained; False refreshes for this session alone.
         names_scope: repeat the granted scopes when refreshing.
+        patience: seconds that it waits for another session's refresh; of real time, as other
+            processes know no other.
     """
 
     identity: Identity
@@ -54,6 +57,7 @@ class TokenSession:
     obtained_at: datetime | None = None
     shared: bool = False
     names_scope: bool = False
+    patience: float = LEASE_SECONDS
     granted: ScopeSet | None = None
     """The scopes of the current token; None where the server never said."""
     vanished: tuple[Scope, ...] = ()
@@ -166,12 +170,12 @@ class TokenSession:
         if self._reserved:
             yield
             return
-        wait, waited = PATIENCE / 8, 0.0
+        wait, until = LOOKS_AGAIN / 16, monotonic() + self.patience
         while not await asyncio.to_thread(vault.lock, entry, self._holder, LEASE_SECONDS):
-            if waited > LEASE_SECONDS:
+            if monotonic() > until:
                 raise UsageError(f"the login {entry} stays in use by {vault.holder(entry)}")
-            await self.identity.clock.sleep(wait)
-            waited, wait = waited + wait, min(PATIENCE, wait * 2)
+            await asyncio.sleep(wait)
+            wait = min(LOOKS_AGAIN, wait * 2)
         try:
             yield
         finally:

@@ -210,9 +210,14 @@ def test_a_newer_login_is_not_overwritten_by_an_older_rotation(vault: Vault) -> 
 
 
 def test_waiting_for_another_session_ends(vault: Vault) -> None:
+    async def use(session: TokenSession, _: ManualClock) -> None:
+        session.patience = 0.0
+        await session.access_token()
+
     assert vault.lock(ENTRY, "another", 3600)
     with pytest.raises(UsageError, match="stays in use by process"):
-        run(Server(), vault, lambda session, _: session.access_token())
+        run(Server(), vault, use)
+    vault.unlock(ENTRY, "another")
 
 
 def test_two_sessions_on_one_grant_never_use_one_refresh_token_twice(vault: Vault) -> None:
