@@ -323,6 +323,10 @@ class SyncSpec:
     """Type -> the categories to fan out over."""
     dates: dict[str, str] = field(default_factory=dict)
     """Type -> the search parameter of its clinical date."""
+    chase: tuple[str, ...] = ()
+    """References to be read where no search shows what they name: `DiagnosticReport.result`."""
+    offset: str | None = None
+    """The parameter that names the first match of a page, at an EHR without next links."""
     writes: WritesSpec = WritesSpec()
 
 
