@@ -20,6 +20,7 @@ from harness.errors import HostileInput
 from harness.http.clock import Clock
 from harness.http.evidence import Evidence, current_act
 from harness.http.exchange import Exchange, Headers, Request
+from harness.http.inflow import Receive
 from harness.http.limiter import HostLimiters
 from harness.http.origin import check_url, host_of, origin, relocated
 from harness.http.retry import (
@@ -27,6 +28,7 @@ from harness.http.retry import (
     Policy,
 )
 from harness.http.sending import Sending
+from harness.http.streaming import Receiving
 from harness.http.transport import Bounds, Transport, WireTransport
 
 FHIR_JSON = "application/fhir+json"
@@ -140,6 +142,42 @@ class HttpClient:
             max_bytes or self._bounds.max_bytes,
         )
         return await sending.run(self._transport, self.evidence, self.clock)
+
+    async def stream(
+        self,
+        request: Request,
+        receive: Receive,
+        *,
+        bearer: str | None = None,
+        act: str | None = None,
+        max_bytes: int,
+    ) -> Exchange:
+        """Send, and hand the body of the answer on as it comes; as `send` in all else.
+
+        A refusal for load is repeated, an answer that broke off is not: what came of it may be
+        worth keeping, and the rest can be asked for.
+
+        Args:
+            request: a safe one.
+            receive: told of each answer before its body; see `harness.http.inflow.Receive`.
+            bearer: as for `send`.
+            act: as for `send`.
+            max_bytes: cap of the decoded body.
+
+        Raises:
+            EhrUnreachable: no answer, or one that broke off in the middle.
+            HostileInput: the URL points where it must not, or the body exceeds its cap.
+        """
+        sending = Sending(
+            self._prepare(request, bearer),
+            act or current_act.get(),
+            self.limiter.of(host_of(request.url)),
+            replace(self._policy, attempts_unanswered=1),
+            repeatable=True,
+            urgent=False,
+            max_bytes=max_bytes,
+        )
+        return await sending.run(Receiving(self._transport, receive), self.evidence, self.clock)
 
     async def get(
         self,
