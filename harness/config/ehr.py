@@ -279,6 +279,8 @@ class AuthSpec:
     revocation_endpoint: str | None = None
     extra_origins: tuple[str, ...] = ()
     """Further origins that login pages and token requests may use."""
+    refresh_names_scope: bool = False
+    """Whether a refresh has to repeat the granted scopes; most servers want none."""
 
 
 @dataclass(frozen=True, slots=True)

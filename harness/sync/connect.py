@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from harness.config.ehr import AuthKind, DriverKind, Login, SecretRef
@@ -23,6 +23,7 @@ from harness.smart.discovery import discover
 from harness.smart.identity import Identity
 from harness.smart.session import TokenSession
 from harness.smart.vault import Entry, Vault
+from harness.sync.granted import not_covered, require
 from harness.sync.login import keep, sign_in
 from harness.sync.meter import Meter
 from harness.sync.world import World
@@ -44,31 +45,60 @@ class Connection:
     session: TokenSession | None
     fhir: FhirClient
 
+    useless: set[str] = field(default_factory=set, repr=False)
+    """Access tokens that were new and that the EHR would not take all the same."""
+
     async def first(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Exchange:
         """The first page of a search by GET; some EHRs refuse a search by POST (Epic)."""
         search = Search(type_, tuple(parameters))
-        return await self._with_token(lambda: self.fhir.search(search))
+        return await self._with_token(lambda: self.fhir.search(search), type_)
 
-    async def next(self, url: str) -> Exchange:
-        """GET the URL of a further page."""
-        return await self._with_token(lambda: self.fhir.page(url))
+    async def next(self, url: str, type_: str | None = None) -> Exchange:
+        """GET the URL of a further page; `type_` is what the search is for, where it is known."""
+        return await self._with_token(lambda: self.fhir.page(url), type_)
 
     async def read(self, type_: str, id_: str) -> Exchange:
         """One resource by its id."""
-        return await self._with_token(lambda: self.fhir.read(type_, id_))
+        return await self._with_token(lambda: self.fhir.read(type_, id_), type_)
 
-    async def _with_token(self, ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
+    def lacks(self, types: Sequence[str]) -> tuple[str, ...]:
+        """Those of `types` that no scope of the current token covers."""
+        session = self.session
+        return not_covered(types, session.granted, session.vanished) if session else ()
+
+    async def _with_token(
+        self, ask: Callable[[], Awaitable[Exchange]], type_: str | None
+    ) -> Exchange:
         """Ask with the current token; after a 401 once more with a new one.
 
+        Where a new token is not taken either, it is not the token that the EHR minds: so long as
+        nothing is answered with that one, no further 401 costs a refresh.
+
         Raises:
+            NotGranted: no scope covers the type.
             HarnessError: no token, no answer, or a URL that must not be asked.
         """
+        if self.session is None:
+            return await ask()
+        await self.session.access_token()
+        self._require(type_)
         exchange = await ask()
-        if exchange.status != UNAUTHORIZED or self.session is None:
+        sent = _bearer(exchange)
+        if exchange.status != UNAUTHORIZED:
+            self.useless.discard(sent)
             return exchange
-        sent = exchange.request.headers.get("Authorization", "") or ""
-        await self.session.renew(sent.removeprefix("Bearer "))
-        return await ask()
+        if sent in self.useless:
+            return exchange
+        await self.session.renew(sent)
+        self._require(type_)
+        exchange = await ask()
+        if exchange.status == UNAUTHORIZED:
+            self.useless.add(_bearer(exchange))
+        return exchange
+
+    def _require(self, type_: str | None) -> None:
+        if self.session is not None and type_ is not None:
+            require(type_, self.session.granted, self.session.vanished)
 
 
 @asynccontextmanager
@@ -85,7 +115,11 @@ async def connection(
     async with sender(tenant, world, meter) as http:
         session = await _session(tenant, world, http) if _is_smart(tenant) else None
         token = session.access_token if session else None
-        yield Connection(meter, session, FhirClient(http, tenant.ehr.fhir_base, token))
+        try:
+            yield Connection(meter, session, FhirClient(http, tenant.ehr.fhir_base, token))
+        finally:
+            if session is not None:
+                await session.aclose()
 
 
 def sender(tenant: Tenant, world: World, meter: Meter) -> HttpClient:
@@ -124,6 +158,10 @@ def vault_of(tenant: Tenant, secrets: Secrets) -> tuple[Vault, Entry]:
     return Vault(tenant.vault.path, secrets.resolve(tenant.vault.key)), entry
 
 
+def _bearer(exchange: Exchange) -> str:
+    return (exchange.request.headers.get("Authorization") or "").removeprefix("Bearer ")
+
+
 def _is_smart(tenant: Tenant) -> bool:
     return tenant.ehr.auth.kind is AuthKind.SMART
 
@@ -154,16 +192,16 @@ async def _session(tenant: Tenant, world: World, http: HttpClient) -> TokenSessi
         return TokenSession(identity, scopes=tenant.scopes)
     vault, entry = vault_of(tenant, world.secrets)
     await asyncio.to_thread(_seed, vault, entry, tenant.login, world)
-    if await asyncio.to_thread(vault.get, entry) is not None:
-        return TokenSession(identity, vault, entry)
-    if tenant.login.driver is not DriverKind.FORM:
-        raise ConfigError(
-            f"tenant {tenant.name}: nobody has signed in yet; the vault has no refresh token",
-            hint=f"harness login --tenant {tenant.name}",
-        )
-    token = await sign_in(tenant, tenant.login, world, http, found)
-    await keep(vault, entry, token, world)
-    return TokenSession(identity, vault, entry, token=token, obtained_at=world.clock.now())
+    if await asyncio.to_thread(vault.get, entry) is None:
+        if tenant.login.driver is not DriverKind.FORM:
+            raise ConfigError(
+                f"tenant {tenant.name}: nobody has signed in yet; the vault has no refresh token",
+                hint=f"harness login --tenant {tenant.name}",
+            )
+        token = await sign_in(tenant, tenant.login, world, http, found)
+        await keep(vault, entry, token, world)
+    names_scope = tenant.ehr.auth.refresh_names_scope
+    return TokenSession(identity, vault, entry, shared=True, names_scope=names_scope)
 
 
 def _seed(vault: Vault, entry: Entry, login: Login, world: World) -> None:

@@ -14,6 +14,7 @@ from harness.http.client import HttpClient
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import authorize
 from harness.smart.launch import Launcher
+from harness.smart.stored import Access
 from harness.smart.tokens import TokenResponse
 from harness.smart.vault import Entry, Vault
 from harness.sync.world import World
@@ -50,7 +51,9 @@ async def keep(vault: Vault, entry: Entry, token: TokenResponse, world: World) -
     """Store the refresh token of a login, whatever the vault held before."""
     if token.refresh_token is None:
         raise ConfigError(f"{entry}: there is no refresh token to keep")
+    now = world.clock.now()
     scope = str(token.scope) if token.scope is not None else None
+    access = Access.of(token, now)
     await asyncio.to_thread(
-        vault.put, entry, token.refresh_token, now=world.clock.now(), scope=scope
+        vault.put, entry, token.refresh_token, now=now, scope=scope, access=access
     )

@@ -35,7 +35,8 @@ class PlainReader:
         query = "&".join(f"{name}={value}" for name, value in parameters)
         return await self.http.get(f"{BASE}/{type_}?{query}")
 
-    async def next(self, url: str) -> Exchange:
+    async def next(self, url: str, type_: str | None = None) -> Exchange:
+        del type_
         return await self.http.get(url)
 
     async def read(self, type_: str, id_: str) -> Exchange:
