@@ -196,10 +196,12 @@ class WireTransport:
         if request.old_tls:
             self._old = self._old or self._opened(old_tls_context(self._tls))
             connections = self._old
+        # The rest of a file is counted in bytes of the file: whoever asks for it wants no coding.
+        coding = () if "Accept-Encoding" in request.headers else (("Accept-Encoding", ACCEPTED),)
         message = httpx.Request(
             request.method,
             request.url,
-            headers=[*request.headers, ("Accept-Encoding", ACCEPTED)],
+            headers=[*request.headers, *coding],
             content=request.body or None,
             extensions={"timeout": self._timeouts},
         )

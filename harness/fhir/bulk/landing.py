@@ -25,7 +25,7 @@ _LOOK_EVERY = 8 << 20
 
 
 class DiskFull(HarnessError):
-    """There is no room for a file; nothing about the EHR."""
+    """A file cannot be written, most often for want of room; nothing about the EHR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,7 @@ class Landing:
                 f" {begin + announced}"
             )
         self._room(announced)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._handle = os.open(self.path, flags, 0o600)
+        self._handle = _opened(self.path)
         os.ftruncate(self._handle, begin)
         os.lseek(self._handle, begin, os.SEEK_SET)
         self.size = self._looked = begin
@@ -219,8 +218,15 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    handle = os.open(
-        path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-    )
+    handle = _opened(path)
+    os.ftruncate(handle, 0)
     with os.fdopen(handle, "w", encoding="latin-1") as file:
         file.write(text)
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        raise DiskFull(f"{path}: cannot be written: {error.strerror}") from None

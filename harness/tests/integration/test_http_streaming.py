@@ -20,6 +20,7 @@ from harness.http.limiter import HostLimiters
 from harness.http.retry import Policy
 from harness.http.transport import Answer, Bounds
 from harness.tests.integration.hostile import (
+    Asked,
     Hostile,
     answers,
     bomb,
@@ -216,3 +217,22 @@ def test_a_transport_that_cannot_stream_gives_the_body_whole() -> None:
     request = Request("GET", "https://ehr.example/file")
     exchange = asyncio.run(http.stream(request, taker.receive, max_bytes=9))
     assert (exchange.body, taker.size) == (b"", 5)
+
+
+def test_whoever_asks_for_no_coding_gets_none() -> None:
+    async def run(server: Hostile) -> None:
+        async with client(server.base) as http:
+            fields = Headers((("Accept-Encoding", "identity"),))
+            request = Request("GET", f"{server.url}/file", fields)
+            await http.stream(request, Taker().receive, max_bytes=99)
+
+    codings = []
+
+    def echo(connection: object, asked: Asked) -> None:
+        codings.append(asked.headers["Accept-Encoding"])
+        answers(b"x")(connection, asked)  # type: ignore[arg-type]
+
+    with hostile({"/file": echo}) as server:
+        asyncio.run(run(server))
+        streamed(server, Taker())
+    assert codings == ["identity", "gzip"]

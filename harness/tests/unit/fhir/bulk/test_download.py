@@ -311,6 +311,6 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     (tmp_path / "1.ndjson").symlink_to(victim)
-    with pytest.raises(OSError, match=r"symbolic|Too many levels"):
+    with pytest.raises(DiskFull, match="cannot be written"):
         fetch(Wire(gives()), tmp_path)
     assert victim.read_bytes() == b"precious"
