@@ -70,10 +70,11 @@ def unseen(store: Store, run: int, pairs: Iterable[tuple[str, str]]) -> tuple[He
     for patient, type_ in pairs:
         rows = store.connection.execute(
             "SELECT id FROM resources WHERE patient = ? AND type = ? AND deleted = 0"
-            " AND seen_in <> ? ORDER BY id",
+            " AND seen_in <> ?",
             (patient, type_, run),
         )
-        found += [Held(patient, type_, row["id"]) for row in rows]
+        # Sorted here: SQLite would walk all ids of the type, which are in order, for each patient.
+        found += [Held(patient, type_, id_) for id_ in sorted(row["id"] for row in rows)]
     return tuple(found)
 
 
