@@ -187,7 +187,7 @@ def provenance(targets: Iterable[str], recorded: datetime, patient: str, device:
         patient: id of the Patient.
         device: id of a Device on the server.
     """
-    return _checked(
+    return checked(
         {
             "resourceType": "Provenance",
             "target": [{"reference": each} for each in targets],
@@ -215,7 +215,7 @@ def _known(unit: str, units: Iterable[str], what: str) -> str:
 def _over(resource: Resource, measured: Measured, over: timedelta) -> Resource:
     period = {"start": _date_time(measured.at - over), "end": _date_time(measured.at)}
     timed = {"effectiveDateTime": ("effectivePeriod", period)}
-    return _checked(dict(timed.get(name, (name, value)) for name, value in resource.items()))
+    return checked(dict(timed.get(name, (name, value)) for name, value in resource.items()))
 
 
 def _built(measured: Measured, what: Measure, value: Mapping[str, Any]) -> Resource:
@@ -242,21 +242,30 @@ def _built(measured: Measured, what: Measure, value: Mapping[str, Any]) -> Resou
         resource["device"] = {"reference": f"Device/{measured.device}"}
     if measured.patient_supplied:
         resource["meta"] = {"tag": [{"system": US_CORE_TAGS, "code": "patient-supplied"}]}
-    return _checked(resource)
+    return checked(resource)
 
 
-def _checked(resource: Resource) -> Resource:
-    """Refuse to send what is no FHIR, for instance because of a hand-made id."""
-    from fhir.resources.R4B.observation import Observation
-    from fhir.resources.R4B.provenance import Provenance
+def checked(resource: Resource) -> Resource:
+    """Refuse to send what is no FHIR, for instance because of a hand-made id.
 
-    kind = resource["resourceType"]
+    Raises:
+        UsageError: the type is unknown, or the resource is not valid; elements are named, values
+            are not.
+    """
+    from fhir.resources.R4B import get_fhir_model_class
+
+    kind = str(resource.get("resourceType"))
     try:
-        (Observation if kind == "Observation" else Provenance).model_validate(resource)
+        model = get_fhir_model_class(kind)
+    except (KeyError, ValueError):
+        raise UsageError(f"expected a resource type of FHIR R4, got {kind[:60]!r}") from None
+    try:
+        model.model_validate(resource)
     except ValueError as error:
-        first = str(error).splitlines()[1:3]
+        # What stands in brackets behind the reason quotes the value, which may be about a person.
+        first = [line.partition(" [type=")[0].strip() for line in str(error).splitlines()[1:3]]
         raise UsageError(
-            f"{kind.lower()}: not valid FHIR: {', '.join(map(str.strip, first))}"
+            f"{kind.lower()}: not valid FHIR: {', '.join(first)}"
         ) from None
     return resource
 

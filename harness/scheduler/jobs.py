@@ -184,7 +184,7 @@ async def _leased(
         )
         run = begin(store, lease, site.world(tenant, store))
         try:
-            async with _kept_alive(path, lease, run.stop, site.clock):
+            async with kept_alive(path, lease, run.stop, site.clock):
                 return await _bounded(run, bound)
         finally:
             release(store, lease, site.clock.now())
@@ -208,7 +208,7 @@ async def _bounded(run: _Run[T_co], bound: float | None) -> T_co:
 
 
 @asynccontextmanager
-async def _kept_alive(
+async def kept_alive(
     path: Path, lease: Lease, stop: Callable[[str], None], clock: Clock
 ) -> AsyncIterator[None]:
     """Renew the lease as long as the context lasts; on a connection of its own."""

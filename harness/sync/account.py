@@ -14,6 +14,7 @@ from harness.errors import ExitStatus
 from harness.sync.gone import Gone
 from harness.sync.merged import Merged
 from harness.sync.model import Counts, RunRow, RunStatus, Traffic
+from harness.sync.outbox.telling import Outgoing
 from harness.sync.store import Store
 from harness.sync.sweep import Swept
 
@@ -66,6 +67,7 @@ class Account:
         gone: what was deleted at the EHR, and counts as deleted now.
         merged: patients that the EHR replaced by others, or has as inactive.
         traffic: what it cost.
+        outbox: what was delivered before it; None where there was nothing to tell.
     """
 
     tenant: str
@@ -83,6 +85,7 @@ class Account:
     gone: tuple[Ended, ...] = ()
     merged: tuple[Ended, ...] = ()
     traffic: Traffic = field(default_factory=Traffic)
+    outbox: Outgoing | None = None
 
     @property
     def seconds(self) -> float:
@@ -96,7 +99,10 @@ class Account:
 
     @property
     def exit_status(self) -> ExitStatus:
-        """0 complete, 7 incomplete, 1 failed."""
+        """0 complete, 7 incomplete, 1 failed; writes that are not delivered are missing as well."""
+        unsent = self.outbox is not None and (self.outbox.open or self.outbox.died)
+        if self.status is RunStatus.COMPLETE and unsent:
+            return ExitStatus.INCOMPLETE
         return {
             RunStatus.COMPLETE: ExitStatus.OK,
             RunStatus.INCOMPLETE: ExitStatus.INCOMPLETE,
@@ -125,6 +131,7 @@ class Account:
             "notes": dict(self.notes),
             "gone": [asdict(each) for each in self.gone],
             "merged": [asdict(each) for each in self.merged],
+            "outbox": self.outbox.as_json() if self.outbox else None,
         }
 
     def lines(self) -> list[str]:
@@ -143,6 +150,7 @@ class Account:
         lines += [f"  the EHR remarks: {note} ({n} times)" for note, n in self.notes.items()]
         lines += _first([f"gone: {e.type} {e.id} of {e.patient}: {e.reason}" for e in self.gone])
         lines += _first([f"{e.patient} {e.reason}" for e in self.merged])
+        lines += [f"  {self.outbox.line()}"] if self.outbox else []
         return lines
 
     def _cost(self) -> str:

@@ -1,0 +1,1 @@
+"""Writes of an application: kept before they are sent, each once at the EHR, or accounted for."""
