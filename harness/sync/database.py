@@ -19,6 +19,8 @@ from harness.config.paths import make_private
 from harness.errors import ConfigError
 
 BUSY_SECONDS = 30.0
+CACHE_KIB = 16384
+"""Memory for pages of the file: enough for the upper levels of the indexes of a large store."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -38,6 +40,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         _migrate(connection, path)
     except sqlite3.DatabaseError as error:
         raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import overload
 
 from harness.sync.model import Cursor, Query, RunRow, RunStatus, Traffic, Watermark
@@ -17,7 +18,13 @@ def text_of(at: None) -> None: ...
 def text_of(at: datetime | None) -> str | None: ...
 def text_of(at: datetime | None) -> str | None:
     """An aware time as the store writes it."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
+    return None if at is None else _text_of(at)
+
+
+@lru_cache(maxsize=1024)
+def _text_of(at: datetime) -> str:
+    # The resources of a page share few stamps.
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def instant(text: str) -> datetime:

@@ -138,9 +138,7 @@ class Store:
         """
         query = page.query
         with self.fenced(lease) as db:
-            done = Counts(pages=1)
-            for resource in page.received:
-                done += upsert(db, resource, query.patient, run, page.now)
+            done = Counts(pages=1) + upsert(db, page.received, query.patient, run, page.now)
             add_counts(db, run, query.patient, query.type, done)
             if page.cursor is not None:
                 put_cursor(db, query, page.cursor)

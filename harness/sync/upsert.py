@@ -3,18 +3,28 @@
 `meta.versionId` counts up at most EHRs, and then decides even where stamps disagree (a cluster's
 nodes may stamp version N+1 earlier than N). Otherwise `meta.lastUpdated` decides, and where neither
 says anything, what came later is newer: some EHRs keep no versions at all.
+
+A page costs one look at what is stored and one statement per kind of change, however many resources
+it has.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
+from typing import NamedTuple, TypeAlias
 
 from harness.sync.model import Counts, Received
-from harness.sync.rows import instant_or_none, text_of
+from harness.sync.rows import text_of
+
+MOST = 500
+"""Resources that one look asks for; a database binds only so many values to a statement."""
+
+Key: TypeAlias = tuple[str, str]
+Values: TypeAlias = tuple[str | int | bytes | None, ...]
 
 
 class Change(Enum):
@@ -26,12 +36,14 @@ class Change(Enum):
     OLDER = Counts(older=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What decides about a version: the stored one, or the one that came."""
+class Known(NamedTuple):
+    """What decides about a version: the stored one, or the one that came.
+
+    `last_updated` is as the store writes it, which sorts as time.
+    """
 
     version: str | None
-    last_updated: datetime | None
+    last_updated: str | None
     hash: bytes
     deleted: bool = False
 
@@ -40,7 +52,7 @@ def judge(stored: Known | None, came: Known) -> Change:
     """What `came` is beside what is stored."""
     if stored is None:
         return Change.NEW
-    if (stored.version, stored.hash) == (came.version, came.hash):
+    if stored.hash == came.hash and stored.version == came.version:
         return Change.CHANGED if stored.deleted else Change.UNCHANGED
     return Change.OLDER if _is_older(came, stored) else Change.CHANGED
 
@@ -58,60 +70,110 @@ def _number(version: str | None) -> int | None:
     return int(version) if version and version.isascii() and version.isdigit() else None
 
 
-def upsert(db: sqlite3.Connection, came: Received, patient: str, run: int, now: datetime) -> Counts:
-    """Bring the store up to `came`, inside the caller's transaction; returns what that was."""
-    row = db.execute(
-        "SELECT version, last_updated, hash, deleted FROM resources WHERE type = ? AND id = ?",
-        (came.type, came.id),
-    ).fetchone()
-    digest = sha256(came.raw).digest()
-    change = judge(
-        Known(row[0], instant_or_none(row[1]), row[2], bool(row[3])) if row else None,
-        Known(came.version, came.last_updated, digest),
+def known_of(came: Received) -> Known:
+    """What decides about a resource that came."""
+    return Known(came.version, text_of(came.last_updated), sha256(came.raw).digest())
+
+
+def stored_among(db: sqlite3.Connection, resources: Iterable[Key]) -> dict[Key, Known]:
+    """What the store knows of these (type, id)."""
+    by_type: dict[str, list[str]] = {}
+    for type_, id_ in resources:
+        by_type.setdefault(type_, []).append(id_)
+    found = {}
+    for type_, ids in _some(by_type):
+        marks = ", ".join("?" * len(ids))
+        rows = db.execute(
+            "SELECT id, version, last_updated, hash, deleted FROM resources"  # noqa: S608 - marks only
+            f" WHERE type = ? AND id IN ({marks})",
+            (type_, *ids),
+        )
+        for id_, version, last_updated, digest, deleted in rows:
+            found[type_, id_] = Known(version, last_updated, digest, bool(deleted))
+    return found
+
+
+def _some(by_type: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
+    for type_, ids in by_type.items():
+        for start in range(0, len(ids), MOST):
+            yield type_, ids[start : start + MOST]
+
+
+def upsert(
+    db: sqlite3.Connection, page: Iterable[Received], patient: str, run: int, now: datetime
+) -> Counts:
+    """Bring the store up to a page, inside the caller's transaction; returns what that was."""
+    done = Counts()
+    at = text_of(now)
+    for part in _parts(page):
+        done += _upsert(db, part, patient, run, at)
+    return done
+
+
+def _parts(page: Iterable[Received]) -> Iterator[Mapping[Key, Received]]:
+    """The page in parts without repetitions: what comes twice is judged by what came before."""
+    part: dict[Key, Received] = {}
+    for each in page:
+        key = each.type, each.id
+        if key in part:
+            yield part
+            part = {}
+        part[key] = each
+    if part:
+        yield part
+
+
+def _upsert(
+    db: sqlite3.Connection, part: Mapping[Key, Received], patient: str, run: int, now: str
+) -> Counts:
+    stored = stored_among(db, part)
+    new: list[Values] = []
+    outgrown: list[Values] = []
+    changed: list[Values] = []
+    older: list[Values] = []
+    seen: list[Values] = []
+    for key, each in part.items():
+        came = known_of(each)
+        match judge(stored.get(key), came):
+            case Change.UNCHANGED:
+                seen.append((now, run, *key))
+            case Change.NEW:
+                new.append((*key, patient, *came[:3], each.raw, now, now, run, run))
+            case Change.CHANGED:
+                outgrown.append(key)
+                changed.append((patient, *came[:3], each.raw, now, run, run, *key))
+            case Change.OLDER:
+                older.append((*key, *came[:3], each.raw, now, run))
+                seen.append((now, run, *key))
+    writes = {_INSERT: new, _OUTGROW: outgrown, _REPLACE: changed, _KEEP_OLDER: older, _SEEN: seen}
+    for statement, rows in writes.items():
+        if rows:
+            db.executemany(statement, rows)
+    return Counts(
+        new=len(new), changed=len(changed), unchanged=len(seen) - len(older), older=len(older)
     )
-    values = {
-        "type": came.type,
-        "id": came.id,
-        "patient": patient,
-        "version": came.version,
-        "hash": digest,
-        "last_updated": text_of(came.last_updated),
-        "body": came.raw,
-        "now": text_of(now),
-        "run": run,
-    }
-    for statement in _STATEMENTS[change]:
-        db.execute(statement, values)
-    return change.value
 
 
 _INSERT = """
-INSERT INTO resources (type, id, patient, version, hash, last_updated, body,
+INSERT INTO resources (type, id, patient, version, last_updated, hash, body,
                        first_seen, last_seen, run, seen_in)
-VALUES (:type, :id, :patient, :version, :hash, :last_updated, :body, :now, :now, :run, :run)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _OUTGROW = """
-INSERT OR IGNORE INTO versions (type, id, version, hash, last_updated, body, seen, run)
+INSERT INTO versions (type, id, version, hash, last_updated, body, seen, run)
 SELECT type, id, version, hash, last_updated, body, last_seen, run
-FROM resources WHERE type = :type AND id = :id
+FROM resources WHERE type = ? AND id = ?
+ON CONFLICT DO NOTHING
 """
 _REPLACE = """
 UPDATE resources
-SET patient = :patient, version = :version, hash = :hash, last_updated = :last_updated,
-    body = :body, deleted = 0, gone = NULL, gone_because = NULL, last_seen = :now,
-    run = :run, seen_in = :run
-WHERE type = :type AND id = :id
+SET patient = ?, version = ?, last_updated = ?, hash = ?, body = ?,
+    deleted = 0, gone = NULL, gone_because = NULL, last_seen = ?, run = ?, seen_in = ?
+WHERE type = ? AND id = ?
 """
 _KEEP_OLDER = """
-INSERT OR IGNORE INTO versions (type, id, version, hash, last_updated, body, seen, run)
-VALUES (:type, :id, :version, :hash, :last_updated, :body, :now, :run)
+INSERT INTO versions (type, id, version, last_updated, hash, body, seen, run)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
 """
-_SEEN = """
-UPDATE resources SET last_seen = :now, seen_in = :run WHERE type = :type AND id = :id
-"""
-_STATEMENTS = {
-    Change.NEW: (_INSERT,),
-    Change.CHANGED: (_OUTGROW, _REPLACE),
-    Change.UNCHANGED: (_SEEN,),
-    Change.OLDER: (_KEEP_OLDER, _SEEN),
-}
+_SEEN = "UPDATE resources SET last_seen = ?, seen_in = ? WHERE type = ? AND id = ?"

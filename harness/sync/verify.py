@@ -7,16 +7,14 @@ deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 
 from harness.sync.gone import Gone, Held, Read
 from harness.sync.model import Counts, Cursor, Lease, PageDone, Query, Received, Watermark
-from harness.sync.rows import instant_or_none
 from harness.sync.store import Store
-from harness.sync.upsert import Change, Known, judge
+from harness.sync.upsert import Change, Known, judge, known_of, stored_among
 
 
 class Kind(StrEnum):
@@ -70,10 +68,7 @@ class Listing:
 
     def commit(self, _lease: Lease, _run: int, page: PageDone) -> Counts:
         """Compare a page."""
-        done = Counts(pages=1)
-        for came in page.received:
-            done += self._compare(came, page.query.patient)
-        return done
+        return self._compare(page.received, page.query.patient) + Counts(pages=1)
 
     def absent(self, pairs: Iterable[tuple[str, str]]) -> tuple[Held, ...]:
         """What the store holds of these (patient, type) and no page showed."""
@@ -94,30 +89,24 @@ class Listing:
     def read(self, read: Read) -> tuple[Gone, ...]:
         """Take over what reading the absent ones told; returns those that are surely gone."""
         for held, received in read.alive:
-            self._compare(received, held.patient)
+            self._compare([received], held.patient)
         for each in read.gone:
             found = Difference(Kind.EXTRA, each.held, each.reason)
             self._seen[each.held.type, each.held.id] = found
         return read.gone
 
-    def _compare(self, came: Received, patient: str) -> Counts:
-        if (came.type, came.id) not in self._seen:
-            self.compared[came.type] = self.compared.get(came.type, 0) + 1
-        held = Held(patient, came.type, came.id)
-        stored = self._known(came)
-        change = judge(stored, Known(came.version, came.last_updated, sha256(came.raw).digest()))
-        self._seen[came.type, came.id] = _difference(held, stored, came, change)
-        return change.value
-
-    def _known(self, came: Received) -> Known | None:
-        row = self._store.connection.execute(
-            "SELECT version, last_updated, hash, deleted FROM resources WHERE type = ? AND id = ?",
-            (came.type, came.id),
-        ).fetchone()
-        if row is None:
-            return None
-        stamp = instant_or_none(row["last_updated"])
-        return Known(row["version"], stamp, row["hash"], bool(row["deleted"]))
+    def _compare(self, page: Sequence[Received], patient: str) -> Counts:
+        done = Counts()
+        stored = stored_among(self._store.connection, [(each.type, each.id) for each in page])
+        for came in page:
+            key = came.type, came.id
+            if key not in self._seen:
+                self.compared[came.type] = self.compared.get(came.type, 0) + 1
+            change = judge(stored.get(key), known_of(came))
+            held = Held(patient, came.type, came.id)
+            self._seen[key] = _difference(held, stored.get(key), came, change)
+            done += change.value
+        return done
 
 
 def _difference(

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from harness.sync.rows import text_of
 from harness.sync.upsert import Change, Known, judge
 
-T0 = datetime(2026, 1, 1, tzinfo=UTC)
-LATER = T0 + timedelta(minutes=1)
+_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+T0 = text_of(_NOON)
+LATER = text_of(_NOON + timedelta(minutes=1))
 
 
 def test_what_is_not_stored_is_new() -> None:
