@@ -29,6 +29,7 @@ from harness.smart.sign_in import chosen, interactive, sign_in_at
 from harness.smart.tokens import TokenResponse
 from harness.smart.vault import new_key
 from harness.sync.connect import sender, vault_of
+from harness.sync.granted import not_covered
 from harness.sync.login import keep, sign_in
 from harness.sync.meter import Meter
 
@@ -83,6 +84,11 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(
         f"{tenant.name}: signed in, the refresh token is in the vault{_granted(token)}\n"
     )
+    if lacking := not_covered(tenant.resources, token.scope):
+        sys.stdout.write(
+            f"{tenant.name}: no granted scope covers {', '.join(lacking)}; "
+            "syncs will list that as missing\n"
+        )
     return ExitStatus.OK
 
 

@@ -10,12 +10,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.cli.arguments import seconds
 from harness.config import paths
+from harness.config.secrets import Secrets
 from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, HarnessError, UsageError
 from harness.http.clock import SystemClock
@@ -23,6 +25,7 @@ from harness.reporting import folders, sync_report
 from harness.scheduler.jobs import Site, store_path, sync, verify
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
+from harness.sync.grant import grant_of
 from harness.sync.run import Progress, SyncRun
 from harness.sync.status import Status, status_of
 from harness.sync.verify_run import VerifyRun
@@ -62,8 +65,9 @@ def register(subparsers: Any) -> None:
     _register_verify(under)
     status = under.add_parser(
         "status",
-        help="show watermarks, last runs and what can be resumed",
-        description="Show how far each tenant is synced. Nothing is asked of the EHR.",
+        help="show watermarks, last runs, what can be resumed and how the grant stands",
+        description="Show how far each tenant is synced, and whether its grant is good or lost, "
+        "since when, and when it was last refreshed. Nothing is asked of the EHR.",
     )
     which = status.add_mutually_exclusive_group(required=True)
     which.add_argument("--tenant", metavar="T", help="a tenant file by NAME or path")
@@ -180,7 +184,8 @@ def show(args: argparse.Namespace) -> int:
 def _status(file: str) -> Status:
     try:
         tenant = load_tenant(file)
-        return status_of(tenant, store_path(tenant))
+        found = status_of(tenant, store_path(tenant))
+        return replace(found, grant=grant_of(tenant, Secrets(os.environ)))
     except HarnessError as error:
         return Status(Path(file).stem, error=str(error))
 

@@ -77,14 +77,21 @@ def _moment(schedule: Schedule, tenant: str, day: date) -> datetime:
 
 
 def _window(schedule: Schedule, day: date) -> tuple[datetime, datetime]:
-    """The window that opens on `day`, in UTC; wall times follow the zone's own changes of clock."""
+    """The window that opens on `day`, in UTC; wall times follow the zone's own changes of clock.
+
+    An hour that comes twice counts the first time. A window within an hour that is left out is as
+    long as ever, and opens when that hour would have had its start.
+    """
     zone = ZoneInfo(schedule.zone)
     start = schedule.daily or time(0)
     opens = _at(day, start, zone)
     if schedule.until is None:
         return opens, opens
-    closes = _at(day + DAY if schedule.until <= start else day, schedule.until, zone)
-    return opens, max(opens, closes)
+    last = day + DAY if schedule.until <= start else day
+    closes = _at(last, schedule.until, zone)
+    if closes <= opens:
+        closes = opens + (datetime.combine(last, schedule.until) - datetime.combine(day, start))
+    return opens, closes
 
 
 def _at(day: date, wall: time, zone: ZoneInfo) -> datetime:

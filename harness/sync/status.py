@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.tenant import Tenant
+from harness.sync.grant import Grant
 from harness.sync.model import RunRow, Watermark
 from harness.sync.store import Store
 
@@ -35,6 +36,7 @@ class Status:
         open: queries that the next run goes on with in the middle.
         runs: the last ones, newest first.
         error: why there is no state to tell; None where there is.
+        grant: how the tenant's grant stands; None where it has none.
     """
 
     tenant: str
@@ -43,12 +45,14 @@ class Status:
     open: int = 0
     runs: tuple[RunRow, ...] = ()
     error: str | None = None
+    grant: Grant | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For a script; times are ISO 8601 in UTC."""
         return {
             "tenant": self.tenant,
             "error": self.error,
+            "grant": self.grant.as_json() if self.grant else None,
             "types": {
                 type_: {
                     "patients": reach.patients,
@@ -67,9 +71,10 @@ class Status:
         """For a person; `now` tells ages."""
         if self.error is not None:
             return [f"{self.tenant}: {self.error}"]
+        grant = [f"  {line}" for line in self.grant.lines(now)] if self.grant else []
         if not self.runs:
-            return [f"{self.tenant}: never synced"]
-        lines = [f"{self.tenant}:"]
+            return [f"{self.tenant}: never synced", *grant]
+        lines = [f"{self.tenant}:", *grant]
         for type_, reach in self.reach.items():
             lines.append(
                 f"  {type_}: {self.resources.get(type_, 0)} of {reach.patients} patients,"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -97,3 +97,36 @@ def test_the_next_moment_is_later_and_at_most_two_days_away(
 ) -> None:
     moment = next_due(schedule, "t", last)
     assert last < moment <= last + timedelta(days=2)
+
+
+WINDOWS = [
+    DAILY,
+    NIGHT,
+    Schedule(daily=time(2), until=time(3), zone="America/New_York"),
+    Schedule(daily=time(2, 15), until=time(2, 45), zone="America/New_York"),
+    Schedule(daily=time(2, 30), until=time(3), zone="America/New_York"),
+    Schedule(daily=time(1), until=time(2), zone="America/New_York"),
+    Schedule(daily=time(1, 30), until=time(1, 45), zone="America/New_York"),
+    Schedule(daily=time(1, 30), until=time(4), zone="America/New_York"),
+    Schedule(daily=time(0), until=time(0, 30), zone="America/Santiago"),
+    Schedule(daily=time(2, 10), until=time(2, 20), zone="Australia/Lord_Howe"),
+]
+"""Some of them lie in an hour that is left out, or comes twice, when the clocks change."""
+
+
+@pytest.mark.parametrize("schedule", WINDOWS, ids=str)
+@pytest.mark.parametrize("change", [date(2026, 3, 8), date(2026, 4, 5), date(2026, 11, 1)])
+def test_each_day_has_one_run_whatever_the_clocks_do(schedule: Schedule, change: date) -> None:
+    """A scheduler that looks every five minutes starts once a day, in the window."""
+    begin = datetime.combine(change - timedelta(days=6), time(), ZoneInfo(schedule.zone))
+    now, name = begin.astimezone(UTC), "clinic-7"
+    last = ran(now - timedelta(minutes=1))
+    days = []
+    for _ in range(12 * 24 * 12):
+        now += timedelta(minutes=5)
+        if is_due(schedule, name, last, now):
+            last = ran(now)
+            days.append((now - timedelta(hours=5)).astimezone(ZoneInfo(schedule.zone)).date())
+    assert len(days) == len(set(days)), "never twice"
+    assert (days[-1] - days[0]).days + 1 == len(days), "never lost"
+    assert len(days) >= 11
