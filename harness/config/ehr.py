@@ -14,6 +14,8 @@ from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 
+from harness.config.bulk import BulkSpec
+
 EMBEDDED = "reference"
 """The EHR file of the reference EHR that a run starts itself, with secrets of its own."""
 
@@ -329,6 +331,7 @@ class SyncSpec:
     """References to be read where no search shows what they name: `DiagnosticReport.result`."""
     offset: str | None = None
     """The parameter that names the first match of a page, at an EHR without next links."""
+    bulk: BulkSpec = BulkSpec()  # noqa: RUF009 - frozen
     writes: WritesSpec = WritesSpec()
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from urllib.parse import quote
 
+from harness.config.bulk import ExportLevel, TypeEncoding
 from harness.errors import ProtocolError
 from harness.fhir.bulk.manifest import Manifest, read_manifest
 from harness.fhir.bulk.refusal import Refused, named_url, refusal, said
@@ -20,25 +20,6 @@ ACCEPTED, OK = 202, 200
 
 POLL_HEADERS = ("Content-Location", "Location")
 """Where servers name the status endpoint; the second is what some write instead."""
-
-
-class Level(StrEnum):
-    """Whose data an export holds."""
-
-    GROUP = "group"
-    PATIENT = "patient"
-    SYSTEM = "system"
-
-
-class TypeEncoding(StrEnum):
-    """How `_type` says several types: vendors differ."""
-
-    COMMA = "comma"
-    """One parameter, as the specification has it."""
-    REPEATED = "repeated"
-    """One parameter for each type."""
-    OMITTED = "omitted"
-    """None at all; what was not asked for is left out after it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +35,7 @@ class Kickoff:
         encoding: how `_type` is written.
     """
 
-    level: Level
+    level: ExportLevel
     group: str | None = None
     types: tuple[str, ...] = ()
     since: datetime | None = None
@@ -75,9 +56,9 @@ class Kickoff:
         return f"{place}?{query}" if query else place
 
     def _place(self) -> str:
-        if self.level is Level.SYSTEM:
+        if self.level is ExportLevel.SYSTEM:
             return "$export"
-        if self.level is Level.PATIENT:
+        if self.level is ExportLevel.PATIENT:
             return "Patient/$export"
         if not self.group or self.group in (".", ".."):
             raise ValueError("an export of a Group needs the Group's id")

@@ -9,13 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from harness.config.bulk import ExportLevel, TypeEncoding
 from harness.fhir.bulk.kickoff import (
     AtOnce,
     Denied,
     Kickoff,
-    Level,
     Started,
-    TypeEncoding,
     read_kickoff,
 )
 from harness.fhir.bulk.refusal import Refused
@@ -50,14 +49,14 @@ def asked(kickoff: Kickoff) -> tuple[str, list[tuple[str, str]]]:
 
 
 def test_each_level_has_a_place_of_its_own() -> None:
-    paths = [asked(Kickoff(level, "g 1"))[0] for level in Level]
+    paths = [asked(Kickoff(level, "g 1"))[0] for level in ExportLevel]
     assert paths == ["/r4/Group/g%201/$export", "/r4/Patient/$export", "/r4/$export"]
 
 
 @pytest.mark.parametrize("group", [None, "", ".", ".."])
 def test_an_export_of_a_group_needs_one(group: str | None) -> None:
     with pytest.raises(ValueError, match="Group"):
-        Kickoff(Level.GROUP, group).url(BASE)
+        Kickoff(ExportLevel.GROUP, group).url(BASE)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +70,13 @@ def test_an_export_of_a_group_needs_one(group: str | None) -> None:
 def test_types_are_written_as_the_vendor_takes_them(
     encoding: TypeEncoding, expected: list[tuple[str, str]]
 ) -> None:
-    kickoff = Kickoff(Level.SYSTEM, types=("Patient", "Observation"), encoding=encoding)
+    kickoff = Kickoff(ExportLevel.SYSTEM, types=("Patient", "Observation"), encoding=encoding)
     assert asked(kickoff)[1][1:] == expected
 
 
 def test_a_comma_inside_a_filter_does_not_end_it() -> None:
     filters = ("Observation?code=1,2&category=lab", "Condition?onset=ge2026")
-    _, query = asked(Kickoff(Level.SYSTEM, filters=filters))
+    _, query = asked(Kickoff(ExportLevel.SYSTEM, filters=filters))
     assert [value for name, value in query if name == "_typeFilter"] == [
         "Observation?code=1%2C2&category=lab",
         "Condition?onset=ge2026",
@@ -85,7 +84,7 @@ def test_a_comma_inside_a_filter_does_not_end_it() -> None:
 
 
 def test_since_is_an_instant_in_utc() -> None:
-    assert ("_since", "2026-05-01T10:00:00Z") in asked(Kickoff(Level.SYSTEM, since=NOW))[1]
+    assert ("_since", "2026-05-01T10:00:00Z") in asked(Kickoff(ExportLevel.SYSTEM, since=NOW))[1]
 
 
 # -- the answer to it
