@@ -13,6 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from harness.reference.bulk.jobs import Bulk
+from harness.reference.bulk.options import BulkOptions
 from harness.reference.clients import Client
 from harness.reference.fhir.routes import routes as fhir_routes
 from harness.reference.fhir.store import Store
@@ -30,7 +32,16 @@ log = logging.getLogger("harness.reference")
 DEFAULT = "default"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_EXPOSED = ("Content-Location", "ETag", "Last-Modified", "Location", "Retry-After", "X-Request-Id")
+_EXPOSED = (
+    "Content-Location",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Retry-After",
+    "X-Progress",
+    "X-Request-Id",
+)
 _FHIR = "/r4"
 _CONFIGURATION = "/r4/.well-known/smart-configuration"
 
@@ -138,6 +149,7 @@ class Reference:
         smart: SmartVersion = DEFAULT_SMART,
         variants: frozenset[str] = frozenset(),
         store: Store | None = None,
+        bulk: BulkOptions | None = None,
     ) -> Instance:
         """A new instance, in place of one of the same name.
 
@@ -148,6 +160,7 @@ class Reference:
             smart: the version of SMART App Launch that it speaks.
             variants: known names, see `variants.known`.
             store: what it reads and writes; None starts it without writes, in memory.
+            bulk: how it exports; None as most servers do.
         """
         prefix = "" if name == DEFAULT else f"/i/{name}"
         instance = Instance(
@@ -161,9 +174,17 @@ class Reference:
             variants=variants,
             smart=smart,
             throttle=throttle or Throttle(),
+            bulk=Bulk(bulk),
         )
+        self.remove(name)
         self.apps[name] = InstanceApp(instance)
         return instance
+
+    def remove(self, name: str) -> None:
+        """Ends an instance, if there is one of this name."""
+        app = self.apps.pop(name, None)
+        if app:
+            app.instance.bulk.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands a request to its instance."""

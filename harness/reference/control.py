@@ -16,6 +16,7 @@ from starlette.routing import Route
 from harness.errors import UsageError
 from harness.reference import faults, variants
 from harness.reference.app import DEFAULT, NAME, Reference
+from harness.reference.bulk.options import BulkOptions
 from harness.reference.fhir.shelf import TooBroad
 from harness.reference.instance import Instance
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
@@ -87,7 +88,7 @@ class Control:
         return JSONResponse([describe(app.instance) for app in self.reference.apps.values()])
 
     async def create(self, request: Request) -> Response:
-        """POST /instances {name, faults, variants, smart, rate, burst, retry_after}."""
+        """POST /instances {name, faults, variants, smart, rate, burst, retry_after, bulk}."""
         body = await _json_object(request)
         name = body.get("name")
         if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -99,6 +100,7 @@ class Control:
                 _throttle(body),
                 _smart(body),
                 variants.known(_names(body, "variants")),
+                bulk=_bulk(body),
             )
         except UsageError as error:
             raise _Refused(400, str(error)) from error
@@ -109,7 +111,7 @@ class Control:
         instance = self._instance(request)
         if instance.name == DEFAULT:
             raise _Refused(409, "the default instance stays; POST /instances replaces it")
-        del self.reference.apps[instance.name]
+        self.reference.remove(instance.name)
         return Response(status_code=204)
 
     async def advance(self, request: Request) -> Response:
@@ -207,6 +209,7 @@ def describe(instance: Instance) -> dict[str, Any]:
         "rate": instance.throttle.rate,
         "burst": instance.throttle.burst,
         "retry_after": instance.throttle.retry_after,
+        "bulk": asdict(instance.bulk.options),
     }
 
 
@@ -236,6 +239,16 @@ def _smart(body: dict[str, Any]) -> SmartVersion:
     if wanted not in list(SmartVersion):
         raise _Refused(400, f"smart must be one of {', '.join(SmartVersion)}")
     return SmartVersion(wanted)
+
+
+def _bulk(body: dict[str, Any]) -> BulkOptions:
+    given = body.get("bulk", {})
+    if not isinstance(given, dict):
+        raise _Refused(400, "bulk must be an object")
+    try:
+        return BulkOptions.checked(given)
+    except ValueError as error:
+        raise _Refused(400, f"bulk: {error}") from error
 
 
 def _throttle(body: dict[str, Any]) -> Throttle:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.reference.access import Access
+from harness.reference.bulk.jobs import Bulk
 from harness.reference.clients import Client
 from harness.reference.clock import InstanceClock
 from harness.reference.oauth.id_token import IssuerKey
@@ -42,6 +43,7 @@ class Instance:
         launches: launches out of the EHR that no app has answered yet.
         sessions: browsers that are signed in, and what they are about to approve.
         requests: (method, route, status) to how often it was answered.
+        bulk: its Bulk Data exports.
         varied: a variant to how often it made a difference, or could have.
     """
 
@@ -61,6 +63,7 @@ class Instance:
     sessions: Sessions = field(default_factory=Sessions)
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     varied: Counter[str] = field(default_factory=Counter)
+    bulk: Bulk = field(default_factory=Bulk)
 
     def has(self, name: str) -> bool:
         """Whether this instance has the fault or the variant; asked only where it counts."""

@@ -20,6 +20,7 @@ from harness.reference.data.care import care
 from harness.reference.data.chart import Chart
 from harness.reference.data.childhood import at_the_bedside, childhood
 from harness.reference.data.documents import documents, reports
+from harness.reference.data.groups import groups
 from harness.reference.data.laboratory import laboratory
 from harness.reference.data.medications import (
     immunizations,
@@ -114,7 +115,8 @@ class World:
         """The resources that belong to no patient: the clinic, who works there, what it uses."""
         start = self.now - OLDEST_RECORD
         own = (organization(start), *practitioners(start), clinic_device(start))
-        return [[one] for one in (*own, *places(start))]
+        ids = [self.person(ordinal).id for ordinal in range(1, self.patients + 1)]
+        return [[one] for one in (*own, *places(start), *groups(ids, start))]
 
     def patient(self, ordinal: int) -> History:
         """Returns the versions of one Patient."""
@@ -137,12 +139,12 @@ class World:
             *([one] for one in self._provenance(chart, histories, others)),
         ]
 
-    def sensor(self, ordinal: int) -> list[History]:
-        """Returns the Observations that a sensor made for months; few patients have any."""
+    def sensor(self, ordinal: int) -> Iterator[History]:
+        """Yields the Observations that a sensor made for months; few patients have any."""
         if ordinal == 1 or not wears_sensor(ordinal):
-            return []
-        readings = by_sensor(self._chart(ordinal), self.now)
-        return [self._history(ordinal, index, one) for index, one in enumerate(readings)]
+            return
+        for index, one in enumerate(by_sensor(self._chart(ordinal), self.now)):
+            yield self._history(ordinal, index, one)
 
     def _chart(self, ordinal: int) -> Chart:
         days = monitored_days(ordinal)

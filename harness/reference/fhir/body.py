@@ -54,6 +54,29 @@ async def read_bundle(request: Request) -> Json:
     return bundle
 
 
+async def read_parameters(request: Request) -> list[tuple[str, str]]:
+    """Returns names and values of a Parameters resource, references as their text.
+
+    Raises:
+        Refused: 415, 413, or 400 for anything that is no Parameters of plain values.
+    """
+    resource = await read_resource(request, "Parameters")
+    pairs = []
+    for number, one in enumerate(resource.get("parameter", [])):
+        values = [value for name, value in one.items() if name.startswith("value")]
+        value = values[0] if len(values) == 1 else None
+        text = value.get("reference") if isinstance(value, dict) else value
+        if not isinstance(one.get("name"), str) or not isinstance(text, str):
+            raise refused(
+                400,
+                "invalid",
+                "a parameter of an export has a name, and a text or a reference as its value",
+                expression=f"Parameters.parameter[{number}]",
+            )
+        pairs.append((one["name"], text))
+    return pairs
+
+
 async def read_patch(request: Request) -> tuple[Operation, ...]:
     """Returns the operations in the body of a patch.
 

@@ -17,7 +17,13 @@ from harness.reference.data.instants import instant
 from harness.reference.fhir.context import Context, Served
 from harness.reference.fhir.faulty import answering as faulty
 from harness.reference.fhir.formats import FHIR_JSON, JSON_PATCH, respond
-from harness.reference.fhir.interactions import OPERATIONS, SYSTEM, interactions
+from harness.reference.fhir.interactions import (
+    BULK_DATA,
+    OPERATIONS,
+    SYSTEM,
+    SYSTEM_EXPORT,
+    interactions,
+)
 from harness.reference.fhir.json import dumps
 from harness.reference.fhir.parameters import INCLUDES, PARAMETERS, REV_INCLUDES
 from harness.reference.fhir.resources import RESOURCES, ResourceKind
@@ -71,6 +77,7 @@ def capability_statement(instance: Served, date: datetime) -> Json:
         "date": instant(date),
         "kind": "instance",
         "software": {"name": "fhir-harness reference EHR"},
+        "instantiates": [f"{BULK_DATA}/CapabilityStatement/bulk-data"],
         "implementation": {
             "description": "An embedded (g)(10) server with synthetic patients",
             "url": instance.fhir_base,
@@ -84,6 +91,7 @@ def capability_statement(instance: Served, date: datetime) -> Json:
                 "security": _security(instance),
                 "resource": [_resource(name, kind) for name, kind in RESOURCES.items()],
                 "interaction": [{"code": code} for code in SYSTEM],
+                "operation": [{"name": "export", "definition": SYSTEM_EXPORT}],
                 "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             }
         ],

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.requests import Request
 
 from harness.reference.access import Access
 from harness.reference.fhir.paging import Snapshots
 from harness.reference.fhir.store import Store
+
+if TYPE_CHECKING:
+    from harness.reference.bulk.jobs import Bulk
 
 
 class Clock(Protocol):
@@ -34,6 +37,10 @@ class Served(Protocol):
     @property
     def fhir_base(self) -> str:
         """The absolute FHIR base, without a trailing slash."""
+
+    @property
+    def bulk(self) -> Bulk:
+        """Its exports."""
 
     def has(self, fault: str, /) -> bool:
         """Whether it has the fault."""

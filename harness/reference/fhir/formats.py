@@ -93,7 +93,7 @@ def respond(
     body = resource if isinstance(resource, bytes) else dumps(resource)
     sent = {"Content-Type": FHIR_JSON + CHARSET, "Vary": "Accept, Accept-Encoding"}
     sent |= headers or {}
-    if len(body) >= _WORTH_COMPRESSING and _takes_gzip(request):
+    if len(body) >= _WORTH_COMPRESSING and takes_gzip(request):
         body = gzip.compress(body, compresslevel=1, mtime=0)
         sent["Content-Encoding"] = "gzip"
     return Response(body, status_code=status, headers=sent)
@@ -131,7 +131,8 @@ def _not_acceptable(wanted: str) -> Refused:
     )
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
+    """Whether the client takes a compressed answer (RFC 9110 section 12.5.3)."""
     codings = request.headers.get("accept-encoding", "").lower().split(",")
     named = dict(coding.replace(" ", "").partition(";q=")[::2] for coding in codings)
     return _is_wanted(named.get("gzip", named.get("*", "0")) or "1")

@@ -12,6 +12,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harness.reference.bulk import kickoff
 from harness.reference.fhir import history, operations, reads, searches, writes
 from harness.reference.fhir.context import Context
 from harness.reference.fhir.elements import WRITABLE
@@ -20,6 +21,7 @@ Handler = Callable[[Context, Request, str], Awaitable[Response]]
 
 READING: Final = ("read", "vread", "history-instance", "history-type", "search-type")
 WRITING: Final = ("create", "update", "patch", "delete")
+BULK_DATA: Final = "http://hl7.org/fhir/uv/bulkdata"
 SYSTEM: Final = ("transaction", "batch", "history-system")
 """What is done at the base."""
 
@@ -47,6 +49,7 @@ class Operation:
         definition: canonical URL.
         paths: behind the type.
         handler: answers it.
+        methods: by which it is asked for.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Operation:
     definition: str
     paths: tuple[str, ...]
     handler: Handler
+    methods: tuple[str, ...] = ("GET",)
 
 
 OPERATIONS: Final = (
@@ -71,7 +75,25 @@ OPERATIONS: Final = (
         ("/$lastn",),
         operations.last_n,
     ),
+    Operation(
+        "export",
+        "Patient",
+        f"{BULK_DATA}/OperationDefinition/patient-export",
+        ("/$export",),
+        kickoff.of_patients,
+        ("GET", "POST"),
+    ),
+    Operation(
+        "export",
+        "Group",
+        f"{BULK_DATA}/OperationDefinition/group-export",
+        ("/{id}/$export",),
+        kickoff.of_group,
+        ("GET", "POST"),
+    ),
 )
+SYSTEM_EXPORT: Final = f"{BULK_DATA}/OperationDefinition/export"
+"""The operation at the base."""
 
 
 def interactions(resource_type: str) -> tuple[str, ...]:

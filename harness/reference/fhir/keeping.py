@@ -38,6 +38,12 @@ class Writes(Protocol):
     def changes(self, resource_type: str, since: datetime | None) -> Iterator[Stored]:
         """Every version of a type, the last first, from an instant on if one is given."""
 
+    def over_by(self, resource_type: str, moment: datetime) -> frozenset[str]:
+        """The ids of the resources of the data below that were written to by then."""
+
+    def as_of(self, resource_type: str, moment: datetime) -> Iterator[Stored]:
+        """The last version of each resource of a type that was written by then, by id."""
+
     def copy(self) -> Writes:
         """An equal one that shares no later write."""
 

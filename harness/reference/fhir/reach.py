@@ -14,6 +14,8 @@ from harness.reference.fhir.outcome import Refused, refused
 from harness.reference.fhir.query import Query, read
 from harness.reference.fhir.stored import Stored
 
+ROSTERS = frozenset({"Group"})
+"""Types that name many patients: a token that is bound to one patient sees none of them."""
 WORDS = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}
 
 
@@ -60,6 +62,8 @@ class Reach:
                 f"no scope of this token permits {WORDS[permission]} on {resource_type}"
             )
         compartment = access.compartment_patient(resource_type, permission)
+        if compartment is not None and resource_type in ROSTERS:
+            return cls(resource_type, permission, compartment, (), access, base)
         granular = access.constraints(resource_type, permission)
         if granular is None:
             return cls(resource_type, permission, compartment, None, access, base)
@@ -91,6 +95,8 @@ class Reach:
 
     def in_compartment(self, stored: Stored) -> bool:
         """Whether a resource belongs to the patient of the token, or to nobody."""
+        if self.compartment is not None and stored.resource_type in ROSTERS:
+            return False
         return self.compartment is None or stored.patient in (None, self.compartment)
 
     def within_constraints(self, stored: Stored, now: datetime) -> bool:

@@ -58,6 +58,7 @@ _PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
     "Encounter": ("us-core-encounter",),
     "Endpoint": (),
     "Goal": ("us-core-goal",),
+    "Group": (),
     "Immunization": ("us-core-immunization",),
     "Location": ("us-core-location",),
     "Media": (),

@@ -10,6 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from harness.reference.bulk import kickoff
+from harness.reference.bulk.files import download, require_ndjson
+from harness.reference.bulk.links import FILES, STATUS
+from harness.reference.bulk.status import cancel, status
 from harness.reference.fhir.bundles import batch_or_transaction
 from harness.reference.fhir.capability import metadata, statement
 from harness.reference.fhir.context import Context, Served
@@ -29,6 +33,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 Paths = dict[str, dict[str, Answer]]
 """From path to method to what answers it."""
 
+DOWNLOAD: Final = f"/{FILES}/{{job}}/{{file}}"
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
@@ -43,6 +48,12 @@ def routes(instance: Served) -> list[BaseRoute]:
         "/": {"POST": partial(batch_or_transaction, context, partial(_dispatch_inner, tables))},
         "/metadata": {"GET": partial(metadata, context, cache(partial(statement, context)))},
         "/_history": {"GET": partial(of_system, context)},
+        "/$export": dict.fromkeys(("GET", "POST"), partial(kickoff.of_system, context)),
+        f"/{STATUS}/{{job}}": {
+            "GET": partial(status, context),
+            "DELETE": partial(cancel, context),
+        },
+        DOWNLOAD: {"GET": partial(download, context)},
     }
 
     def below(first: str) -> list[Route]:
@@ -58,7 +69,8 @@ def routes(instance: Served) -> list[BaseRoute]:
 
 
 def _route(context: Context, path: str, answers: Mapping[str, Answer]) -> Route:
-    return Route(path, partial(_dispatch, context, answers), methods=METHODS)
+    require_format = require_ndjson if path == DOWNLOAD else require_json
+    return Route(path, partial(_dispatch, context, answers, require_format), methods=METHODS)
 
 
 def _typed(context: Context, resource_type: str) -> Paths:
@@ -70,7 +82,8 @@ def _typed(context: Context, resource_type: str) -> Paths:
     for operation in OPERATIONS:
         if operation.resource_type == resource_type:
             answer = partial(_call, operation.handler, context, resource_type)
-            paths |= {f"/{resource_type}{path}": {"GET": answer} for path in operation.paths}
+            answers = dict.fromkeys(operation.methods, answer)
+            paths |= {f"/{resource_type}{path}": answers for path in operation.paths}
     if resource_type == "Patient":
         for kind, known in PARAMETERS.items():
             if "patient" in known:
@@ -99,10 +112,15 @@ async def _dispatch_inner(tables: list[BaseRoute], request: Request) -> Response
     return await answer(request)
 
 
-async def _dispatch(context: Context, answers: Mapping[str, Answer], request: Request) -> Response:
+async def _dispatch(
+    context: Context,
+    answers: Mapping[str, Answer],
+    require_format: Callable[[Request], None],
+    request: Request,
+) -> Response:
     """Answers by method; whatever is refused leaves as an OperationOutcome."""
     try:
-        require_json(request)
+        require_format(request)
         method = "GET" if request.method == "HEAD" else request.method
         served = faulty.unrouted(context.instance.has, method, answers)
         if method == "OPTIONS" and served:

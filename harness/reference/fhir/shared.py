@@ -5,7 +5,7 @@ What was not looked at for the longest is forgotten: it can be made again from t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -96,6 +96,29 @@ class Shared:
             made.sensor = self._read(ordinal, self.world.sensor(ordinal)).get("Observation", {})
             self._made.keep(ordinal, made)
         return made.sensor
+
+    def stream(self, ordinal: int, kinds: Collection[str]) -> Iterator[Versions]:
+        """Yields what belongs to one patient; what is made for it is not remembered.
+
+        Args:
+            ordinal: of the patient.
+            kinds: the resource types that are wanted.
+        """
+        made, owner = self._made.get(ordinal), self.world.person(ordinal).id
+        if "Patient" in kinds:
+            yield self.patient(ordinal)
+        if made and made.records is not None:
+            for kind in kinds:
+                yield from made.records.get(kind, {}).values()
+        elif set(kinds) - {"Patient"}:
+            for one in self.world.records(ordinal):
+                if one[0]["resourceType"] in kinds:
+                    yield _versions(one, owner)
+        if "Observation" in kinds:
+            if made and made.sensor is not None:
+                yield from made.sensor.values()
+            else:
+                yield from (_versions(one, owner) for one in self.world.sensor(ordinal))
 
     def _of(self, ordinal: int) -> _Made:
         return self._made.get(ordinal) or self._made.keep(ordinal, _Made())

@@ -46,6 +46,12 @@ _REPLACE: Final = (
 )
 _SELECT: Final = "SELECT type, id, version, stamp, owner, deleted, body FROM versions"
 
+# Beside max(), SQLite takes the other columns of a group from the row that has the maximum.
+_AS_OF: Final = (
+    "SELECT type, id, version, stamp, owner, deleted, body, max(seq) FROM versions "
+    "WHERE type = ? AND id > ? AND stamp <= ? GROUP BY id ORDER BY id LIMIT 500"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -170,6 +176,24 @@ class Journal:
             (resource_type, from_stamp),
         )
         return map(_stored, rows.fetchall())
+
+    def over_by(self, resource_type: str, moment: datetime) -> frozenset[str]:
+        """Returns the ids of the resources of the data below that were written to by then."""
+        rows = self._db.execute(
+            "SELECT DISTINCT id FROM versions WHERE type = ? AND below AND stamp <= ?",
+            (resource_type, (moment - _EPOCH) // _MILLISECOND),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def as_of(self, resource_type: str, moment: datetime) -> Iterator[Stored]:
+        """Yields the last version of each resource of a type that was written by then, by id.
+
+        A few at a time, so that it may take long, and that writes may go on meanwhile.
+        """
+        stamp, last = (moment - _EPOCH) // _MILLISECOND, ""
+        while rows := self._db.execute(_AS_OF, (resource_type, last, stamp)).fetchall():
+            yield from (_stored(row[:-1]) for row in rows)
+            last = rows[-1][1]
 
     def copy(self) -> Journal:
         """Returns a journal in memory with the same content."""

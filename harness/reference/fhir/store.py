@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from harness.reference.data.instants import instant
 from harness.reference.data.world import World
+from harness.reference.fhir.asof import AsOf
 from harness.reference.fhir.compartment import patient_of
 from harness.reference.fhir.keeping import Writes
 from harness.reference.fhir.recent import Recent
@@ -175,6 +176,17 @@ class Store:
             for stored in self._shared.history(resource_type, patient):
                 if since is None or stored.last_updated >= since:
                     yield stored
+
+    def as_of(self, now: datetime) -> AsOf:
+        """Returns the resources as they are now, whatever is written later.
+
+        Args:
+            now: by the clock of the instance.
+        """
+        rounded = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        # Whatever is written from here on is stamped later than this.
+        self._latest = max(rounded, self._latest)
+        return AsOf(self._shared, self._writes, self._latest)
 
     def create(self, resource: Json, now: datetime, resource_id: str | None = None) -> Stored:
         """Stores a new resource; returns version 1.

@@ -162,7 +162,7 @@ def test_unknown_parameters_are_refused_under_strict_handling(client: httpx.Clie
 
 @pytest.mark.parametrize(
     "query",
-    ["date=yesterday", "_count=many", "patient:Group=1", "date=ge2026-11-01T00:00:00+05:00",
+    ["date=yesterday", "_count=many", "patient:Account=1", "date=ge2026-11-01T00:00:00+05:00",
      "code:missing=perhaps", "date=ge2026-02-30"],
 )  # fmt: skip
 def test_a_value_that_cannot_be_read_is_refused(client: httpx.Client, query: str) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from harness.reference.access import Access
+from harness.reference.bulk.jobs import Bulk
 from harness.reference.clock import InstanceClock
 from harness.reference.fhir.store import Store
 
@@ -29,6 +30,7 @@ class Ehr:
     fhir_base: str = "https://ehr.example.org/r4"
     faults: Iterable[str] = ()
     store: Store = field(default_factory=lambda: shared_store().overlay())
+    bulk: Bulk = field(default_factory=Bulk)
     clock: InstanceClock = field(default_factory=lambda: InstanceClock(NOW + timedelta(hours=1)))
 
     def has(self, fault: str, /) -> bool:

@@ -100,11 +100,11 @@ def occurs(resource: Json, path: str) -> bool:
 
 def test_a_sensor_measures_for_months_apart_from_the_record() -> None:
     world = World(7, 9, NOW)
-    months = world.sensor(9)
+    months = list(world.sensor(9))
     assert len(months) == 90 * 24 * 12
     assert {one[0]["subject"]["reference"] for one in months} == {world.person(9).reference}
     assert not {one[0]["id"] for one in months} & {one[0]["id"] for one in world.records(9)}
-    assert [world.sensor(number) for number in range(1, 9)] == [[]] * 8
+    assert [list(world.sensor(number)) for number in range(1, 9)] == [[]] * 8
 
 
 def test_nothing_is_measured_at_home_after_death(world: World) -> None:

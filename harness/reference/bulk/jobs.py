@@ -1,0 +1,135 @@
+"""The exports of one instance: who started them, how far they are, and when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from harness.reference.bulk.asked import Asked
+from harness.reference.bulk.gathering import gather, line, warnings
+from harness.reference.bulk.options import BulkOptions
+from harness.reference.bulk.spool import Spool
+from harness.reference.fhir.asof import AsOf
+from harness.reference.fhir.stored import Stored
+
+log = logging.getLogger("harness.reference")
+
+MOST_JOBS: Final = 100
+"""How many exports an instance keeps."""
+_AT_ONCE: Final = 200
+"""Resources after which other requests have their turn."""
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One export.
+
+    Args:
+        id: 128 random bits.
+        client_id: of the client that started it; no other is told of it.
+        asked: what it exports.
+        transaction_time: as of when, in UTC.
+        started: by the clock of the instance, in UTC.
+        spool: its files.
+        polls: how often its status was asked for and told.
+        polled: when it was asked for last, in UTC.
+        work: writes the files.
+        done: the files are whole.
+    """
+
+    id: str
+    client_id: str
+    asked: Asked
+    transaction_time: datetime
+    started: datetime
+    spool: Spool
+    polls: int = 0
+    polled: datetime | None = None
+    work: asyncio.Task[None] | None = field(default=None, repr=False)
+    done: bool = False
+
+    def end(self) -> None:
+        """Stops what still goes on; the files go with the last who reads them."""
+        if self.work:
+            self.work.cancel()
+
+
+class Bulk:
+    """The Bulk Data export of one instance.
+
+    Args:
+        options: how it behaves.
+    """
+
+    def __init__(self, options: BulkOptions | None = None) -> None:
+        self.options = options or BulkOptions()
+        self.storage: str | None = None
+        """URL below which signed links lead; None where there is no such listener."""
+        self.signing_key = secrets.token_bytes(32)
+        self._jobs: dict[str, Job] = {}
+
+    def jobs(self, now: datetime) -> list[Job]:
+        """Returns the jobs that are kept, the first started first."""
+        for job in [one for one in self._jobs.values() if self.expires(one) <= now]:
+            self.drop(job)
+        return list(self._jobs.values())
+
+    def expires(self, job: Job) -> datetime:
+        """Until when a job is kept, in UTC."""
+        return job.started + timedelta(seconds=self.options.seconds + self.options.expiry)
+
+    def find(self, job_id: str, now: datetime) -> Job | None:
+        """Returns a job; None if there is no such, or none any more."""
+        return next((one for one in self.jobs(now) if one.id == job_id), None)
+
+    def start(self, client_id: str, asked: Asked, view: AsOf, now: datetime, base: str) -> Job:
+        """Starts an export.
+
+        Args:
+            client_id: who asked.
+            asked: for what.
+            view: the store as it is now.
+            now: by the clock of the instance, in UTC.
+            base: the FHIR base.
+        """
+        spool = Spool(self.options.file_size)
+        job = Job(secrets.token_urlsafe(16), client_id, asked, view.moment, now, spool)
+        self._jobs[job.id] = job
+
+        def text(stored: Stored) -> tuple[str, str, bytes]:
+            return line(stored, asked, base)
+
+        job.work = asyncio.create_task(_work(job, gather(view, asked, now), text))
+        return job
+
+    def drop(self, job: Job) -> None:
+        """Ends a job and forgets it."""
+        job.end()
+        del self._jobs[job.id]
+
+    def close(self) -> None:
+        """Ends all jobs."""
+        for job in list(self._jobs.values()):
+            self.drop(job)
+
+
+async def _work(
+    job: Job, found: Iterator[Stored], text: Callable[[Stored], tuple[str, str, bytes]]
+) -> None:
+    for one in warnings(job.asked):
+        job.spool.add(*one)
+    try:
+        for number, stored in enumerate(found):
+            job.spool.add(*text(stored))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+    except Exception:
+        log.exception("a defect of the reference EHR")
+        raise
+    job.spool.finish()
+    job.done = True
