@@ -18,6 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Leave the tests of the project at hand alone, and what they import: suites are judged."""
+    known = early_config.known_args_namespace
+    if options.active(early_config) and not known.file_or_dir:
+        from harness.config import paths
+
+        known.file_or_dir = [str(paths.suites_dir())]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark, and the rest of the plugin where the harness is asked for.
 
