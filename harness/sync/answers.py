@@ -17,7 +17,7 @@ from harness.http.exchange import Exchange
 from harness.http.retry import is_refusal, retry_after
 from harness.sync.merged import linked
 from harness.sync.model import Query, Received
-from harness.sync.raw import resources_of
+from harness.sync.raw import RawPage, page_of
 from harness.sync.said import (
     codes,
     finds_nothing,
@@ -128,11 +128,12 @@ def read_answer(exchange: Exchange, query: Query, *, first: bool, now: datetime)
 
 def _content(exchange: Exchange, query: Query, *, first: bool) -> Answer:
     try:
-        body = exchange.json_object()
-        if body.get("resourceType") == "Bundle":
-            return _page(exchange, body, query)
+        page = page_of(exchange)
     except ProtocolError as error:
         return Failed(error.message, exchange.status, strange=True)
+    body = page.head
+    if body.get("resourceType") == "Bundle":
+        return _page(exchange, page, query)
     if first and finds_nothing(body):
         return Page((), None, (in_codes(body),), server_time=_server_time(exchange))
     expired = not first and EPIC_SESSION_GONE in codes(body)
@@ -166,10 +167,10 @@ def _server_time(exchange: Exchange) -> datetime | None:
     return http_date(exchange.headers.get("Date"))
 
 
-def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page | Moved:
+def _page(exchange: Exchange, page: RawPage, query: Query) -> Page | Moved:
     received, notes, foreign, unusable, entries = [], [], 0, 0, 0
     lacks: str | None = None
-    for resource, raw in resources_of(exchange.body):
+    for resource, raw in page.resources:
         entries += 1
         if not isinstance(resource, dict):
             unusable += 1
@@ -178,7 +179,7 @@ def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page | Mo
             lacks = lacks or lacking(resource)
         elif _replaces(resource, query):
             return Moved(resource["id"])
-        elif _is_foreign(resource, query):
+        elif is_foreign(resource, query):
             foreign += 1
         elif (one := _received(resource, raw)) is None:
             unusable += 1
@@ -186,13 +187,13 @@ def _page(exchange: Exchange, bundle: dict[str, Any], query: Query) -> Page | Mo
             received.append(one)
     return Page(
         tuple(received),
-        next_link(bundle, exchange.request.url),
+        next_link(page.head, exchange.request.url),
         tuple(notes),
         foreign,
         unusable,
         _server_time(exchange),
         lacks,
-        _total(bundle),
+        _total(page.head),
         entries,
     )
 
@@ -226,7 +227,7 @@ def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
     )
 
 
-def _is_foreign(resource: dict[str, Any], query: Query) -> bool:
+def is_foreign(resource: dict[str, Any], query: Query) -> bool:
     """Whether an entry belongs to another patient: a server that ignored the patient parameter."""
     if resource.get("resourceType") == "Patient":
         return resource.get("id") != query.patient

@@ -117,6 +117,7 @@ class PageDone:
         now: when it came, by the harness clock.
         cursor: the next page; None where this was the last.
         watermark: set with the last page.
+        chased: what was read because a resource of the page refers to it.
     """
 
     query: Query
@@ -124,6 +125,7 @@ class PageDone:
     now: datetime
     cursor: Cursor | None = None
     watermark: Watermark | None = None
+    chased: tuple[Received, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,16 @@ class Learnt:
     Attributes:
         honours: whether `_lastUpdated` narrows a search; a type that is not here is unproven.
         needs: `category` or `date`, without which a search was refused.
+        unknown: categories that it does not know.
+        histories: whether it shows what changed since a time, deletions included.
+        page_size: the largest `_count` that it takes; None if it refused none.
     """
 
     honours: Mapping[str, bool] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    histories: Mapping[str, bool] = field(default_factory=dict)
+    page_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

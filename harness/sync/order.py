@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from harness.config.ehr import SyncSpec
 from harness.http.exchange import Exchange
 from harness.sync.model import Counts, Cursor, Gap, Lease, PageDone, Query, Watermark
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+
+Key: TypeAlias = tuple[str, str]
+"""Type and id of a resource."""
 
 
 class Reader(Protocol):
@@ -21,8 +24,8 @@ class Reader(Protocol):
         """The first page of a search."""
         ...
 
-    async def next(self, url: str) -> Exchange:
-        """A page by the link that the server gave."""
+    async def next(self, url: str, type_: str | None = None) -> Exchange:
+        """A page by the link that the server gave, of a search for `type_`."""
         ...
 
     async def read(self, type_: str, id_: str) -> Exchange:
@@ -49,6 +52,14 @@ class Keeper(Protocol):
         """Let `query` start again."""
         ...
 
+    def seen(self, query: Query, run: int) -> frozenset[str]:
+        """Ids of the query's patient and type that `run` has seen."""
+        ...
+
+    def held(self, keys: Sequence[Key]) -> Mapping[Key, bytes]:
+        """Those of these (type, id) that are there and not deleted, with the SHA-256 of each."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -58,10 +69,12 @@ class Order:
         run: the run's row in the store.
         patients: ids, in the order to serve them.
         types: resource types, in the order to ask for them.
-        batch_size: patients at a time.
+        batch_size: patients whose further pages are read at a time.
         concurrency: pages under way at a time; the host's limiter may allow fewer.
         max_wait: seconds that the run may wait on one refusal.
-        spec: the EHR file's categories and dates, for needs that turn up on the way.
+        spec: the EHR file's categories and dates, for needs that turn up on the way, and the
+            references to be chased.
+        base: the FHIR base, below which these lie.
     """
 
     run: int
@@ -71,6 +84,7 @@ class Order:
     concurrency: int
     max_wait: float
     spec: SyncSpec = field(default_factory=SyncSpec)
+    base: str = ""
 
 
 @dataclass(slots=True)
@@ -86,6 +100,10 @@ class Outcome:
         seconds: spent in requests, waiting for the limiter and for retries included.
         whole: queries that were read from their first page to their last without a lower bound.
         needs: types whose search turned out to need a parameter, with that parameter.
+        unknown: categories that the EHR turned out not to know, by type.
+        page_size: the `_count` that it takes, where it refused a larger one.
+        unhonoured: types whose lower bound it turned out to ignore.
+        moved: patients that it turned out to have merged, with the one who took their place.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -96,6 +114,14 @@ class Outcome:
     seconds: float = 0.0
     whole: set[Query] = field(default_factory=set)
     needs: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, frozenset[str]] = field(default_factory=dict)
+    page_size: int | None = None
+    unhonoured: set[str] = field(default_factory=set)
+    moved: dict[str, str] = field(default_factory=dict)
+
+    def note(self, type_: str, note: str) -> None:
+        """Count a remark on a type."""
+        self.notes[type_, note] = self.notes.get((type_, note), 0) + 1
 
 
 def by_need(patients: Iterable[str], watermarks: Iterable[Watermark]) -> tuple[str, ...]:

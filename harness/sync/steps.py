@@ -22,31 +22,47 @@ class Step:
         query: the query.
         watermark: how far it was complete before.
         cursor: the next page; None asks for the first.
-        visited: pages that were asked for.
+        visited: hashes of the pages that were asked for.
         empty: empty pages in a row.
         restarts: how often it started again within this run.
         resumed: whether it goes on at the cursor of an earlier run: at its end it reaches up to the
             start of that run only, so it is asked once more.
         unbounded: whether the EHR refused a lower bound, so that everything is asked for.
+        uncounted: whether the EHR may have refused `_count`, so that none is sent.
+        asked_count: the `_count` that its first page was asked with.
+        last: hash of what the last page held, where pages have no next link.
+        tries: how often its page came as something that is no FHIR.
+        counted: how many matches the store had of it when it was read for a second time because
+            the EHR counts more; None where it was not.
+        flaw: what is wrong with a page that it has passed: it is read to its end and stays open.
     """
 
     query: Query
     watermark: Watermark | None
     cursor: Cursor | None
-    visited: set[str] = field(default_factory=set)
+    visited: set[int] = field(default_factory=set)
     empty: int = 0
     restarts: int = 0
     resumed: bool = False
     unbounded: bool = False
+    uncounted: bool = False
+    asked_count: int | None = None
+    last: int | None = None
+    tries: int = 0
+    counted: int | None = None
+    flaw: str | None = None
 
-    def again(self, *, unbounded: bool = False) -> Step:
+    def again(self, *, unbounded: bool = False, uncounted: bool = False) -> Step:
         """From the first page on, once more."""
-        return Step(
-            self.query,
-            self.watermark,
-            None,
+        return replace(
+            self,
+            cursor=None,
+            visited=set(),
+            empty=0,
+            resumed=False,
             restarts=self.restarts + 1,
             unbounded=self.unbounded or unbounded,
+            uncounted=self.uncounted or uncounted,
         )
 
     def advanced(
@@ -66,10 +82,15 @@ class Step:
             run=run,
         )
 
-    def following(self, here: Cursor, page: Page) -> Step:
+    def following(self, here: Cursor, page: Page, flaw: str | None) -> Step:
         """The step to the next page."""
-        self.visited.add(here.url)
-        return replace(self, cursor=here, empty=0 if page.received else self.empty + 1)
+        self.visited.add(hash(here.url))
+        empty = 0 if page.received else self.empty + 1
+        return replace(self, cursor=here, empty=empty, tries=0, flaw=flaw, last=self.of(page))
+
+    def of(self, page: Page) -> int:
+        """What tells two pages apart."""
+        return hash(tuple((each.type, each.id) for each in page.received))
 
     def completed(self, here: Cursor) -> Watermark:
         """The watermark after the last page."""
@@ -79,16 +100,33 @@ class Step:
         full = here.started if here.asked_from is None else before
         return Watermark(self.query, mark, here.started, full)
 
-    def flaw(self, page: Page) -> str | None:
-        """Why a page, though kept, does not let its query go on or end well."""
+    def flaw_after(self, page: Page) -> str | None:
+        """What keeps the query from ending well: entries that cannot be stored, or are left out."""
+        if page.unusable:
+            return f"{page.unusable} entries are no resource with a type and an id"
+        if page.lacking:
+            return f"the EHR left matches out: {page.lacking}"
+        return self.flaw
+
+    def ends(self, page: Page) -> bool:
+        """Whether it is the last page.
+
+        One without matches that leads back to itself is: some servers link on from their last page.
+        """
+        return page.next is None or (not page.entries and self.was_at(page.next))
+
+    def dead_end(self, page: Page) -> str | None:
+        """Why the next page is not asked for."""
         if page.foreign:
             return f"{page.foreign} entries belong to another patient; they were not stored"
-        if page.unusable:
-            return f"{page.unusable} entries have no resource with a type and an id"
-        if page.next is None:
+        if self.ends(page) or page.next is None:
             return None
-        if page.next in self.visited or (self.cursor and page.next == self.cursor.url):
+        if self.was_at(page.next):
             return "the next links go round in a circle"
         if not page.received and self.empty + 1 >= EMPTY_PAGES:
             return f"{EMPTY_PAGES} empty pages in a row, each with a next link"
         return None
+
+    def was_at(self, url: str) -> bool:
+        """Whether a page was asked for before."""
+        return hash(url) in self.visited or (self.cursor is not None and url == self.cursor.url)

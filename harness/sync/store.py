@@ -33,7 +33,7 @@ from harness.sync.model import (
 )
 from harness.sync.rows import cursor_of, instant, key, query_of, run_of, text_of, watermark_of
 from harness.sync.statements import add_counts, drop_cursor, put_cursor, put_watermark
-from harness.sync.upsert import upsert
+from harness.sync.upsert import stored_among, upsert
 
 
 class LeaseLost(SyncIncomplete):
@@ -140,6 +140,10 @@ class Store:
         with self.fenced(lease) as db:
             done = Counts(pages=1) + upsert(db, page.received, query.patient, run, page.now)
             add_counts(db, run, query.patient, query.type, done)
+            for one in page.chased:
+                chased = upsert(db, [one], query.patient, run, page.now)
+                add_counts(db, run, query.patient, one.type, chased)
+                done += chased
             if page.cursor is not None:
                 put_cursor(db, query, page.cursor)
             else:
@@ -178,6 +182,19 @@ class Store:
         """Every query that was left in the middle."""
         rows = self.connection.execute("SELECT * FROM cursors ORDER BY patient, type, part")
         return {query_of(row): cursor_of(row) for row in rows}
+
+    def seen(self, query: Query, run: int) -> frozenset[str]:
+        """Ids of the query's patient and type that `run` has seen."""
+        rows = self.connection.execute(
+            "SELECT id FROM resources WHERE patient = ? AND type = ? AND seen_in = ?",
+            (query.patient, query.type, run),
+        )
+        return frozenset(row["id"] for row in rows)
+
+    def held(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        """Those of these (type, id) that are there and not deleted, with the SHA-256 of each."""
+        known = stored_among(self.connection, keys)
+        return {key: each.hash for key, each in known.items() if not each.deleted}
 
     def body(self, type_: str, id_: str) -> bytes | None:
         """The current version of a resource, exactly as received; None if absent or deleted."""

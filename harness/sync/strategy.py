@@ -34,12 +34,14 @@ class Way:
         date: search parameter of the clinical date; None where the type has none.
         dated: whether the EHR refuses a search without a date.
         parts: categories to ask one by one; one empty part asks for all at once.
+        guessed: whether the categories are those of US Core, and not the EHR file's.
     """
 
     strategy: Strategy = Strategy.LAST_UPDATED
     date: str | None = None
     dated: bool = False
     parts: tuple[str, ...] = ("",)
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Plan:
         page_size: `_count`; None leaves it to the server.
         window: how much further back a search by clinical date starts.
         full_every: after how long everything is read again; None as the strategy needs it.
+        offset: the parameter that names the first match of a page, where pages have no next link.
     """
 
     overlap: timedelta
@@ -59,6 +62,7 @@ class Plan:
     page_size: int | None = None
     window: timedelta = timedelta(days=30)
     full_every: timedelta | None = None
+    offset: str | None = None
 
     def way(self, type_: str) -> Way:
         """How `type_` is asked for."""
@@ -70,6 +74,18 @@ class Plan:
             for part in self.way(type_).parts:
                 for patient in patients:
                     yield Query(patient, type_, part)
+
+    def current(self, query: Query) -> Iterator[Query]:
+        """What is asked in the place of `query`, which an earlier plan may have made."""
+        parts = self.way(query.type).parts
+        if query.part in parts:
+            yield query
+        elif not query.part:
+            yield from (replace(query, part=part) for part in parts)
+
+    def size(self, patients: int, types: Sequence[str]) -> int:
+        """How many queries there are for so many patients."""
+        return patients * sum(len(self.way(type_).parts) for type_ in types)
 
     def asked_from(self, query: Query, known: Watermark | None, now: datetime) -> datetime | None:
         """The lower bound to ask with; None asks for everything.
@@ -85,8 +101,10 @@ class Plan:
         window = self.window if way.strategy is Strategy.DATE_WINDOW else timedelta()
         return (known.mark - self.overlap - window).replace(microsecond=0)
 
-    def parameters(self, query: Query, asked_from: datetime | None) -> tuple[tuple[str, str], ...]:
-        """The search parameters of the first page, in order."""
+    def parameters(
+        self, query: Query, asked_from: datetime | None, *, counted: bool = True
+    ) -> tuple[tuple[str, str], ...]:
+        """The search parameters of the first page, in order; `counted` with `_count`."""
         way = self.way(query.type)
         parameters = [subject(query)]
         if query.part:
@@ -99,7 +117,7 @@ class Plan:
             parameters.append((way.date, f"ge{day.isoformat()}"))
         elif way.dated and way.date is not None:
             parameters.append((way.date, _EVER))
-        if self.page_size is not None:
+        if self.page_size is not None and counted:
             parameters.append(("_count", str(self.page_size)))
         return tuple(parameters)
 
@@ -107,6 +125,12 @@ class Plan:
         """A plan that also knows that a search of `type_` needs `category` or `date`."""
         way = _with_need(self.way(type_), type_, parameter, spec)
         return replace(self, ways={**self.ways, type_: way})
+
+    def without(self, type_: str, part: str) -> Plan:
+        """A plan that asks for a category no more."""
+        way = self.way(type_)
+        parts = tuple(each for each in way.parts if each != part)
+        return replace(self, ways={**self.ways, type_: replace(way, parts=parts)})
 
     def _full_due(self, way: Way, known: Watermark, now: datetime) -> bool:
         every = self.full_every or (WEEK if way.strategy is Strategy.DATE_WINDOW else None)
@@ -146,9 +170,10 @@ def plan_for(
     return Plan(
         timedelta(seconds=spec.overlap_seconds),
         {type_: _way(type_, strategy, spec, learnt) for type_ in types},
-        page_size,
+        min(filter(None, (page_size, learnt.page_size)), default=None),
         timedelta(days=spec.window_days),
         None if spec.full_every_days is None else timedelta(days=spec.full_every_days),
+        spec.offset,
     )
 
 
@@ -160,18 +185,22 @@ def _way(type_: str, strategy: Strategy | None, spec: SyncSpec, learnt: Learnt) 
     if strategy is Strategy.DATE_WINDOW and date is None:
         strategy = Strategy.FULL_HASH
     way = Way(strategy, date)
+    unknown = learnt.unknown.get(type_, frozenset())
     need = spec.needs.get(type_, learnt.needs.get(type_))
     if need is None and type_ == "Observation" and spec.categories:
         need = "category"
-    return way if need is None else _with_need(way, type_, need, spec)
+    way = way if need is None else _with_need(way, type_, need, spec)
+    known = tuple(each for each in way.parts if each not in unknown)
+    return replace(way, parts=known) if way.guessed and known else way
 
 
 def _with_need(way: Way, type_: str, need: str, spec: SyncSpec) -> Way:
     if need == "date":
         return replace(way, date=way.date or "date", dated=True)
     ours = spec.categories if type_ == "Observation" else ()
-    parts = spec.category_codes.get(type_) or ours or CATEGORIES.get(type_) or ("",)
-    return replace(way, parts=parts)
+    named = spec.category_codes.get(type_) or ours
+    parts = named or CATEGORIES.get(type_) or ("",)
+    return replace(way, parts=parts, guessed=not named)
 
 
 def _stamp(at: datetime) -> str:

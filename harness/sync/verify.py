@@ -7,12 +7,13 @@ deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.sync.gone import Gone, Held, Read
 from harness.sync.model import Counts, Cursor, Lease, PageDone, Query, Received, Watermark
+from harness.sync.order import Key
 from harness.sync.store import Store
 from harness.sync.upsert import Change, Known, judge, known_of, stored_among
 
@@ -46,29 +47,50 @@ class Listing:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen: dict[tuple[str, str], Difference | None] = {}
+        # Hashes, because an EHR may have millions.
+        self._seen: set[int] = set()
+        self._differing: dict[Key, Difference] = {}
+        self._cursors: dict[Query, Cursor] = {}
+        self._listed: dict[tuple[str, str], set[str]] = {}
         self.compared: dict[str, int] = {}
         """Resources that both have, or that the EHR shows, by type."""
 
     @property
     def differences(self) -> tuple[Difference, ...]:
         """What differs among all that came, each resource once."""
-        return tuple(each for each in self._seen.values() if each is not None)
+        return tuple(self._differing.values())
 
-    def cursor(self, _query: Query) -> Cursor | None:
-        """Every query starts at its first page."""
-        return None
+    def cursor(self, query: Query) -> Cursor | None:
+        """Where a query of this verification is; each starts at its first page."""
+        return self._cursors.get(query)
 
     def watermark(self, _query: Query) -> Watermark | None:
         """Every query asks for everything."""
         return None
 
-    def forget_cursor(self, _lease: Lease, _query: Query) -> None:
-        """There is none to forget."""
+    def forget_cursor(self, _lease: Lease, query: Query) -> None:
+        """Let `query` start again."""
+        self._cursors.pop(query, None)
 
     def commit(self, _lease: Lease, _run: int, page: PageDone) -> Counts:
         """Compare a page."""
-        return self._compare(page.received, page.query.patient) + Counts(pages=1)
+        query = page.query
+        self.forget_cursor(_lease, query)
+        if page.cursor is not None:
+            self._cursors[query] = page.cursor
+        listed = self._listed.setdefault((query.patient, query.type), set())
+        listed.update(each.id for each in page.received if each.type == query.type)
+        if page.watermark is not None:
+            del self._listed[query.patient, query.type]
+        return self._compare([*page.received, *page.chased], query.patient) + Counts(pages=1)
+
+    def seen(self, query: Query, _run: int) -> frozenset[str]:
+        """Ids of the query's patient and type that came; none once it has ended."""
+        return frozenset(self._listed.get((query.patient, query.type), ()))
+
+    def held(self, keys: Sequence[Key]) -> Mapping[Key, bytes]:
+        """Those of these (type, id) that came."""
+        return {key: b"" for key in keys if hash(key) in self._seen}
 
     def absent(self, pairs: Iterable[tuple[str, str]]) -> tuple[Held, ...]:
         """What the store holds of these (patient, type) and no page showed."""
@@ -82,7 +104,7 @@ class Listing:
             found += [
                 Held(patient, type_, row["id"])
                 for row in rows
-                if (type_, row["id"]) not in self._seen
+                if hash((type_, row["id"])) not in self._seen
             ]
         return tuple(found)
 
@@ -92,7 +114,7 @@ class Listing:
             self._compare([received], held.patient)
         for each in read.gone:
             found = Difference(Kind.EXTRA, each.held, each.reason)
-            self._seen[each.held.type, each.held.id] = found
+            self._differing[each.held.type, each.held.id] = found
         return read.gone
 
     def _compare(self, page: Sequence[Received], patient: str) -> Counts:
@@ -100,11 +122,16 @@ class Listing:
         stored = stored_among(self._store.connection, [(each.type, each.id) for each in page])
         for came in page:
             key = came.type, came.id
-            if key not in self._seen:
+            if hash(key) not in self._seen:
                 self.compared[came.type] = self.compared.get(came.type, 0) + 1
             change = judge(stored.get(key), known_of(came))
             held = Held(patient, came.type, came.id)
-            self._seen[key] = _difference(held, stored.get(key), came, change)
+            self._seen.add(hash(key))
+            difference = _difference(held, stored.get(key), came, change)
+            if difference is not None:
+                self._differing[key] = difference
+            else:
+                self._differing.pop(key, None)
             done += change.value
         return done
 

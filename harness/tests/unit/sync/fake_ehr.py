@@ -41,6 +41,7 @@ class FakeEhr:
         """Path and query of every request, in order."""
         self.bearers: list[str | None] = []
         self._sessions: dict[str, list[bytes]] = {}
+        self._owners: dict[str, str] = {}
 
     def put(self, type_: str, id_: str, patient: str, at: datetime, **members: Any) -> Resource:
         """Create or update a resource; its version counts up."""
@@ -61,6 +62,11 @@ class FakeEhr:
     def forget_sessions(self) -> None:
         """As a server does after some minutes."""
         self._sessions.clear()
+
+    def owner_of(self, further: str) -> str:
+        """Whose search a further page belongs to, by its URL."""
+        session = dict(parse_qsl(further.partition("?")[2]))["_getpages"]
+        return self._owners[session]
 
     def truth(self) -> dict[tuple[str, str], bytes]:
         """What a store should hold."""
@@ -116,6 +122,7 @@ class FakeEhr:
         ]
         session = f"s{len(self.asked)}"
         self._sessions[session] = matches
+        self._owners[session] = query.get("patient") or query.get("_id", "")
         return self._page(session, 0)
 
     def _page(self, session: str, at: int) -> Response:

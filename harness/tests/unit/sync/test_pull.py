@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.config.ehr import Limits
 from harness.errors import OAuthError, Throttled
 from harness.http.exchange import Request, Response
 from harness.http.transport import NoAnswerError
@@ -83,25 +84,41 @@ def test_every_patient_gets_something_before_any_gets_everything(bench: Bench) -
     ]
 
 
-def test_batches_are_served_one_after_the_other(bench: Bench) -> None:
+def test_further_pages_are_read_batch_by_batch(bench: Bench) -> None:
     fill(bench)
     bench.batch_size = 1
     bench.sync()
-    of_q = [number for number, query in enumerate(bench.ehr.asked) if "=q" in query]
-    assert of_q == [4, 5]
+    further = [bench.ehr.owner_of(query) for query in bench.ehr.asked if "_getpages" in query]
+    assert further == ["p", "p", "q", "q"]
     assert bench.stored() == bench.ehr.truth()
+
+
+def test_a_budget_of_one_page_for_each_gives_each_a_page(bench: Bench) -> None:
+    bench.types, bench.batch_size, bench.concurrency = ("Observation",), 20, 4
+    bench.patients = tuple(f"p{number:04}" for number in range(1000))
+    bench.limits = Limits(requests_per_second=100.0, concurrency=8, per_day=1000)
+    bench.ehr.page_size = 1
+    for patient in bench.patients:
+        for number in range(2):
+            bench.ehr.put("Observation", f"{patient}-{number}", patient, NOON - DAYS)
+    done = bench.sync()
+    assert "the day's budget" in (done.stopped or "")
+    assert {id_.partition("-")[0] for _, id_ in bench.stored()} == set(bench.patients)
+    assert {gap.query.patient for gap in done.gaps} == set(bench.patients)
 
 
 def test_those_not_reached_last_time_are_served_first(bench: Bench) -> None:
     fill(bench)
-    bench.batch_size = 1
-    bench.ehr.script = nth(5, bench.ehr.outcome(429, "throttled", Retry_After="600"))
+    bench.types = ("Observation",)
+    bench.ehr.script = nth(2, bench.ehr.outcome(429, "throttled", Retry_After="600"))
     assert bench.sync().stopped == "the EHR asks to wait 600 s"
+    bench.ehr.script = on("patient=p", bench.ehr.outcome(403, "forbidden"))
+    bench.sync()
     bench.ehr.asked.clear()
     bench.ehr.script = lambda _request: None
     bench.sync()
-    assert "_id=q" in bench.ehr.asked[0]
-    assert bench.stored() == bench.ehr.truth()
+    assert "patient=p" in bench.ehr.asked[0], "q is complete, p never was"
+    assert {k: v for k, v in bench.ehr.truth().items() if k[0] == "Observation"} == bench.stored()
 
 
 def test_what_changes_while_paging_is_asked_for_again(bench: Bench) -> None:
