@@ -41,6 +41,7 @@ COMMANDS = {
     "login": Command("login", "launch in your browser and keep the refresh token"),
     "jwks": Command("jwks", "make signing keys, show or serve the public set"),
     "sync": Command("sync", "pull a tenant's changes now; show its state"),
+    "write": Command("write", "write an application's resources to a tenant's EHR"),
     "scheduler": Command("scheduler", "sync all tenants on their schedules"),
     "report": Command("report", "turn the results of a run into HTML"),
     "coverage": Command("coverage", "say what is judged and what is not, and why"),

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant
 from harness.errors import EhrUnreachable, HarnessError, UsageError
 from harness.http.origin import host_of
-from harness.scheduler.jobs import Site, kept_alive, store_path, sync
-from harness.scheduler.leases import LeaseHeld, acquire, alive, owner, release
+from harness.scheduler.jobs import Site, kept_alive, sync
+from harness.scheduler.leases import LeaseHeld, acquire, owner, release
 from harness.sync.account import Account
 from harness.sync.connect import Connection, connection
 from harness.sync.outbox.abilities import Abilities
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.courier import Courier
 from harness.sync.outbox.delivery import Delivery
-from harness.sync.outbox.model import OPEN, Entry, State
+from harness.sync.outbox.model import OPEN, Draft, Entry, State
 from harness.sync.outbox.telling import Outgoing, Teller
 from harness.sync.outbox.wire import Wire
 from harness.sync.patients import patients_of
+from harness.sync.places import place_of
 from harness.sync.store import Store
 from harness.sync.world import World
 
@@ -67,8 +69,8 @@ async def delivering(
         EhrUnreachable, ProtocolError: where tokens come from could not be found out.
     """
     require_enabled(tenant)
-    path, clock = store_path(tenant), site.clock
-    with Store(path) as store, alive(path, JOB) as others_dead:
+    place, clock = place_of(tenant, site.environ), site.clock
+    with Store(place) as store, store.connection.alive(JOB) as others_dead:
         now = clock.now()
         lease = acquire(store, tenant.name, JOB, by=owner(), now=now, holder_is_dead=others_dead)
         try:
@@ -84,7 +86,7 @@ async def delivering(
                 delivery = Delivery(
                     courier, clock, tenant.ehr.limits.concurrency, patience, on_settled=on_settled
                 )
-                async with kept_alive(path, lease, delivery.stop, clock):
+                async with kept_alive(place, lease, delivery.stop, clock):
                     yield delivery
                 _remember(world, store, way)
         finally:
@@ -139,10 +141,10 @@ async def deliver(
 
 def waiting(tenant: Tenant) -> Outgoing:
     """How many entries are open and dead; a store that does not exist yet is not made."""
-    path = store_path(tenant)
-    if not path.exists():
+    place = place_of(tenant, os.environ)
+    if not place.exists():
         return Outgoing()
-    with Store(path) as store:
+    with Store(place) as store:
         counts = Box(store).counts()
     return Outgoing(open=sum(counts.get(each, 0) for each in OPEN), dead=counts.get(State.DEAD, 0))
 
@@ -214,3 +216,16 @@ class _Members:
         if self._all is None:
             self._all = frozenset(await patients_of(self._tenant, self._way))
         return patient in self._all
+
+
+def submit(tenant: Tenant, box: Box, draft: Draft, now: datetime) -> tuple[Entry, bool]:
+    """Keep a write for delivery; whether it is new.
+
+    Raises:
+        UsageError: the patient is none of those that the tenant file lists.
+        KeyTaken: the key was used for other content.
+    """
+    listed = tenant.patients.ids
+    if listed and draft.patient not in listed:
+        raise UsageError(f"{draft.type}: its patient is none of tenant {tenant.name}'s")
+    return box.put(draft, now)

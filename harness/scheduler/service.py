@@ -10,8 +10,10 @@ from pathlib import Path
 from harness.config.tenant import Tenant, load_tenant
 from harness.errors import HarnessError
 from harness.scheduler.due import is_due
-from harness.scheduler.jobs import Ended, Site, isolated, store_path, sync
+from harness.scheduler.jobs import Ended, Site, isolated
+from harness.scheduler.outbox import write_and_sync
 from harness.sync.account import Account
+from harness.sync.places import place_of
 from harness.sync.run import SyncRun
 from harness.sync.store import Store
 
@@ -78,16 +80,16 @@ class Service:
         self._tasks[name] = task
 
     def _is_due(self, tenant: Tenant) -> bool:
-        path = store_path(tenant)
+        place = place_of(tenant, self.site.environ)
         last = None
-        if path.exists():
-            with Store(path) as store:
+        if place.exists():
+            with Store(place) as store:
                 last = next(iter(store.runs(1)), None)
         return is_due(tenant.schedule, tenant.name, last, self.site.clock.now())
 
     async def _job(self, tenant: Tenant) -> Ended:
         async def job() -> Account:
-            return await sync(
+            return await write_and_sync(
                 tenant,
                 self.site,
                 self.name_run(),

@@ -54,7 +54,7 @@ def serve(
         result: Account = await job(tenant.name)
         return result
 
-    monkeypatch.setattr(service, "sync", sync)
+    monkeypatch.setattr(service, "write_and_sync", sync)
     site = Site({}, CLOCK, system_entropy)
     return Service(site, lambda: files, lambda: "r", on_end, 1.0)
 
