@@ -22,10 +22,12 @@ from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, HarnessError, UsageError
 from harness.http.clock import SystemClock
 from harness.reporting import folders, sync_report
-from harness.scheduler.jobs import Site, store_path, sync, verify
+from harness.scheduler.jobs import Site, verify
+from harness.scheduler.outbox import write_and_sync
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
 from harness.sync.grant import grant_of
+from harness.sync.places import place_of
 from harness.sync.run import Progress, SyncRun
 from harness.sync.status import Status, status_of
 from harness.sync.verify_run import VerifyRun
@@ -123,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
 async def _sync(tenant: Tenant, bound: float | None) -> Account:
     site = Site(os.environ, SystemClock(), system_entropy)
     with _progress() as told:
-        return await sync(
+        return await write_and_sync(
             tenant,
             site,
             folders.new_run(site.clock.now()),
@@ -184,7 +186,7 @@ def show(args: argparse.Namespace) -> int:
 def _status(file: str) -> Status:
     try:
         tenant = load_tenant(file)
-        found = status_of(tenant, store_path(tenant))
+        found = status_of(tenant, place_of(tenant, os.environ))
         return replace(found, grant=grant_of(tenant, Secrets(os.environ)))
     except HarnessError as error:
         return Status(Path(file).stem, error=str(error))

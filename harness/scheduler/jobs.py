@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from harness.config.secrets import Secrets
@@ -17,10 +17,12 @@ from harness.http.clock import Clock
 from harness.http.limiter import HostLimiters
 from harness.http.origin import host_of
 from harness.http.transport import WireTransport
-from harness.scheduler.leases import LIFE, acquire, alive, owner, release, renew
+from harness.scheduler.leases import LIFE, acquire, owner, release, renew
 from harness.smart.entropy import Entropy
 from harness.sync.account import Account
+from harness.sync.database import Place
 from harness.sync.model import Lease
+from harness.sync.places import place_of
 from harness.sync.run import Progress, SyncRun
 from harness.sync.store import LeaseLost, Store
 from harness.sync.verification import Verification
@@ -77,18 +79,9 @@ class Site:
         )
 
 
-def store_path(tenant: Tenant) -> Path:
-    """The tenant's SQLite file.
-
-    Raises:
-        UsageError: the tenant file asks for another kind of store.
-    """
-    if isinstance(tenant.store, Path):
-        return tenant.store
-    raise UsageError(
-        f"tenant {tenant.name}: a PostgreSQL store is not available yet",
-        hint="set store to the path of an SQLite file, or leave it out",
-    )
+def store_path(tenant: Tenant) -> Place:
+    """The place of a tenant's store; see `place_of`."""
+    return place_of(tenant, os.environ)
 
 
 async def sync(
@@ -146,8 +139,7 @@ async def verify(
         LeaseLost: another process took over in the middle.
         UsageError: there is no store yet, or a file or secret has to be mended first.
     """
-    path = store_path(tenant)
-    if not path.exists():
+    if not place_of(tenant, site.environ).exists():
         raise UsageError(
             f"tenant {tenant.name}: there is no store to verify yet",
             hint=f"harness sync run --tenant {tenant.name}",
@@ -177,14 +169,14 @@ async def _leased(
     bound: float | None,
 ) -> T_co:
     """Hold the lease as long as a run takes."""
-    path = store_path(tenant)
-    with Store(path) as store, alive(path, JOB) as others_dead:
+    place = place_of(tenant, site.environ)
+    with Store(place) as store, store.connection.alive(JOB) as others_dead:
         lease = acquire(
             store, tenant.name, JOB, by=owner(), now=site.clock.now(), holder_is_dead=others_dead
         )
         run = begin(store, lease, site.world(tenant, store))
         try:
-            async with kept_alive(path, lease, run.stop, site.clock):
+            async with kept_alive(place, lease, run.stop, site.clock):
                 return await _bounded(run, bound)
         finally:
             release(store, lease, site.clock.now())
@@ -209,12 +201,12 @@ async def _bounded(run: _Run[T_co], bound: float | None) -> T_co:
 
 @asynccontextmanager
 async def kept_alive(
-    path: Path, lease: Lease, stop: Callable[[str], None], clock: Clock
+    place: Place, lease: Lease, stop: Callable[[str], None], clock: Clock
 ) -> AsyncIterator[None]:
     """Renew the lease as long as the context lasts; on a connection of its own."""
 
     async def beat() -> None:
-        with Store(path) as store:
+        with Store(place) as store:
             while True:
                 await asyncio.sleep(LIFE.total_seconds() / 3)
                 renew(store, lease, clock.now())

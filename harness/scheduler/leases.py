@@ -4,23 +4,18 @@ The row carries a fence that grows with every holder; each commit of a sync chec
 decide whether a lease may be taken over:
 
 * its time has run out: the holder hangs, or its machine is gone;
-* its holder is dead: on one machine the kernel says so, because a holder keeps a file locked for as
-  long as it lives. So the run after a `kill -9` need not wait for the lease to expire.
+* its holder is dead: on one machine the kernel says so, because a holder keeps a lock for as long
+  as it lives (`Database.alive`). So the run after a `kill -9` need not wait for its lease to end.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from harness.errors import UsageError
-from harness.sync.database import transaction
 from harness.sync.model import Lease
 from harness.sync.rows import instant, text_of
 from harness.sync.store import LeaseLost, Store
@@ -54,7 +49,7 @@ def acquire(
     Raises:
         LeaseHeld: somebody else holds it.
     """
-    with transaction(store.connection) as db:
+    with store.connection.transaction() as db:
         row = db.execute(
             "SELECT owner, fence, until FROM leases WHERE tenant = ? AND job = ?", (tenant, job)
         ).fetchone()
@@ -67,8 +62,9 @@ def acquire(
                 )
         lease = Lease(tenant, job, by, row["fence"] + 1 if row else 1, now + LIFE)
         db.execute(
-            "INSERT OR REPLACE INTO leases (tenant, job, owner, fence, until)"
-            " VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO leases (tenant, job, owner, fence, until) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (tenant, job) DO UPDATE SET owner = excluded.owner,"
+            " fence = excluded.fence, until = excluded.until",
             (tenant, job, by, lease.fence, text_of(lease.until)),
         )
     return lease
@@ -92,7 +88,7 @@ def release(store: Store, lease: Lease, now: datetime) -> None:
 
 
 def _move(store: Store, lease: Lease, until: datetime) -> Lease:
-    with transaction(store.connection) as db:
+    with store.connection.transaction() as db:
         changed = db.execute(
             "UPDATE leases SET until = ? WHERE tenant = ? AND job = ? AND fence = ?",
             (text_of(until), lease.tenant, lease.job, lease.fence),
@@ -100,24 +96,3 @@ def _move(store: Store, lease: Lease, until: datetime) -> Lease:
     if not changed:
         raise LeaseLost(f"tenant {lease.tenant}: another process has taken over its {lease.job}")
     return replace(lease, until=until)
-
-
-@contextmanager
-def alive(store_path: Path, job: str) -> Iterator[bool]:
-    """Keep this process's sign of life for `job`, as long as the context lasts.
-
-    Yields:
-        Whether nobody else on this machine keeps it, so that a former holder must be dead. Where
-        somebody does, the lease itself has to expire before it can be taken over.
-    """
-    path = store_path.with_name(f"{store_path.name}.{job}.lock")
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)

@@ -1,114 +1,159 @@
-"""The SQLite file under a store: permissions, pragmas, migrations, transactions.
+"""What a store asks of its database, whichever make it is, and the schema that all share.
 
-WAL lets `harness sync status` read while a run writes. `synchronous=FULL` because what a run
-reports as stored must survive a power cut as well as a kill; a page of a hundred resources still
-commits in a few milliseconds, far below the pace at which any EHR lets pages be read.
+Two makes: a file of SQLite (`sqlite.py`) and a schema of PostgreSQL (`postgres.py`). Statements are
+written once, in what both understand, with `?` for each value. The migrations are SQL of SQLite;
+`postgres.py` says in which few words PostgreSQL differs.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from importlib.resources import files
-from pathlib import Path
+from typing import Any, Protocol
 
-from harness.config.paths import make_private
-from harness.errors import ConfigError
-
-BUSY_SECONDS = 30.0
-CACHE_KIB = 16384
-"""Memory for pages of the file: enough for the upper levels of the indexes of a large store."""
+from harness.errors import ConfigError, HarnessError, SyncIncomplete
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file at `path`, made if need be (0600 in a 0700 folder) and migrated.
+class StoreUnreachable(HarnessError):
+    """The database of a store does not answer; nothing was begun."""
 
-    The connection may move between threads, but only one may use it at a time.
+
+class LeaseLost(SyncIncomplete):
+    """Another process took over; nothing that was not committed is written any more."""
+
+
+class StoreLost(LeaseLost):
+    """The database of a store stopped working in the middle; what was committed stays.
+
+    The lease is kept in that database, so whoever has lost the one has lost the other.
+    """
+
+
+class Row(Protocol):
+    """A row, by number and by name of a column."""
+
+    def __getitem__(self, column: int | str, /) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Rows(Protocol):
+    """What a statement found; rows are `Row`."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row; None after the last."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Database(Protocol):
+    """An open connection; one thread at a time may use it. Times out and raises `StoreLost`."""
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Rows:
+        """Execute one statement."""
+        ...
+
+    def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> object:
+        """Execute one statement for each tuple of values."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[Database]:
+        """All or nothing, one writer at a time: what is read inside stays true until its end."""
+        ...
+
+    def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
+        """The rows of a query as it stood when it began, however many, in little memory."""
+        ...
+
+    def alive(self, job: str) -> AbstractContextManager[bool]:
+        """Keep a sign of life for `job` that ends with this process, however it ends.
+
+        Yields:
+            Whether nobody else keeps it, so that a former holder must be dead. Where somebody does,
+            its lease has to expire before it can be taken over.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close it; whatever is not committed is gone."""
+        ...
+
+
+class Place(Protocol):
+    """Where a store is, or is to be."""
+
+    def exists(self) -> bool:
+        """Whether there is a store already.
+
+        Raises:
+            StoreUnreachable, ConfigError: as `connect`.
+        """
+        ...
+
+    def connect(self) -> Database:
+        """Open it, made and migrated if need be.
+
+        Raises:
+            StoreUnreachable: the database does not answer.
+            ConfigError: it cannot be used, or a newer version made it.
+        """
+        ...
+
+
+def newest() -> int:
+    """The number of the last migration."""
+    return _migrations()[-1][0]
+
+
+def migrations_after(version: int, where: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and statements of each migration that a store of schema `version` lacks.
+
+    Args:
+        version: 0 where nothing is there yet.
+        where: the store, for messages.
 
     Raises:
-        ConfigError: others can enter the folder, the file is no store, or a newer version made it.
+        ConfigError: a newer version of the harness made the store.
     """
-    _make_private(path)
-    try:
-        connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        _migrate(connection, path)
-    except sqlite3.DatabaseError as error:
+    steps = _migrations()
+    if version > steps[-1][0]:
         raise ConfigError(
-            f"{path}: expected a store of the harness, got: {error}",
-            hint="move the file away; the next sync fetches everything again",
-        ) from error
-    return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All or nothing; takes the write lock at once, so that what is read inside stays true."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _make_private(path: Path) -> None:
-    folder = path.parent
-    make_private(folder)
-    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        raise ConfigError(
-            f"{folder}: expected a folder that only its owner can enter, for it will hold PHI",
-            hint=f"chmod 700 {folder}",
+            f"{where}: made by a newer harness: schema {version}, known is {steps[-1][0]}",
+            hint="update the harness",
         )
-    # An existing file is never opened here: closing any descriptor of it would drop the POSIX locks
-    # that SQLite holds for other connections of this process, and with them its write-ahead log.
-    # https://www.sqlite.org/howtocorrupt.html section 2.2
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        if path.is_symlink() or not path.is_file():
-            raise ConfigError(f"{path}: expected a file, as the store of a tenant") from None
-        path.chmod(0o600)
+    for number, text in steps:
+        if number > version:
+            yield number, list(_statements(text))
 
 
 def _migrations() -> list[tuple[int, str]]:
     """The numbered files of `migrations/`, in order."""
     found = (files("harness.sync") / "migrations").iterdir()
-    named = sorted((each.name, each.read_text("utf-8")) for each in found)
+    named = sorted((each.name, each.read_text("utf-8")) for each in found if each.is_file())
     return [(int(name[:4]), text) for name, text in named if name.endswith(".sql")]
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    steps = _migrations()
-    with transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > steps[-1][0]:
-            raise ConfigError(
-                f"{path}: made by a newer harness: schema {version}, known is {steps[-1][0]}",
-                hint="update the harness",
-            )
-        for number, text in steps:
-            if number > version:
-                for statement in _statements(text):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {number}")
-
-
 def _statements(text: str) -> Iterator[str]:
-    """The statements of a script one by one: `executescript` would commit what is open."""
+    """The statements of a script one by one."""
     pending = ""
     for line in text.splitlines(keepends=True):
         pending += line
         if sqlite3.complete_statement(pending):
             yield pending
             pending = ""
+
+
+def transaction(database: Database) -> AbstractContextManager[Database]:
+    """See `Database.transaction`."""
+    return database.transaction()

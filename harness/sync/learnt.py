@@ -47,4 +47,8 @@ def _remember(
 ) -> None:
     rows = [(type_, what, value, text_of(now)) for type_, value in values.items()]
     with store.fenced(lease) as db:
-        db.executemany("INSERT OR REPLACE INTO learnt VALUES (?, ?, ?, ?)", rows)
+        db.executemany(
+            "INSERT INTO learnt VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (type, what) DO UPDATE SET value = excluded.value, at = excluded.at",
+            rows,
+        )

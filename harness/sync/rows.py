@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import overload
 
+from harness.sync.database import Row
 from harness.sync.model import Cursor, Query, RunRow, RunStatus, Traffic, Watermark
 
 
@@ -42,12 +42,12 @@ def key(query: Query) -> tuple[str, str, str]:
     return query.patient, query.type, query.part
 
 
-def query_of(row: sqlite3.Row) -> Query:
+def query_of(row: Row) -> Query:
     """The query that a row belongs to."""
     return Query(row["patient"], row["type"], row["part"])
 
 
-def watermark_of(row: sqlite3.Row) -> Watermark:
+def watermark_of(row: Row) -> Watermark:
     """A row of `watermarks`."""
     return Watermark(
         query_of(row),
@@ -57,7 +57,7 @@ def watermark_of(row: sqlite3.Row) -> Watermark:
     )
 
 
-def cursor_of(row: sqlite3.Row) -> Cursor:
+def cursor_of(row: Row) -> Cursor:
     """A row of `cursors`."""
     return Cursor(
         row["url"],
@@ -69,7 +69,7 @@ def cursor_of(row: sqlite3.Row) -> Cursor:
     )
 
 
-def run_of(row: sqlite3.Row) -> RunRow:
+def run_of(row: Row) -> RunRow:
     """A row of `runs`."""
     return RunRow(
         row["id"],

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import astuple
 
+from harness.sync.database import Database
 from harness.sync.model import Counts, Cursor, Query, Watermark
 from harness.sync.rows import key, text_of
 
 
-def add_counts(db: sqlite3.Connection, run: int, patient: str, type_: str, done: Counts) -> None:
+def add_counts(db: Database, run: int, patient: str, type_: str, done: Counts) -> None:
     """Add what a page did to what the run did."""
     db.execute(
         "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (run, patient, type) DO UPDATE SET new = new + excluded.new,"
-        " changed = changed + excluded.changed, unchanged = unchanged + excluded.unchanged,"
-        " older = older + excluded.older, deleted = deleted + excluded.deleted,"
-        " pages = pages + excluded.pages",
+        " ON CONFLICT (run, patient, type) DO UPDATE SET"
+        " new = counts.new + excluded.new, changed = counts.changed + excluded.changed,"
+        " unchanged = counts.unchanged + excluded.unchanged,"
+        " older = counts.older + excluded.older, deleted = counts.deleted + excluded.deleted,"
+        " pages = counts.pages + excluded.pages",
         (run, patient, type_, *astuple(done)),
     )
 
 
-def put_cursor(db: sqlite3.Connection, query: Query, cursor: Cursor) -> None:
+def put_cursor(db: Database, query: Query, cursor: Cursor) -> None:
     """Set where a query is to go on."""
     db.execute(
-        "INSERT OR REPLACE INTO cursors"
-        " (patient, type, part, url, asked_from, started, newest, pages, run)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO cursors (patient, type, part, url, asked_from, started, newest, pages, run)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (patient, type, part) DO UPDATE SET url = excluded.url,"
+        " asked_from = excluded.asked_from, started = excluded.started,"
+        " newest = excluded.newest, pages = excluded.pages, run = excluded.run",
         (
             *key(query),
             cursor.url,
@@ -39,16 +42,17 @@ def put_cursor(db: sqlite3.Connection, query: Query, cursor: Cursor) -> None:
     )
 
 
-def drop_cursor(db: sqlite3.Connection, query: Query) -> None:
+def drop_cursor(db: Database, query: Query) -> None:
     """Let a query have no open page."""
     db.execute("DELETE FROM cursors WHERE patient = ? AND type = ? AND part = ?", key(query))
 
 
-def put_watermark(db: sqlite3.Connection, watermark: Watermark) -> None:
+def put_watermark(db: Database, watermark: Watermark) -> None:
     """Set up to where a query is complete."""
     db.execute(
-        "INSERT OR REPLACE INTO watermarks (patient, type, part, mark, confirmed, full)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        'INSERT INTO watermarks (patient, type, part, mark, confirmed, "full")'
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (patient, type, part) DO UPDATE SET"
+        ' mark = excluded.mark, confirmed = excluded.confirmed, "full" = excluded."full"',
         (
             *key(watermark.query),
             text_of(watermark.mark),

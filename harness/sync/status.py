@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from harness.config.tenant import Tenant
+from harness.sync.database import Place
 from harness.sync.grant import Grant
 from harness.sync.model import RunRow, Watermark
 from harness.sync.store import Store
@@ -89,15 +89,15 @@ class Status:
         return lines
 
 
-def status_of(tenant: Tenant, path: Path) -> Status:
-    """The state in the store at `path`; a store that does not exist yet is not made.
+def status_of(tenant: Tenant, place: Place) -> Status:
+    """The state in the store at `place`; a store that does not exist yet is not made.
 
     Raises:
-        ConfigError: the store cannot be used.
+        ConfigError, StoreUnreachable: the store cannot be used.
     """
-    if not path.exists():
+    if not place.exists():
         return Status(tenant.name)
-    with Store(path) as store:
+    with Store(place) as store:
         by_type: dict[str, list[Watermark]] = {}
         for each in store.watermarks():
             by_type.setdefault(each.query.type, []).append(each)

@@ -9,7 +9,6 @@ next one goes on at a committed cursor or at the watermark.
 from __future__ import annotations
 
 import hmac
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.errors import SyncIncomplete
+from harness.http.known import Known
 from harness.http.pace import Spent
-from harness.sync import database
+from harness.sync.database import Database, LeaseLost, Place
 from harness.sync.model import (
     Counts,
     Cursor,
@@ -32,27 +31,26 @@ from harness.sync.model import (
     Watermark,
 )
 from harness.sync.rows import cursor_of, instant, key, query_of, run_of, text_of, watermark_of
+from harness.sync.sqlite import SqliteFile
 from harness.sync.statements import add_counts, drop_cursor, put_cursor, put_watermark
 from harness.sync.upsert import stored_among, upsert
 
-
-class LeaseLost(SyncIncomplete):
-    """Another process took over; nothing that was not committed is written any more."""
+__all__ = ["LeaseLost", "Store"]
 
 
 class Store:
-    """One tenant's SQLite file. One thread at a time may use it.
+    """One tenant's store. One thread at a time may use it.
 
     Args:
-        path: the file; made with its folder where missing.
+        place: where it is; a path is that of an SQLite file, made with its folder where missing.
 
     Raises:
-        ConfigError: see `harness.sync.database.connect`.
+        ConfigError, StoreUnreachable: see `harness.sync.database.Place`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.connection = database.connect(path)
+    def __init__(self, place: Place | Path) -> None:
+        where = SqliteFile(place) if isinstance(place, Path) else place
+        self.connection = where.connect()
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +64,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the file; whatever is not committed is gone."""
+        """Close it; whatever is not committed is gone."""
         self.connection.close()
 
     # -- runs
@@ -78,13 +76,12 @@ class Store:
                 "UPDATE runs SET status = ?, ended = ? WHERE status = ?",
                 (RunStatus.CUT_OFF, text_of(now), RunStatus.RUNNING),
             )
-            cursor = db.execute(
+            db.execute(
                 "INSERT INTO runs (name, fence, started, status) VALUES (?, ?, ?, ?)",
                 (name, lease.fence, text_of(now), RunStatus.RUNNING),
             )
-        if cursor.lastrowid is None:  # pragma: no cover - an INSERT that succeeded has one
-            raise AssertionError("no row id")
-        return cursor.lastrowid
+            row = db.execute("SELECT id FROM runs WHERE name = ?", (name,)).fetchone()
+        return int(row["id"])
 
     def finish(self, lease: Lease, run: RunRow, gaps: Iterable[Gap]) -> None:
         """Write down how a run ended; `gaps` name what it could not get."""
@@ -108,8 +105,8 @@ class Store:
                 ),
             )
             db.executemany(
-                "INSERT OR REPLACE INTO gaps (run, patient, type, part, reason)"
-                " VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO gaps (run, patient, type, part, reason) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (run, patient, type, part) DO UPDATE SET reason = excluded.reason",
                 [(run.id, g.query.patient, g.query.type, g.query.part, g.reason) for g in gaps],
             )
 
@@ -218,15 +215,23 @@ class Store:
         )
         return {row["type"]: row["n"] for row in rows}
 
-    def rates(self) -> dict[str, float]:
-        """Requests per second that were learnt, by host."""
-        rows = self.connection.execute("SELECT host, rate FROM rates")
-        return {row["host"]: row["rate"] for row in rows}
+    def rates(self) -> dict[str, Known]:
+        """What earlier runs learnt of the pace of each host."""
+        rows = self.connection.execute("SELECT host, rate, known FROM rates")
+        return {
+            row["host"]: Known.read(row["known"]) if row["known"] else Known(row["rate"], settled=True)
+            for row in rows
+        }
 
-    def remember_rates(self, rates: Mapping[str, float]) -> None:
-        """Let the next run start at these rates."""
-        with database.transaction(self.connection) as db:
-            db.executemany("INSERT OR REPLACE INTO rates VALUES (?, ?)", rates.items())
+    def remember_rates(self, rates: Mapping[str, Known]) -> None:
+        """Let the next run start with what this one learnt."""
+        values = [(host, each.rate or 0.0, each.text()) for host, each in rates.items()]
+        with self.connection.transaction() as db:
+            db.executemany(
+                "INSERT INTO rates (host, rate, known) VALUES (?, ?, ?) ON CONFLICT (host)"
+                " DO UPDATE SET rate = excluded.rate, known = excluded.known",
+                values,
+            )
 
     def spent(self) -> dict[str, Spent]:
         """What earlier runs spent of a day's budget, by host."""
@@ -236,8 +241,12 @@ class Store:
     def remember_spent(self, spent: Mapping[str, Spent]) -> None:
         """Let the next run go on counting from here."""
         values = [(host, text_of(each.begun), each.amount) for host, each in spent.items()]
-        with database.transaction(self.connection) as db:
-            db.executemany("INSERT OR REPLACE INTO spent VALUES (?, ?, ?)", values)
+        with self.connection.transaction() as db:
+            db.executemany(
+                "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
+                " begun = excluded.begun, spent = excluded.spent",
+                values,
+            )
 
     def pseudonym(self, identity: str, kind: str = "patient") -> str:
         """The name of an id in reports: stable in this store, and meaningless without it."""
@@ -245,13 +254,13 @@ class Store:
         return f"{kind}-{hmac.digest(key, identity.encode(), 'sha256').hex()[:10]}"
 
     @contextmanager
-    def fenced(self, lease: Lease) -> Iterator[sqlite3.Connection]:
+    def fenced(self, lease: Lease) -> Iterator[Database]:
         """A transaction under `lease`.
 
         Raises:
             LeaseLost: it has passed to another holder; nothing was written.
         """
-        with database.transaction(self.connection) as db:
+        with self.connection.transaction() as db:
             held = db.execute(
                 "SELECT 1 FROM leases WHERE tenant = ? AND job = ? AND fence = ?",
                 (lease.tenant, lease.job, lease.fence),

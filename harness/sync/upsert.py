@@ -10,13 +10,13 @@ it has.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
+from harness.sync.database import Database
 from harness.sync.model import Counts, Received
 from harness.sync.rows import text_of
 
@@ -75,7 +75,7 @@ def known_of(came: Received) -> Known:
     return Known(came.version, text_of(came.last_updated), sha256(came.raw).digest())
 
 
-def stored_among(db: sqlite3.Connection, resources: Iterable[Key]) -> dict[Key, Known]:
+def stored_among(db: Database, resources: Iterable[Key]) -> dict[Key, Known]:
     """What the store knows of these (type, id)."""
     by_type: dict[str, list[str]] = {}
     for type_, id_ in resources:
@@ -99,9 +99,7 @@ def _some(by_type: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
             yield type_, ids[start : start + MOST]
 
 
-def upsert(
-    db: sqlite3.Connection, page: Iterable[Received], patient: str, run: int, now: datetime
-) -> Counts:
+def upsert(db: Database, page: Iterable[Received], patient: str, run: int, now: datetime) -> Counts:
     """Bring the store up to a page, inside the caller's transaction; returns what that was."""
     done = Counts()
     at = text_of(now)
@@ -123,9 +121,7 @@ def _parts(page: Iterable[Received]) -> Iterator[Mapping[Key, Received]]:
         yield part
 
 
-def _upsert(
-    db: sqlite3.Connection, part: Mapping[Key, Received], patient: str, run: int, now: str
-) -> Counts:
+def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, now: str) -> Counts:
     stored = stored_among(db, part)
     new: list[Values] = []
     outgrown: list[Values] = []

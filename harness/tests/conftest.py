@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from harness.config.secrets import Secret
 from harness.reference.process import Running, start
+from harness.sync.database import Place
+from harness.sync.sqlite import SqliteFile
+from harness.tests import postgres_server
 from harness.tests.reference_process import clean_environment
+
+GIVEN_POSTGRES = os.environ.get("HARNESS_TEST_POSTGRES")
+"""The URL of a server to test with; without it one is started where that can be done."""
 
 # How long an example takes says nothing on a machine that does other things as well.
 settings.register_profile("shared machine", deadline=None, print_blob=True)
@@ -32,3 +41,28 @@ def reference() -> Iterator[Running]:
     """A reference EHR without faults; instances with faults are made through its control."""
     with start(patients=6) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a database of PostgreSQL."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra `postgres`)")
+    if GIVEN_POSTGRES:
+        yield GIVEN_POSTGRES
+        return
+    with postgres_server.running() as server:
+        yield server.url()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A place for a store, of each make in turn."""
+    if request.param == "sqlite":
+        yield SqliteFile(tmp_path / "private" / "store.sqlite")
+        return
+    url = request.getfixturevalue("postgres")
+    from harness.sync.postgres import PostgresSchema
+
+    made = PostgresSchema(Secret(url), f"t-{secrets.token_hex(6)}")
+    yield made
+    postgres_server.drop(url, made.schema)

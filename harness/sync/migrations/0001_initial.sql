@@ -1,5 +1,20 @@
 -- One file per tenant. Times are UTC, ISO 8601 with microseconds, so that they sort as text.
 
+CREATE TABLE runs (
+    id        INTEGER PRIMARY KEY,
+    name      TEXT NOT NULL UNIQUE,
+    fence     INTEGER NOT NULL,
+    started   TEXT NOT NULL,
+    ended     TEXT,
+    status    TEXT NOT NULL,
+    requests  INTEGER NOT NULL DEFAULT 0,
+    refusals  INTEGER NOT NULL DEFAULT 0,
+    waited    REAL NOT NULL DEFAULT 0,
+    permitted REAL,
+    reason    TEXT,
+    come_back TEXT
+);
+
 CREATE TABLE resources (
     type         TEXT NOT NULL,
     id           TEXT NOT NULL,
@@ -51,21 +66,6 @@ CREATE TABLE cursors (
     run        INTEGER NOT NULL REFERENCES runs (id),
     PRIMARY KEY (patient, type, part)
 ) WITHOUT ROWID;
-
-CREATE TABLE runs (
-    id        INTEGER PRIMARY KEY,
-    name      TEXT NOT NULL UNIQUE,
-    fence     INTEGER NOT NULL,
-    started   TEXT NOT NULL,
-    ended     TEXT,
-    status    TEXT NOT NULL,
-    requests  INTEGER NOT NULL DEFAULT 0,
-    refusals  INTEGER NOT NULL DEFAULT 0,
-    waited    REAL NOT NULL DEFAULT 0,
-    permitted REAL,
-    reason    TEXT,
-    come_back TEXT
-);
 
 CREATE TABLE counts (
     run       INTEGER NOT NULL REFERENCES runs (id),

@@ -1,5 +1,5 @@
 -- When a query was last read whole: without a lower bound, to its last page.
-ALTER TABLE watermarks ADD COLUMN full TEXT;
+ALTER TABLE watermarks ADD COLUMN "full" TEXT;
 
 -- When a resource was found to be gone from the EHR, and by what; `deleted` is 1 then.
 ALTER TABLE resources ADD COLUMN gone TEXT;

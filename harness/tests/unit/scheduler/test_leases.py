@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from harness.scheduler.leases import LIFE, LeaseHeld, acquire, alive, owner, release, renew
+from harness.scheduler.leases import LIFE, LeaseHeld, acquire, owner, release, renew
+from harness.sync.database import Place
 from harness.sync.model import Lease
 from harness.sync.store import LeaseLost, Store
 
@@ -14,8 +14,8 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "private" / "store.sqlite") as made:
+def store(place: Place) -> Iterator[Store]:
+    with Store(place) as made:
         yield made
 
 
@@ -69,14 +69,15 @@ def test_a_released_lease_is_free_and_its_fence_still_grows(store: Store) -> Non
     assert take(store, "b:1").fence == 2
 
 
-def test_a_sign_of_life_is_kept_by_one_at_a_time(store: Store) -> None:
-    with alive(store.path, "sync") as first:
-        with alive(store.path, "sync") as second:
-            assert (first, second) == (True, False)
-        with alive(store.path, "other") as other:
-            assert other
-    with alive(store.path, "sync") as again:
-        assert again
+def test_a_sign_of_life_is_kept_by_one_at_a_time(store: Store, place: Place) -> None:
+    with Store(place) as rival:
+        with store.connection.alive("sync") as first:
+            with rival.connection.alive("sync") as second:
+                assert (first, second) == (True, False)
+            with rival.connection.alive("other") as other:
+                assert other
+        with rival.connection.alive("sync") as again:
+            assert again
 
 
 def test_an_owner_names_host_and_process() -> None:
