@@ -10,7 +10,7 @@ from harness.errors import ConfigError, ProtocolError
 from harness.http.exchange import Exchange
 from harness.sync.answers import OK, next_link
 from harness.sync.connect import Connection
-from harness.sync.raw import resources_of
+from harness.sync.raw import page_of
 
 MOST_PAGES = 10_000
 
@@ -29,7 +29,7 @@ async def patients_of(tenant: Tenant, connection: Connection) -> tuple[str, ...]
         found = (await _in_context(tenant, connection),)
     elif kind is Discover.GROUP:
         exchange = await connection.next(connection.fhir.url("Group", tenant.patients.group))
-        found = tuple(_members(_body(exchange)))
+        found = tuple(_members(_good(exchange).json_object()))
     else:
         found = tuple([each async for each in _search(connection)])
     if not found:
@@ -51,10 +51,10 @@ async def _in_context(tenant: Tenant, connection: Connection) -> str:
     return patient
 
 
-def _body(exchange: Exchange) -> dict[str, Any]:
+def _good(exchange: Exchange) -> Exchange:
     if exchange.status != OK:
         raise ProtocolError(f"{exchange.where}: expected status 200, got {exchange.status}")
-    return exchange.json_object()
+    return exchange
 
 
 def _members(group: dict[str, Any]) -> list[str]:
@@ -76,12 +76,12 @@ async def _search(connection: Connection) -> AsyncIterator[str]:
     exchange = await connection.first("Patient", ())
     visited: set[str] = set()
     for _ in range(MOST_PAGES):
-        bundle = _body(exchange)
-        for resource, _raw in resources_of(exchange.body):
+        page = page_of(_good(exchange))
+        for resource, _raw in page.resources:
             is_patient = isinstance(resource, dict) and resource.get("resourceType") == "Patient"
             if is_patient and isinstance(resource.get("id"), str):
                 yield resource["id"]
-        link = next_link(bundle, exchange.request.url)
+        link = next_link(page.head, exchange.request.url)
         if link is None:
             return
         if link in visited:

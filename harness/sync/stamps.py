@@ -6,14 +6,26 @@ time that it can mean: a watermark that is too early costs a page, one that is t
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from harness.fhir.dates import parse
 
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]0\d:[0-5]\d)",
+    re.ASCII,
+)
+"""An instant as nearly all servers write it."""
+
 
 def earliest(stamp: object) -> datetime | None:
     """The earliest instant that `stamp` can mean, in UTC; None if it means none."""
+    if isinstance(stamp, str) and _INSTANT.fullmatch(stamp):
+        # Nothing is missing, so there is nothing to interpret, which takes twenty times as long.
+        with suppress(ValueError, OverflowError):
+            return datetime.fromisoformat(stamp).astimezone(UTC)
     interval = parse(stamp)
     return None if interval is None else interval.widened().low.astimezone(UTC)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ProtocolError
-from harness.sync.raw import resources_of
+from harness.http.exchange import Exchange, Request, Response
+from harness.sync.raw import RawPage, page_of
+from harness.sync.scan import resources_of
 
 leaves = (
     st.none()
@@ -22,32 +26,52 @@ values = st.recursive(
     leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
 )
 
+Resources = tuple[tuple[Any, bytes], ...]
+Reading = Callable[[bytes], Resources]
 
-def test_bytes_are_those_that_the_server_sent() -> None:
+
+def page(body: bytes) -> RawPage:
+    request = Request("GET", "https://ehr.example/fhir/Observation?patient=p")
+    return page_of(Exchange(1, "sync", request, Response(200, body=body), datetime.now(UTC), 0.1))
+
+
+def quickly(body: bytes) -> Resources:
+    return page(body).resources
+
+
+both = pytest.mark.parametrize("reading", [quickly, resources_of])
+
+
+@both
+def test_bytes_are_those_that_the_server_sent(reading: Reading) -> None:
     odd = (
         b'{ "resourceType":"Observation",\n "id" : "1", "v":{"x": 1.500e0}, "t":"\\u00e9\xc3\xa9"}'
     )
     body = b'{"entry" : [ {"fullUrl":"x", "resource":' + odd + b' , "search":{}} ] }\n'
-    assert [raw for _, raw in resources_of(body)] == [odd]
+    assert [sent for _, sent in reading(body)] == [odd]
 
 
-def test_a_byte_order_mark_is_no_part_of_it() -> None:
-    assert resources_of(b'\xef\xbb\xbf{"entry":[{"resource":{}}]}') == (({}, b"{}"),)
+@both
+def test_a_byte_order_mark_is_no_part_of_it(reading: Reading) -> None:
+    assert reading(b'\xef\xbb\xbf{"entry":[{"resource":{}}]}') == (({}, b"{}"),)
 
 
+@both
 @pytest.mark.parametrize(
     "body",
     [b"{}", b'{"entry": null}', b'{"entry": []}', b'{"entry": {"resource": {}}}', b'{"entry":[1]}'],
 )
-def test_a_bundle_without_resources_has_none(body: bytes) -> None:
-    assert resources_of(body) == ()
+def test_a_bundle_without_resources_has_none(reading: Reading, body: bytes) -> None:
+    assert reading(body) == ()
 
 
-def test_of_repeated_members_the_last_one_counts() -> None:
+@both
+def test_of_repeated_members_the_last_one_counts(reading: Reading) -> None:
     body = b'{"entry":[{"resource":1}],"entry":[{"resource":2,"resource":3},{}]}'
-    assert resources_of(body) == ((3, b"3"),)
+    assert reading(body) == ((3, b"3"),)
 
 
+@both
 @pytest.mark.parametrize(
     "body",
     [
@@ -66,9 +90,40 @@ def test_of_repeated_members_the_last_one_counts() -> None:
         b'{"entry":' + b"[" * 100_000,
     ],
 )
-def test_what_is_no_json_object_is_refused(body: bytes) -> None:
-    with pytest.raises(ProtocolError, match="expected a Bundle as JSON"):
-        resources_of(body)
+def test_what_is_no_json_object_is_refused(reading: Reading, body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        reading(body)
+
+
+@pytest.mark.parametrize("at", [b'{"entry":[{"resource":%b}]}', b'{"link":%b,"entry":[]}'])
+@pytest.mark.parametrize("depth", [101, 300, 100_000])
+def test_what_nests_too_deep_is_refused(at: bytes, depth: int) -> None:
+    with pytest.raises(ProtocolError, match="deeper than 100 levels"):
+        page(at % (b"[" * depth + b"]" * depth))
+
+
+def test_brackets_within_texts_nest_nothing() -> None:
+    body = b'{"entry":[{"resource":{"a":"%b\\""}}]}' % (b"[{" * 200)
+    assert page(body).resources == (({"a": "[{" * 200 + '"'}, b'{"a":"%b\\""}' % (b"[{" * 200)),)
+
+
+@pytest.mark.parametrize("value", [b'"cut \\ud83d"', b"1e400"])
+def test_a_page_is_not_lost_to_half_a_character_or_a_number_beyond_floats(value: bytes) -> None:
+    body = b'{"resourceType":"Bundle","entry":[{"resource":{"a":%b}},{"resource":{}}]}' % value
+    assert [sent for _, sent in page(body).resources] == [b'{"a":%b}' % value, b"{}"]
+    assert page(body).head["resourceType"] == "Bundle"
+
+
+def test_what_is_no_bundle_is_its_head() -> None:
+    assert page(b'{"resourceType":"OperationOutcome","issue":[]}') == RawPage(
+        {"resourceType": "OperationOutcome", "issue": []}, ()
+    )
+
+
+@pytest.mark.parametrize("wrong", [b'"\xff"', b'{"x":"\xff"}'])
+def test_text_that_is_no_utf_8_is_refused_wherever_it_stands(wrong: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        page(b'{"entry":[{"search":%b,"resource":{}}]}' % wrong)
 
 
 @given(st.lists(values, max_size=4), st.sampled_from([None, 1, "\t"]), st.booleans(), values)
@@ -82,6 +137,8 @@ def test_it_agrees_with_the_json_library(
     except UnicodeEncodeError:
         return  # a lone surrogate has no UTF-8
     found = resources_of(encoded)
+    read = page(encoded)
+    assert (read.resources, read.head["link"]) == (found, other)
     assert [value for value, _ in found] == resources
     assert all(json.loads(raw) == value for value, raw in found)
     assert all(raw in encoded for _, raw in found)
@@ -89,5 +146,18 @@ def test_it_agrees_with_the_json_library(
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    with suppress(ProtocolError):
-        resources_of(body)
+    for reading in (quickly, resources_of):
+        with suppress(ProtocolError):
+            reading(body)
+
+
+@given(st.text(alphabet='{}[]",:\\0aeu1-. \n', max_size=60))
+def test_both_readings_agree_on_what_resembles_json(text: str) -> None:
+    body = b'{"entry":[{"resource":%b}]}' % text.encode()
+    try:
+        found = resources_of(body)
+    except ProtocolError:
+        with pytest.raises(ProtocolError):
+            page(body)
+    else:
+        assert quickly(body) == found
