@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from harness.errors import UsageError
 from harness.reference.bulk.jobs import Bulk
 from harness.reference.bulk.options import BulkOptions
 from harness.reference.clients import Client
@@ -132,6 +133,8 @@ class Reference:
         clients: registrations by client_id.
         people: who can sign in, by user name.
         key: signs id_tokens.
+        storage_url: where exported files lie behind signed links, without a trailing slash; None
+            where nothing listens there.
     """
 
     public_url: str
@@ -139,6 +142,7 @@ class Reference:
     clients: Mapping[str, Client]
     people: Mapping[str, Person]
     key: IssuerKey
+    storage_url: str | None = None
     apps: dict[str, InstanceApp] = field(default_factory=dict)
 
     def add(
@@ -161,7 +165,13 @@ class Reference:
             variants: known names, see `variants.known`.
             store: what it reads and writes; None starts it without writes, in memory.
             bulk: how it exports; None as most servers do.
+
+        Raises:
+            UsageError: signed links are wanted, and nothing listens where they would lead.
         """
+        storage = f"{self.storage_url}/{name}" if self.storage_url else None
+        if bulk and bulk.presigned and storage is None:
+            raise UsageError("signed links need a storage listener, and there is none")
         prefix = "" if name == DEFAULT else f"/i/{name}"
         instance = Instance(
             name=name,
@@ -174,11 +184,16 @@ class Reference:
             variants=variants,
             smart=smart,
             throttle=throttle or Throttle(),
-            bulk=Bulk(bulk),
+            bulk=Bulk(bulk, storage),
         )
         self.remove(name)
         self.apps[name] = InstanceApp(instance)
         return instance
+
+    def instance(self, name: str) -> Instance | None:
+        """An instance by its name; None if there is none."""
+        app = self.apps.get(name)
+        return app.instance if app else None
 
     def remove(self, name: str) -> None:
         """Ends an instance, if there is one of this name."""

@@ -6,13 +6,14 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import ExitStatus, UsageError
 from harness.reference import faults, variants
+from harness.reference.bulk.options import BulkOptions
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import RetryAfter, Throttle
 
@@ -39,6 +40,7 @@ class Settings:
     env_file: Path | None
     data: Path | None
     verbose: bool
+    bulk: BulkOptions
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +77,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     kinds = [each.value for each in RetryAfter]
     text = "how a 429 says when to come back (default: %(default)s)"
     add("--retry-after", choices=kinds, default=RetryAfter.SECONDS.value, help=text)
+    text = "how Bulk Data is exported, such as polls=3 or presigned=true; repeatable: {}"
+    known = ", ".join(one.name for one in fields(BulkOptions))
+    add("--bulk", action="append", default=[], metavar="NAME=VALUE", help=text.format(known))
 
 
 def settings(args: argparse.Namespace) -> Settings:
@@ -108,6 +113,7 @@ def settings(args: argparse.Namespace) -> Settings:
         env_file=args.env_file,
         data=args.data,
         verbose=args.verbose,
+        bulk=_bulk(args.bulk),
     )
 
 
@@ -125,6 +131,20 @@ def run(args: argparse.Namespace) -> int:
     from harness.reference.serve import serve
 
     return serve(checked)
+
+
+def _bulk(given: Iterable[str]) -> BulkOptions:
+    values: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    try:
+        return BulkOptions.checked(values)
+    except ValueError as error:
+        raise UsageError(f"--bulk: {error}") from error
 
 
 def _public_url(text: str | None) -> str | None:

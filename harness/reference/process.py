@@ -120,6 +120,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     smart: str | None = None,
     port: int = 0,
     data: Path | None = None,
+    bulk: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Running:
     """Starts the reference EHR and waits until it is ready.
@@ -137,6 +138,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
         smart: version of SMART App Launch of the default instance.
         port: 0 takes a free one.
         data: a file that keeps what is written; None keeps it in memory.
+        bulk: how Bulk Data is exported, by the names of `BulkOptions`.
         environ: the environment of the process; None takes this process's own.
 
     Raises:
@@ -152,6 +154,7 @@ def start(  # noqa: PLR0913 - the options of the command, all by keyword
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]
     options += [f"--fault={name}" for name in faults]
     options += [f"--variant={name}" for name in variants]
+    options += [f"--bulk={name}={json.dumps(value)}" for name, value in (bulk or {}).items()]
     options += [f"--redirect-uri={uri}" for uri in redirect_uris]
     options += [f"--launch-uri={uri}" for uri in launch_uris]
     process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter

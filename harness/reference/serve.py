@@ -1,4 +1,4 @@
-"""Running the reference EHR: two listeners, one ready line, a clean end."""
+"""Running the reference EHR: three listeners, one ready line, a clean end."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from harness.errors import UsageError
 from harness.reference.app import DEFAULT, Reference
+from harness.reference.bulk.storage import Storage
 from harness.reference.clients import registered
 from harness.reference.control import Control
 from harness.reference.credentials import PASSWORDS, Credentials
@@ -41,7 +42,7 @@ _IDLE = 75
 
 
 class _Listener(uvicorn.Server):
-    """A uvicorn server that leaves signals to `serve`; two of them share one loop."""
+    """A uvicorn server that leaves signals to `serve`; three of them share one loop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,7 +66,13 @@ def serve(settings: Settings) -> int:
     )
     credentials = Credentials.from_environment(os.environ)
     public, control = _bind(settings.host, settings.port), _bind("127.0.0.1", 0)
-    reference = build(settings, credentials, settings.public_url or _url(settings.host, public))
+    storage = _bind(settings.host, 0)
+    reference = build(
+        settings,
+        credentials,
+        settings.public_url or _url(settings.host, public),
+        _url(settings.host, storage),
+    )
     if settings.env_file:
         try:
             credentials.write(settings.env_file)
@@ -81,6 +88,7 @@ def serve(settings: Settings) -> int:
     listeners = [
         (_listener(reference), public),
         (_listener(Control(reference, secret).app()), control),
+        (_listener(Storage(reference.instance)), storage),
     ]
     store = reference.apps[DEFAULT].instance.store
     try:
@@ -90,7 +98,9 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def build(settings: Settings, credentials: Credentials, public_url: str) -> Reference:
+def build(
+    settings: Settings, credentials: Credentials, public_url: str, storage_url: str | None = None
+) -> Reference:
     """The EHR with its default instance, not yet listening.
 
     Raises:
@@ -104,9 +114,17 @@ def build(settings: Settings, credentials: Credentials, public_url: str) -> Refe
         clients=registered(credentials, settings.redirect_uris, settings.launch_uris),
         people=people(store, credentials),
         key=IssuerKey.generate(),
+        storage_url=storage_url,
     )
-    throttle, own = replace(settings.throttle), store.overlay(journal)
-    reference.add(DEFAULT, settings.faults, throttle, settings.smart, settings.variants, own)
+    reference.add(
+        DEFAULT,
+        settings.faults,
+        replace(settings.throttle),
+        settings.smart,
+        settings.variants,
+        store.overlay(journal),
+        settings.bulk,
+    )
     return reference
 
 
@@ -229,6 +247,7 @@ def _ready(reference: Reference, credentials: Credentials) -> dict[str, Any]:
         "pid": os.getpid(),
         "public_url": reference.public_url,
         "fhir_base": instance.fhir_base,
+        "storage": reference.storage_url,
         "smart": instance.smart.value,
         "credentials": dict(credentials.values),
         "users": users,

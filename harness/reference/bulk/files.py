@@ -29,14 +29,14 @@ _RANGE: Final = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?", re.ASCII)
 async def download(context: Context, request: Request) -> Response:
     """Answers `GET` of a file: for the client that started the export, with equal scopes."""
     job = find(context, request)
-    file = job.spool.files.get(request.path_params["file"]) if job.done else None
+    file = job.spool.files.get(request.path_params["file"]) if job.told else None
     if file is None:
         raise refused(404, "not-found", "there is no such file")
     if file.kind in job.asked.reaches:
         base = context.instance.fhir_base
         for permission in "rs":
             Reach.of(access_of(request), file.kind, permission, base)
-    return served(request, job, file)
+    return served(request, job, file, ranges=context.instance.bulk.options.ranges)
 
 
 def require_ndjson(request: Request) -> None:
@@ -50,16 +50,26 @@ def require_ndjson(request: Request) -> None:
         raise refused(406, "not-supported", f"the file is {NDJSON}, which Accept leaves out")
 
 
-def served(request: Request, job: Job, file: NdjsonFile) -> Response:
+def served(
+    request: Request, job: Job, file: NdjsonFile, *, ranges: bool = True, compress: bool = True
+) -> Response:
     """Returns a file, or the part of it that the request wants.
 
     A part is never compressed, so that what was cut can be gone on with by its bytes.
+
+    Args:
+        request: with Range, If-Range and Accept-Encoding.
+        job: that made the file.
+        file: to be sent.
+        ranges: whether parts are served.
+        compress: whether the file is compressed for who takes that.
     """
     tag = f'"{job.id[:8]}-{file.name}"'
-    headers = {"Content-Type": NDJSON, "Accept-Ranges": "bytes", "ETag": tag}
+    headers = {"Content-Type": NDJSON, "ETag": tag}
+    headers["Accept-Ranges"] = "bytes" if ranges else "none"
     headers |= {"Vary": "Accept-Encoding", "Cache-Control": "private, no-store"}
     wanted = None
-    if request.headers.get("if-range", tag) == tag:
+    if ranges and request.headers.get("if-range", tag) == tag:
         wanted = _wanted(request.headers.get("range", ""), file.size)
     if wanted is not None:
         start, stop = wanted
@@ -69,7 +79,7 @@ def served(request: Request, job: Job, file: NdjsonFile) -> Response:
         headers["Content-Length"] = str(stop - start)
         return StreamingResponse(_paced(job.spool.read(file, start, stop)), 206, headers)
     content = job.spool.read(file, 0, file.size)
-    if takes_gzip(request):
+    if compress and takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         return StreamingResponse(_paced(_compressed(content)), 200, headers)
     headers["Content-Length"] = str(file.size)

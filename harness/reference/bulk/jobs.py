@@ -40,6 +40,7 @@ class Job:
         polled: when it was asked for last, in UTC.
         work: writes the files.
         done: the files are whole.
+        told: the manifest was handed out; before that there are no files for anybody.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Job:
     polled: datetime | None = None
     work: asyncio.Task[None] | None = field(default=None, repr=False)
     done: bool = False
+    told: bool = False
 
     def end(self) -> None:
         """Stops what still goes on; the files go with the last who reads them."""
@@ -64,12 +66,12 @@ class Bulk:
 
     Args:
         options: how it behaves.
+        storage: URL below which signed links lead; None where there is no such listener.
     """
 
-    def __init__(self, options: BulkOptions | None = None) -> None:
+    def __init__(self, options: BulkOptions | None = None, storage: str | None = None) -> None:
         self.options = options or BulkOptions()
-        self.storage: str | None = None
-        """URL below which signed links lead; None where there is no such listener."""
+        self.storage = storage
         self.signing_key = secrets.token_bytes(32)
         self._jobs: dict[str, Job] = {}
 

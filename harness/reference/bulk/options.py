@@ -24,6 +24,7 @@ class BulkOptions:
         file_size: the most resources in one file.
         page_size: the most files in one manifest, which then links to the next (IG 3.0.0);
             0 for all in one.
+        ranges: whether a part of a file may be asked for.
         presigned: whether files lie at another origin behind signed links, without a token.
         link_seconds: how long a signed link works; 0 for as long as the files are there.
         expiry: how long status and files are kept once the export may be ready.
@@ -37,6 +38,7 @@ class BulkOptions:
     poll_seconds: float = 0
     file_size: int = 10_000
     page_size: int = 0
+    ranges: bool = True
     presigned: bool = False
     link_seconds: float = 0
     expiry: float = DAY

@@ -48,6 +48,7 @@ async def status(context: Context, request: Request) -> Response:
         wait = max(left, options.poll_seconds, 1)
         headers = _retry_after(context, wait) | {"X-Progress": _progress(context, job, now)}
         return respond(request, None, 202, headers)
+    job.told = True
     headers = {"Content-Type": "application/json", "Expires": http_date(bulk.expires(job))}
     return respond(request, _manifest(context, job, _page(request)), headers=headers)
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from harness.errors import UsageError
 
 OAUTH = ("discovery", "launch", "token", "access")
-FHIR = ("capability", "search", "write")
+FHIR = ("capability", "search", "write", "sync")
 PARTS = (*OAUTH, *FHIR, "throttle")
 """The files, in the order of a run."""
 

@@ -61,20 +61,27 @@ async def read_parameters(request: Request) -> list[tuple[str, str]]:
         Refused: 415, 413, or 400 for anything that is no Parameters of plain values.
     """
     resource = await read_resource(request, "Parameters")
-    pairs = []
-    for number, one in enumerate(resource.get("parameter", [])):
-        values = [value for name, value in one.items() if name.startswith("value")]
-        value = values[0] if len(values) == 1 else None
-        text = value.get("reference") if isinstance(value, dict) else value
-        if not isinstance(one.get("name"), str) or not isinstance(text, str):
-            raise refused(
-                400,
-                "invalid",
-                "a parameter of an export has a name, and a text or a reference as its value",
-                expression=f"Parameters.parameter[{number}]",
-            )
-        pairs.append((one["name"], text))
-    return pairs
+    listed = resource.get("parameter", [])
+    pairs = [_pair(one) for one in listed] if isinstance(listed, list) else [None]
+    known = [one for one in pairs if one]
+    if len(known) != len(pairs):
+        raise refused(
+            400,
+            "invalid",
+            "a parameter of an export has a name, and a text or a reference as its value",
+            expression=f"Parameters.parameter[{pairs.index(None)}]",
+        )
+    return known
+
+
+def _pair(parameter: Any) -> tuple[str, str] | None:
+    """Returns name and value of a parameter; None if it is of another form."""
+    if not isinstance(parameter, dict):
+        return None
+    values = [value for name, value in parameter.items() if name.startswith("value")]
+    value = values[0] if len(values) == 1 else None
+    name, text = parameter.get("name"), value.get("reference") if isinstance(value, dict) else value
+    return (name, text) if isinstance(name, str) and isinstance(text, str) else None
 
 
 async def read_patch(request: Request) -> tuple[Operation, ...]:

@@ -111,12 +111,13 @@ class Snapshots:
         self._asked: dict[tuple[object, ...], str] = {}
         self._matches = 0
 
-    def keep(self, snapshot: Snapshot) -> str:
+    def keep(self, snapshot: Snapshot, *, shared: bool = True) -> str:
         """Keeps a snapshot; returns its name, 128 random bits.
 
-        Where the same was asked and found before, that snapshot lives on under its name.
+        Where the same was asked and found before, that snapshot lives on under its name, if pages
+        are `shared`.
         """
-        name = self._asked.get(snapshot.question, "")
+        name = self._asked.get(snapshot.question, "") if shared else ""
         known = self._kept.get(name)
         if known is None or known.matches != snapshot.matches:
             name = secrets.token_urlsafe(16)

@@ -47,13 +47,17 @@ async def in_compartment(context: Context, request: Request, resource_type: str)
 def _search(
     context: Context, request: Request, resource_type: str, pairs: list[tuple[str, str]]
 ) -> Response:
+    has = context.instance.has
     reach = Reach.of(access_of(request), resource_type, "s", context.instance.fhir_base)
     page = later_page(context, pairs, resource_type, reach.compartment)
     if page:
         if page[1].snapshot.granular != reach.granular:
             raise forbidden("this page belongs to a search that another token began")
-        return answer(context, request, *page)
-    has, prefer = context.instance.has, request.headers.get("prefer", "")
+        name, wanted = page
+        again = partial(find, context, reach, wanted.snapshot.query)
+        token = request.headers.get("authorization")
+        return answer(context, request, name, faulty.later_page(has, wanted, name, token, again))
+    prefer = request.headers.get("prefer", "")
     strict = faulty.is_strict(has, prefer)
     query = read(resource_type, pairs, context.instance.fhir_base, strict=strict)
     query = faulty.query(has, query, request.method, reach.compartment)
@@ -98,7 +102,10 @@ def answer(context: Context, request: Request, name: str | None, page: Page) -> 
         bundle.entries = [entry(one, instance.fhir_base, "match", query) for one in shown]
         bundle.entries += _along(context, request, page, shown)
         if page.next_offset is not None:
-            name = name or context.snapshots.keep(page.snapshot.named(context.store.version))
+            name = name or context.snapshots.keep(
+                page.snapshot.named(context.store.version),
+                shared=faulty.shares_pages(instance.has),
+            )
             bundle.next_link = _page_url(context, query, name, page.next_offset)
     if query.ignored and not page.offset:
         bundle.entries.append(outcome_entry(query.ignored))

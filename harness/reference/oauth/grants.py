@@ -25,6 +25,9 @@ from harness.reference.oauth.ledger import Code, Grant, RefreshToken
 from harness.reference.oauth.scopes import covered, split
 from harness.reference.oauth.tokens import rotates
 
+DAYS = 3
+"""How often a grant can be refreshed where a fault ends it early."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Redeemable:
@@ -130,6 +133,9 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib i
                 token = None if ledger.revoked(spent.grant) else spent
             elif spent.grant.client_id == client.client_id:
                 ledger.revoke(spent.grant)
+        if token is not None and self.instance.has("refresh-ends-early"):
+            done = (each for each in ledger.spent.values() if isinstance(each, RefreshToken))
+            token = token if sum(each.grant == token.grant for each in done) < DAYS else None
         if token is None and self.instance.has("refresh-token-any-accepted"):
             token = ledger.last_refresh(client.client_id)
         lenient = self.instance.has("refresh-of-another-client-accepted")

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from harness.reference.data.instants import instant
+from harness.reference.fhir.dates import interval
 from harness.reference.fhir.faulty.passing import HIDDEN, After, Passing
 from harness.reference.fhir.formats import FHIR_JSON
 from harness.reference.fhir.json import dumps
@@ -18,6 +20,7 @@ Json = dict[str, Any]
 RECENT: Final = timedelta(hours=1)
 LOCAL_OFFSET: Final = timedelta(hours=5)
 UNMERGED: Final = 20
+NODES_APART: Final = timedelta(seconds=2)
 
 
 def _client_meta_kept(passing: Passing, response: Response) -> Response:
@@ -116,6 +119,34 @@ def _others_unfound(passing: Passing, response: Response) -> Response:
     return _shown(passing, response, shows)
 
 
+def _changed_as_created(passing: Passing, response: Response) -> Response:
+    """Lets a search by _lastUpdated look at the time of each resource's first version."""
+    asked = passing.request.query_params.get("_lastUpdated", "")
+    if not asked.startswith(("gt", "ge")):
+        return response
+    since = interval(asked[2:]).start
+
+    def shows(resource: Json) -> bool:
+        first = passing.context.store.version(passing.kind, resource["id"], "1")
+        return first.last_updated > since
+
+    return _shown(passing, response, shows)
+
+
+def _withdrawn_unfound(passing: Passing, response: Response) -> Response:
+    if "_lastUpdated" not in passing.request.query_params:
+        return response
+    return _shown(passing, response, lambda one: one.get("status") != "entered-in-error")
+
+
+def _clocks_differ(passing: Passing, response: Response) -> Response:
+    """Lets every second version be stamped by a node whose clock is behind."""
+    stored = passing.just_stored(response)
+    if stored is not None and int(stored.version_id) % 2 == 0:
+        passing.overwrite(stored, {"lastUpdated": instant(stored.last_updated - NODES_APART)})
+    return response
+
+
 AFTER: Final[Mapping[str, After]] = {
     "create-keeps-client-meta": _client_meta_kept,
     "last-updated-in-local-time": _local_time,
@@ -127,5 +158,8 @@ AFTER: Final[Mapping[str, After]] = {
     "search-forgets-updated": _updated_forgotten,
     "search-index-bounded": _bounded,
     "writes-of-others-hidden": _others_unfound,
+    "last-updated-index-of-creates": _changed_as_created,
+    "last-updated-hides-withdrawn": _withdrawn_unfound,
+    "node-clocks-differ": _clocks_differ,
 }
 """What is done to a response."""

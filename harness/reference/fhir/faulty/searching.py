@@ -26,6 +26,10 @@ INDEX_DELAY: Final = timedelta(seconds=30)
 UNARCHIVED: Final = timedelta(hours=1)
 DROPPED_EVERY: Final = 3
 INTERNAL_BASE: Final = "http://fhir-backend.example.net:8080/r4"
+_OF_ONE_READER: Final = ("page-cursor-works-once", "page-cursor-bound-to-token")
+_SPENT: Final[set[tuple[str, int]]] = set()
+_READERS: Final[dict[str, str | None]] = {}
+"""Names of snapshots are random, so instances share these without meeting in them."""
 _EDGES: Final = {"le": "lt", "ge": "gt"}
 _FIRST: Final = {"Patient", "Observation"}
 _OWNING: Final = {"_id", "patient", "subject", "target"}
@@ -110,6 +114,38 @@ def page(has: Has, wanted: Page) -> tuple[Stored, ...]:
     if has("page-two-drops-entry"):
         return wanted.matches[1:]
     return wanted.matches
+
+
+def shares_pages(has: Has) -> bool:
+    """Whether equal searches share their pages."""
+    return not any(has(each) for each in _OF_ONE_READER)
+
+
+def later_page(
+    has: Has, wanted: Page, name: str, token: str | None, again: Callable[[], list[Stored]]
+) -> Page:
+    """Alters what a cursor stands for.
+
+    Args:
+        has: which faults there are.
+        wanted: the page.
+        name: of its snapshot.
+        token: the access token of the request.
+        again: searches anew.
+
+    Raises:
+        Refused: 410 or 403, as for a page that is not there or not this reader's.
+    """
+    at = (name, wanted.offset)
+    if has("page-cursor-works-once"):
+        if at in _SPENT:
+            raise refused(410, "not-found", "the cursor is not known")
+        _SPENT.add(at)
+    if has("page-cursor-bound-to-token") and _READERS.setdefault(name, token) != token:
+        raise refused(403, "forbidden", "the cursor belongs to another session")
+    if has("page-offsets-are-live"):
+        return replace(wanted, snapshot=replace(wanted.snapshot, matches=tuple(again())))
+    return wanted
 
 
 def reach(has: Has, bound: Reach) -> Reach:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import httpx
 import uvicorn
@@ -15,6 +16,8 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.reference.access import Access
+from harness.reference.bulk.jobs import Bulk
+from harness.reference.bulk.options import BulkOptions
 from harness.reference.fhir.routes import routes
 from harness.tests.unit.reference.fhir_doubles import Ehr, access
 
@@ -27,10 +30,14 @@ class Endpoint:
     tokens: dict[str, Access]
     clients: list[httpx.Client]
 
-    def client(self, *scopes: str, patient: str | None = None) -> httpx.Client:
+    def client(
+        self, *scopes: str, patient: str | None = None, client_id: str = "test"
+    ) -> httpx.Client:
         """A client whose token has these scopes; everything if none is named."""
         token = f"t{len(self.tokens)}"
-        self.tokens[token] = access(*(scopes or ("system/*.cruds",)), patient=patient)
+        self.tokens[token] = access(
+            *(scopes or ("system/*.cruds",)), patient=patient, client_id=client_id
+        )
         client = httpx.Client(
             base_url=self.ehr.fhir_base + "/", headers={"Authorization": f"Bearer {token}"}
         )
@@ -47,9 +54,10 @@ class FhirServer:
     clients: list[httpx.Client] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
 
-    def endpoint(self, *faults: str) -> Endpoint:
+    def endpoint(self, *faults: str, **bulk: Any) -> Endpoint:
         name = f"i{next(self.numbers)}"
         ehr = Ehr(fhir_base=f"{self.origin}/{name}/r4", faults=faults)
+        ehr.bulk = Bulk(BulkOptions.checked(bulk))
         tokens: dict[str, Access] = {}
         self.apps[name] = (Router(routes(ehr), redirect_slashes=False), tokens)
         return Endpoint(ehr, tokens, self.clients)

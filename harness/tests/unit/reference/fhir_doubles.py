@@ -40,8 +40,8 @@ class Ehr:
         return self.fhir_base.removesuffix("/r4") + f"/oauth/{endpoint}"
 
 
-def access(*scopes: str, patient: str | None = None) -> Access:
-    return Access("test", scopes, patient, None, NOW + timedelta(days=1000))
+def access(*scopes: str, patient: str | None = None, client_id: str = "test") -> Access:
+    return Access(client_id, scopes, patient, None, NOW + timedelta(days=1000))
 
 
 def weight(patient: str, **changes: Any) -> dict[str, Any]:
