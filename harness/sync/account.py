@@ -20,6 +20,9 @@ from harness.sync.sweep import Swept
 
 NOTHING = Swept()
 
+NO_ONE = "no single patient"
+"""Whose it is what an export holds for all, or for none."""
+
 SHOWN = 10
 """Lines of what is missing that a person gets to read; JSON has them all."""
 
@@ -202,7 +205,7 @@ def account_of(
                 named(gap.query.patient),
                 gap.query.type,
                 gap.query.part,
-                gap.reason.replace(gap.query.patient, named(gap.query.patient)),
+                _without(gap.query.patient, gap.reason, named),
             )
             for gap in store.gaps(run.id)
         ),
@@ -233,7 +236,15 @@ def _first(lines: list[str]) -> list[str]:
 
 
 def _namer(store: Store, names: Mapping[str, str]) -> Callable[[str], str]:
-    return lambda patient: names.get(patient) or store.pseudonym(patient)
+    def named(patient: str) -> str:
+        return names.get(patient) or (store.pseudonym(patient) if patient else NO_ONE)
+
+    return named
+
+
+def _without(patient: str, text: str, named: Callable[[str], str]) -> str:
+    """A text that may name the patient by the id of the EHR."""
+    return text.replace(patient, named(patient)) if patient else text
 
 
 def summed(missing: Iterable[Missing]) -> list[str]:
