@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.errors import HarnessError
-from harness.sync.answers import Answered, read_one
+from harness.sync.answers import read_one
 from harness.sync.model import Counts, Lease, Query, Received
 from harness.sync.order import Reader
 from harness.sync.rows import text_of
@@ -21,7 +21,7 @@ from harness.sync.store import Store
 from harness.sync.strategy import Plan
 
 GONE = frozenset({404, 410})
-LISTED_NO_MORE = "a full listing does not have it, and a read answers {}"
+LISTED_NO_MORE = "a full listing does not have it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,16 @@ def unseen(store: Store, run: int, pairs: Iterable[tuple[str, str]]) -> tuple[He
     return tuple(found)
 
 
-async def read_absent(reader: Reader, absent: Sequence[Held]) -> Read:
-    """Read each, one after the other, at the pace of the host's limiter."""
+async def read_absent(
+    reader: Reader, absent: Sequence[Held], because: str = LISTED_NO_MORE
+) -> Read:
+    """Read each, one after the other, at the pace of the host's limiter.
+
+    Args:
+        reader: asks.
+        absent: what may be gone.
+        because: why it may be.
+    """
     gone: list[Gone] = []
     alive: list[tuple[Held, Received]] = []
     unclear: list[Gone] = []
@@ -93,9 +101,9 @@ async def read_absent(reader: Reader, absent: Sequence[Held]) -> Read:
         if answer.received is not None:
             alive.append((held, answer.received))
         elif answer.status in GONE:
-            gone.append(Gone(held, LISTED_NO_MORE.format(answer.status)))
+            gone.append(Gone(held, f"{because}, and a read answers {answer.status}"))
         else:
-            unclear.append(Gone(held, _unclear(answer)))
+            unclear.append(Gone(held, f"{because}, and a read answers {answer.status}"))
     return Read(tuple(gone), tuple(alive), tuple(unclear))
 
 
@@ -113,7 +121,3 @@ def mark_gone(
             )
             if run is not None:
                 add_counts(db, run, held.patient, held.type, Counts(deleted=1))
-
-
-def _unclear(answer: Answered) -> str:
-    return f"a full listing does not have it, and a read answers {answer.status}"

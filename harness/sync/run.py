@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from harness.config.ehr import DataKind
+from harness.config.ehr import DataKind, Strategy
 from harness.config.tenant import Tenant
-from harness.errors import EhrUnreachable, HarnessError, UsageError
+from harness.errors import EhrUnreachable, HarnessError, Throttled, UsageError
 from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.account import Account, account_of
+from harness.sync.bulk.export import Export
+from harness.sync.bulk.part import export_of, joined
 from harness.sync.connect import Connection, connection
-from harness.sync.learnt import recall, remember_honours, remember_needs
+from harness.sync.deletions import Histories
+from harness.sync.learnt import recall, remember_outcome
 from harness.sync.meter import Meter
-from harness.sync.model import Counts, Learnt, Lease, Query, RunStatus, Traffic
-from harness.sync.order import Order, Outcome, by_need
+from harness.sync.model import Counts, Gap, Lease, Query, RunStatus, Traffic
+from harness.sync.order import Order, Outcome
 from harness.sync.patients import patients_of
-from harness.sync.probe import honours
+from harness.sync.planning import order_of, planned, survivors
 from harness.sync.pull import Pull
 from harness.sync.store import LeaseLost, Store
-from harness.sync.strategy import Plan, plan_for
+from harness.sync.strategy import Plan
 from harness.sync.sweep import Swept, merged_of, sweep
+from harness.sync.trouble import COME_BACK
 from harness.sync.world import World
+
+MOST_ROUNDS = 4
+"""How often patients may have been merged into others one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class SyncRun:
     name: str
     on_progress: Callable[[Progress], None] = lambda _progress: None
     _pull: Pull | None = None
+    _export: Export | None = None
     _stop: str | None = None
     _outcome: Outcome = field(default_factory=Outcome)
     _names: dict[str, str] = field(default_factory=dict)
@@ -85,6 +93,8 @@ class SyncRun:
     def stop(self, reason: str) -> None:
         """Finish the pages under way, then end."""
         self._stop = reason
+        if self._export is not None:
+            self._export.stop(reason)
         if self._pull is not None:
             self._pull.stop(reason)
 
@@ -109,6 +119,10 @@ class SyncRun:
             # Wrong files or secrets are for whoever called to mend, and nothing about the EHR.
             self._finish(number, RunStatus.FAILED, str(error))
             raise
+        except Throttled as error:
+            status, reason = RunStatus.INCOMPLETE, str(error)
+            wait = timedelta(seconds=error.retry_after) if error.retry_after else COME_BACK
+            self._outcome.come_back = self.world.clock.now() + wait
         except HarnessError as error:
             status, reason = RunStatus.FAILED, str(error)
         except Exception as error:
@@ -140,9 +154,13 @@ class SyncRun:
         try:
             patients = await patients_of(self.tenant, way)
             self._names = {each: self._name(each) for each in patients}
-            order = self._order(number, patients)
-            plan = await self._plan(way, order.patients)
-            self._queries = len(tuple(plan.queries(patients, self.tenant.resources)))
+            if self.tenant.strategy is Strategy.BULK_SINCE:
+                patients = await self._exported(number, way, patients)
+                if not patients:
+                    return
+            order = order_of(self.tenant, self.store, number, patients)
+            now = self.world.clock.now
+            plan = await planned(self.tenant, self.store, self.lease, way, order.patients, now)
             self._pull = Pull(
                 self.store,
                 self.lease,
@@ -155,48 +173,60 @@ class SyncRun:
             if self._stop is not None:
                 self._pull.stop(self._stop)
             before = way.meter.on_wire
-            self._outcome = await self._pull.run(order)
+            await self._rounds(order, self._pull)
             await self._sweep(number, way, self._pull.plan)
+            if self._export is not None:
+                exported = self._export.scene
+                self._outcome = joined(exported.outcome, self._outcome)
+                self._swept = replace(self._swept, gone=(*exported.gone, *self._swept.gone))
             waited = max(0.0, self._outcome.seconds - (way.meter.on_wire - before))
             self._traffic = replace(self._traffic, waited=waited)
         finally:
             self._traffic = replace(self._traffic, permitted=host.rate)
 
-    async def _sweep(self, number: int, way: Connection, plan: Plan) -> None:
-        """See to what a pull gave away: needs, deletions, patients that were merged."""
-        now = self.world.clock.now
-        remember_needs(self.store, self.lease, self._outcome.needs, now())
-        gone = await sweep(self.store, self.lease, number, way, plan, self._outcome, now)
-        self._swept = Swept(gone, merged_of(self.store, self._names))
-
-    def _order(self, number: int, patients: tuple[str, ...]) -> Order:
-        ehr = self.tenant.ehr
-        return Order(
+    async def _exported(
+        self, number: int, way: Connection, patients: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Sync by an export; patients whose history it leaves out, to be searched for."""
+        self._export = export_of(
+            self.tenant,
+            self.store,
+            self.lease,
             number,
-            by_need(patients, self.store.watermarks()),
-            self.tenant.resources,
-            self.tenant.batch_size,
-            ehr.limits.concurrency,
-            ehr.limits.max_retry_after,
-            ehr.sync,
+            way,
+            clock=self.world.clock,
+            patients=patients,
+            on_page=lambda *page: self._progress(way, *page),
         )
+        if self._stop is not None:
+            self._export.stop(self._stop)
+        try:
+            return await self._export.run()
+        finally:
+            scene = self._export.scene
+            self._outcome = scene.outcome
+            self._swept = Swept(tuple(scene.gone), merged_of(self.store, self._names, {}))
 
-    async def _plan(self, way: Connection, patients: tuple[str, ...]) -> Plan:
-        """What to ask; where no file says how, after finding out what the EHR honours."""
-        now, types = self.world.clock.now, self.tenant.resources
-        learnt = recall(self.store, now())
-        plan = self._planned(learnt)
-        if self.tenant.strategy is not None:
-            return plan
-        unknown = [each for each in types if each not in learnt.honours]
-        likely = {each: self.store.patient_with(each, patients) for each in unknown}
-        found = await honours(way, plan, likely, now)
-        remember_honours(self.store, self.lease, found, now())
-        return self._planned(replace(learnt, honours={**learnt.honours, **found}))
+    async def _rounds(self, order: Order, pull: Pull) -> None:
+        """Pull, and then those into whom patients turned out to be merged."""
+        for _ in range(MOST_ROUNDS):
+            self._queries += pull.plan.size(len(order.patients), order.types)
+            self._outcome = await pull.run(order)
+            followed = survivors(self.tenant, self.store, tuple(self._names), self._outcome)
+            if not followed or self._outcome.stopped is not None:
+                return
+            self._names |= {each: self._name(each) for each in followed}
+            order = replace(order, patients=followed)
 
-    def _planned(self, learnt: Learnt) -> Plan:
-        ehr, tenant = self.tenant.ehr, self.tenant
-        return plan_for(tenant.strategy, ehr.sync, ehr.limits.page_size, tenant.resources, learnt)
+    async def _sweep(self, number: int, way: Connection, plan: Plan) -> None:
+        """See to what a pull gave away: what searches need, deletions, patients who were merged."""
+        now, base = self.world.clock.now, self.tenant.ehr.fhir_base
+        known = recall(self.store, now()).histories
+        remember_outcome(self.store, self.lease, self._outcome, now())
+        gone = await sweep(self.store, self.lease, number, way, plan, self._outcome, now)
+        histories = Histories(self.store, self.lease, number, way, base, now)
+        gone += await histories.sweep(plan, self.tenant.resources, known, self._outcome)
+        self._swept = Swept(gone, merged_of(self.store, self._names, self._outcome.moved))
 
     def _host(self) -> HostLimiter:
         return self.world.limiters.of(host_of(self.tenant.ehr.fhir_base))
@@ -227,7 +257,7 @@ class SyncRun:
         if not outcome.gaps:
             return RunStatus.COMPLETE, None
         if outcome.counts.pages:
-            return RunStatus.INCOMPLETE, outcome.stopped or _failed(len(outcome.gaps))
+            return RunStatus.INCOMPLETE, outcome.stopped or _failed(outcome.gaps)
         if outcome.come_back is not None or self._stop is not None:
             return RunStatus.INCOMPLETE, outcome.stopped
         return RunStatus.FAILED, outcome.stopped or outcome.gaps[0].reason
@@ -258,5 +288,8 @@ class SyncRun:
         return self.account
 
 
-def _failed(queries: int) -> str:
-    return f"{queries} {'query' if queries == 1 else 'queries'} failed"
+def _failed(gaps: Sequence[Gap]) -> str:
+    """How many queries failed; and why, where that is the same for all."""
+    count = f"{len(gaps)} {'query' if len(gaps) == 1 else 'queries'} failed"
+    reasons = {each.reason for each in gaps}
+    return f"{count}: {reasons.pop()}" if len(reasons) == 1 and len(gaps) > 1 else count

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from harness.config.ehr import Strategy, SyncSpec
-from harness.errors import UsageError
 from harness.sync.model import Learnt, Query, Watermark
 from harness.sync.searching import CATEGORIES, EVENT_DATES
 
@@ -110,7 +109,7 @@ class Plan:
         if query.part:
             parameters.append(("category", query.part))
         if asked_from is not None and way.strategy is Strategy.LAST_UPDATED:
-            parameters.append(("_lastUpdated", f"ge{_stamp(asked_from)}"))
+            parameters.append(("_lastUpdated", f"ge{stamp(asked_from)}"))
         elif asked_from is not None and way.date is not None:
             # A day more: clinical dates are the place's own, and the place may be behind UTC.
             day = (asked_from.astimezone(UTC) - _DAY).date()
@@ -157,16 +156,9 @@ def plan_for(
         page_size: `_count`; None leaves it to the server.
         types: what is synced.
         learnt: what the EHR was seen to do.
-
-    Raises:
-        UsageError: a strategy that this version does not have.
     """
     if strategy is Strategy.BULK_SINCE:
-        raise UsageError(
-            "sync strategy 'bulk_since' is not available yet; expected 'last_updated',"
-            " 'date_window' or 'full_hash'",
-            hint="leave strategy out, so that a probe decides",
-        )
+        strategy = Strategy.FULL_HASH  # what no export held yet is searched for, once and whole
     return Plan(
         timedelta(seconds=spec.overlap_seconds),
         {type_: _way(type_, strategy, spec, learnt) for type_ in types},
@@ -203,5 +195,6 @@ def _with_need(way: Way, type_: str, need: str, spec: SyncSpec) -> Way:
     return replace(way, parts=parts, guessed=not named)
 
 
-def _stamp(at: datetime) -> str:
+def stamp(at: datetime) -> str:
+    """A time as searches and histories take it, in UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

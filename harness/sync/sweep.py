@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,16 +48,15 @@ async def sweep(
     for held, received in read.alive:
         query = Query(held.patient, held.type)
         store.commit(lease, run, PageDone(query, (received,), now()))
-        _note(outcome, held.type, "can be read, although a full listing leaves it out")
+        outcome.note(held.type, "can be read, although a full listing leaves it out")
     for each in read.unclear:
-        _note(outcome, each.held.type, each.reason)
+        outcome.note(each.held.type, each.reason)
     return read.gone
 
 
-def merged_of(store: Store, patients: Iterable[str]) -> tuple[Merged, ...]:
-    """Which of these patients the store knows to be replaced or inactive."""
-    return merged(patients, lambda patient: store.body("Patient", patient))
-
-
-def _note(outcome: Outcome, type_: str, note: str) -> None:
-    outcome.notes[type_, note] = outcome.notes.get((type_, note), 0) + 1
+def merged_of(
+    store: Store, patients: Iterable[str], moved: Mapping[str, str]
+) -> tuple[Merged, ...]:
+    """Which of these patients are replaced or inactive, by the store or by what was answered."""
+    held = {each.patient: each for each in merged(patients, lambda p: store.body("Patient", p))}
+    return tuple((held | {patient: Merged(patient, moved[patient]) for patient in moved}).values())

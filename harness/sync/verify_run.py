@@ -114,6 +114,7 @@ class VerifyRun:
             limits.concurrency,
             limits.max_retry_after,
             tenant.ehr.sync,
+            tenant.ehr.fhir_base,
         )
 
     async def _absent(self, way: Connection, listing: Listing, pull: Pull) -> None:
@@ -124,16 +125,13 @@ class VerifyRun:
         read = await read_absent(way, held)
         gone = listing.read(read)
         for alive, _ in read.alive:
-            self._note(alive.type, "can be read, although a full listing leaves it out")
+            self._outcome.note(alive.type, "can be read, although a full listing leaves it out")
         for unclear in read.unclear:
-            self._note(unclear.held.type, unclear.reason)
+            self._outcome.note(unclear.held.type, unclear.reason)
         if self.mark:
             mark_gone(self.store, self.lease, gone, self.world.clock.now())
             self._marked = len(gone)
         self._unclear = read.unclear
-
-    def _note(self, type_: str, note: str) -> None:
-        self._outcome.notes[type_, note] = self._outcome.notes.get((type_, note), 0) + 1
 
     def _told(self, started: datetime, listing: Listing, failure: str | None) -> Verification:
         outcome, patient, identity = self._outcome, self._namer("patient"), self._namer("resource")

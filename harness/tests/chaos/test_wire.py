@@ -10,11 +10,11 @@ from harness.tests.chaos.wire import (
     Harm,
     Trial,
     answer,
-    cut_body,
     hang,
     lose_answer,
     no_answer,
     search,
+    url,
     with_status,
 )
 
@@ -37,12 +37,10 @@ def test_a_sync_through_harms_ends_with_the_truth(tmp_path: Path, reference: Run
 def test_what_harm_leaves_is_named_and_fetched_by_the_next_run(
     tmp_path: Path, reference: Running
 ) -> None:
-    trial = Trial.of(tmp_path, reference, "wire-left")
-    account = trial.sync(
-        Harm(cut_body(), on=search("Observation"), times=1, after=1),
-        Harm(with_status(403), on=search("Observation"), times=1),
-    )
-    assert account.status is not RunStatus.COMPLETE
-    assert account.missing
+    trial = Trial.of(tmp_path, reference, "wire-left", strategy="last_updated")
+    refused = trial.patients[0]
+    account = trial.sync(Harm(with_status(403), on=url("Observation", refused)))
+    assert account.status is RunStatus.INCOMPLETE
+    assert [(each.patient, each.type) for each in account.missing] == [(refused, "Observation")]
     assert trial.sync().status is RunStatus.COMPLETE
     assert trial.stored() == trial.truth()

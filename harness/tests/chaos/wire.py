@@ -39,6 +39,7 @@ from harness.scheduler import jobs
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
 from harness.sync.verification import Verification
+from harness.sync.world import MakeTransport
 from harness.tests.integration import sync_site
 
 ALWAYS = 1_000_000
@@ -295,19 +296,21 @@ class Chaos:
 
     Args:
         harms: the first is the nearest to the client.
+        inner: what carries unharmed requests.
 
     Attributes:
         asked: every request of the client, in order.
         answers: what the client got, as (request, status); status 0 where nothing came.
     """
 
-    def __init__(self, *harms: Harm) -> None:
+    def __init__(self, *harms: Harm, inner: MakeTransport = WireTransport) -> None:
         self.harms = list(harms)
+        self.inner = inner
         self.asked: list[Request] = []
         self.answers: list[tuple[Request, int]] = []
 
     def __call__(self, tls: Tls, bounds: Bounds, clock: Clock) -> Transport:
-        return _Wire(self, WireTransport(tls, bounds, clock), clock)
+        return _Wire(self, self.inner(tls, bounds, clock), clock)
 
     def urls(self, *parts: str) -> list[str]:
         """Path and query of those requests whose URL holds each of these parts, in order."""
@@ -413,6 +416,7 @@ class Trial:
         ehr: str = "",
         limits: dict[str, float] | None = None,
         tenant: str = "",
+        strategy: str | None = None,
         **what: Any,
     ) -> Trial:
         """A fresh instance and a tenant of it with a backend client.
@@ -426,6 +430,7 @@ class Trial:
             ehr: further lines of the EHR file, such as a table `[sync]`.
             limits: the EHR file's limits, where not as shipped.
             tenant: further lines at the top of the tenant file.
+            strategy: of the sync; None lets it ask what the EHR honours first.
             what: of the instance: `faults`, `variants`, `rate`, ...
         """
         site = sync_site.Site(folder, reference)
@@ -440,7 +445,8 @@ class Trial:
             else f'discover = "listed"\nids = {json.dumps(known[:patients])}'
         )
         path = site.backend(name, base, ehr=described, types=json.dumps(types), patients=whom)
-        path.write_text(f"{tenant}\n{path.read_text()}" if tenant else path.read_text())
+        named = f'strategy = "{strategy}"\n' if strategy else ""
+        path.write_text(f"{named}{tenant}\n{path.read_text()}")
         return cls(site, name, path)
 
     @property

