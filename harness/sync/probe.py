@@ -13,6 +13,7 @@ from itertools import islice
 
 from harness.errors import HarnessError
 from harness.sync.answers import Answer, Failed, Page, read_answer
+from harness.sync.granted import NotGranted
 from harness.sync.model import Query
 from harness.sync.order import Reader
 from harness.sync.strategy import Plan
@@ -39,6 +40,8 @@ async def honours(
         for query in islice(plan.queries([patient], [type_]), MOST_PARTS):
             try:
                 honoured = await _honoured(reader, plan, query, now)
+            except NotGranted:
+                break
             except HarnessError:
                 return found  # the pull that follows meets the same, and says so
             if honoured is not None:
