@@ -50,6 +50,9 @@ def after_write(entry: Entry, verdict: Verdict, now: datetime, visible_after: fl
             server_id=verdict.server_id or entry.server_id,
             version=verdict.version or entry.version,
         )
+    if answered.answered_well:
+        # A page that says 200 and is no answer to the write.
+        answered = replace(answered, status=None)
     wait = 0.0 if verdict.kind is Kind.CLASH else visible_after
     return failed(answered, verdict.words, now, at_least=wait, first=wait)
 
