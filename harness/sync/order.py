@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
@@ -46,6 +47,10 @@ class Keeper(Protocol):
 
     def commit(self, lease: Lease, run: int, page: PageDone) -> Counts:
         """Take a page over."""
+        ...
+
+    def together(self, lease: Lease) -> AbstractContextManager[None]:
+        """Take all that comes inside over at once, or nothing of it."""
         ...
 
     def forget_cursor(self, lease: Lease, query: Query) -> None:

@@ -1,7 +1,7 @@
 """Pulls what is new, page by page, fairly among patients, until done or told to stop.
 
-Everyone gets one page of everything before anyone gets more; see `frontier`. One page is one
-commit. What goes wrong with one query leaves a gap and does not stop the others; what goes wrong
+Everyone gets one page of everything before anyone gets more; see `frontier`. A page is committed
+whole. What goes wrong with one query leaves a gap and does not stop the others; what goes wrong
 with the host stops the run, which then says what is missing and when to come back.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -31,6 +30,7 @@ from harness.sync.steps import Step
 from harness.sync.store import LeaseLost
 from harness.sync.strategy import Plan
 from harness.sync.trouble import Trouble
+from harness.sync.writer import Writer
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Pull:
         self._reader_of = reader_of
         self._clock = clock
         self._on_page = on_page or (lambda _query, _counts, _ended: None)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._writer = Writer(lambda: store.together(lease))
         self._outcome = Outcome()
         self._ladder = Ladder(plan, self._outcome)
         self._trouble = Trouble(clock, pause, self.stop)
@@ -93,7 +93,7 @@ class Pull:
             self._frontier.close()
 
     async def run(self, order: Order) -> Outcome:
-        """Pull until done or stopped; to be called once.
+        """Pull until done or stopped; called again, for other patients, its outcome grows.
 
         Raises:
             LeaseLost: another process took over; what was committed before stays.
@@ -103,15 +103,13 @@ class Pull:
             iter(fresh), lambda queries: self._load(order, queries), self._recall, order.batch_size
         )
         self._frontier = frontier
-        if order.spec.chase:
+        if order.spec.chase and self._chaser is None:
             self._chaser = Chaser(order.spec.chase, order.base, self._held)
-        try:
+        with self._writer:
             async with asyncio.TaskGroup() as group:
                 if self._outcome.stopped is None:
                     for _ in range(order.concurrency):
                         group.create_task(self._work(order, frontier))
-        finally:
-            self._writer.shutdown(wait=True)
         if self._lost is not None:
             raise self._lost
         for query in frontier.rest():
@@ -317,4 +315,4 @@ class Pull:
 
     async def _write(self, action: Callable[[], T]) -> T:
         """Use the store in its one thread; a commit that began is finished even when cancelled."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, action)
+        return await self._writer.do(action)

@@ -1,9 +1,10 @@
 """The store of a tenant: resources with their bytes, watermarks, cursors, runs.
 
-One page is one transaction: resources, counters, and either the cursor to the next page or the
-watermark. Each such transaction checks the fence of the lease it runs under, so that a process that
-was taken for dead cannot write after its successor began. Whatever instruction a run dies at, the
-next one goes on at a committed cursor or at the watermark.
+A page is never divided: resources, counters, and either the cursor to the next page or the
+watermark lie in one transaction, which several pages may share. Each such transaction checks the
+fence of the lease it runs under, so that a process that was taken for dead cannot write after its
+successor began. Whatever instruction a run dies at, the next one goes on at a committed cursor or
+at the watermark.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Store:
     def __init__(self, place: Place | Path) -> None:
         where = SqliteFile(place) if isinstance(place, Path) else place
         self.connection = where.connect()
+        self._joined: Database | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -217,11 +219,8 @@ class Store:
 
     def rates(self) -> dict[str, Known]:
         """What earlier runs learnt of the pace of each host."""
-        rows = self.connection.execute("SELECT host, rate, known FROM rates")
-        return {
-            row["host"]: Known.read(row["known"]) if row["known"] else Known(row["rate"], settled=True)
-            for row in rows
-        }
+        rows = self.connection.execute("SELECT host, known FROM rates")
+        return {row["host"]: Known.read(row["known"] or "{}") for row in rows}
 
     def remember_rates(self, rates: Mapping[str, Known]) -> None:
         """Let the next run start with what this one learnt."""
@@ -254,12 +253,29 @@ class Store:
         return f"{kind}-{hmac.digest(key, identity.encode(), 'sha256').hex()[:10]}"
 
     @contextmanager
-    def fenced(self, lease: Lease) -> Iterator[Database]:
-        """A transaction under `lease`.
+    def together(self, lease: Lease) -> Iterator[None]:
+        """One transaction for all that is committed under `lease` inside.
 
         Raises:
             LeaseLost: it has passed to another holder; nothing was written.
         """
+        with self.fenced(lease) as db:
+            self._joined = db
+            try:
+                yield
+            finally:
+                self._joined = None
+
+    @contextmanager
+    def fenced(self, lease: Lease) -> Iterator[Database]:
+        """A transaction under `lease`, or the one that is open by `together`.
+
+        Raises:
+            LeaseLost: it has passed to another holder; nothing was written.
+        """
+        if self._joined is not None:
+            yield self._joined
+            return
         with self.connection.transaction() as db:
             held = db.execute(
                 "SELECT 1 FROM leases WHERE tenant = ? AND job = ? AND fence = ?",

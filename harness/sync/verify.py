@@ -8,6 +8,7 @@ deletion.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -83,6 +84,10 @@ class Listing:
         if page.watermark is not None:
             del self._listed[query.patient, query.type]
         return self._compare([*page.received, *page.chased], query.patient) + Counts(pages=1)
+
+    def together(self, _lease: Lease) -> AbstractContextManager[None]:
+        """Nothing is written, so nothing has to be held together."""
+        return nullcontext()
 
     def seen(self, query: Query, _run: int) -> frozenset[str]:
         """Ids of the query's patient and type that came; none once it has ended."""

@@ -237,3 +237,27 @@ def test_a_store_that_is_not_there_is_seen_without_being_made(place: Place) -> N
     with Store(place):
         pass
     assert place.exists()
+
+
+def raise_after(_done: Counts) -> None:
+    raise LeaseLost("as if another had taken over")
+
+
+def test_pages_that_go_together_are_all_kept_or_none(store: Store, lease: Lease) -> None:
+    run = store.begin(lease, "r1", T0)
+    with store.together(lease):
+        store.commit(lease, run, page(observation("a")))
+        store.commit(lease, run, page(observation("b")))
+    with pytest.raises(LeaseLost), store.together(lease):
+        raise_after(store.commit(lease, run, page(observation("c"))))
+    held = [store.body("Observation", each) for each in "abc"]
+    assert [each is None for each in held] == [False, False, True]
+    assert store.commit(lease, run, page(observation("c"))).new == 1
+
+
+def test_a_lost_lease_keeps_all_of_them_out(store: Store, lease: Lease) -> None:
+    run = store.begin(lease, "r1", T0)
+    take(store, 2)
+    with pytest.raises(LeaseLost), store.together(lease):
+        store.commit(lease, run, page(observation("a")))
+    assert store.body("Observation", "a") is None
