@@ -43,10 +43,16 @@ class Window:
     begun: datetime | None = None
     spent: float = 0.0
 
-    def delay(self, now: datetime, cost: float = 1.0) -> float:
-        """Seconds until a request of `cost` may go; 0.0 when it may go now."""
+    def delay(self, now: datetime, cost: float = 1.0, *, reserve: float = 0.0) -> float:
+        """Seconds until a request of `cost` may go; 0.0 when it may go now.
+
+        Args:
+            now: the time of day.
+            cost: of the request.
+            reserve: share of the limit that is kept back for others; whole requests count.
+        """
         begin, end = bounds(now, self.span, self.zone)
-        fits = self.spent + cost <= self.limit + _EPSILON
+        fits = self.spent + cost <= self.limit - int(reserve * self.limit) + _EPSILON
         if self.begun != begin or fits or self.spent == 0.0:
             return 0.0
         return (end - now).total_seconds()
@@ -79,8 +85,13 @@ def cost_of(request: Request, costs: Costs) -> float:
         return costs.search if query else costs.read
     if path.endswith("/_search"):
         return costs.search
+    return costs.token if is_token_request(request) else costs.write
+
+
+def is_token_request(request: Request) -> bool:
+    """Whether a request asks for a token: a form, and no search."""
     form = (request.headers.get("Content-Type") or "").startswith("application/x-www-form")
-    return costs.token if form else costs.write
+    return form and not request.url.partition("?")[0].endswith("/_search")
 
 
 def is_peak(peak: Peak | None, now: datetime) -> bool:

@@ -1,24 +1,35 @@
 """One limiter per EHR host, shared by everything that talks to it.
 
-It paces, caps concurrency, holds the whole host back after a refusal, lets urgent requests (token
-refresh, writes) overtake batch pulls, and learns the rate where none is configured.
+It paces, caps concurrency, holds the whole host back after a refusal or a silence, lets urgent
+requests (token refresh, writes) overtake batch pulls, and learns what nobody configured.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from itertools import count
-
-import anyio
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from harness.config.ehr import Limits
+from harness.errors import Throttled
 from harness.http.allowance import allowance
+from harness.http.breaker import Breaker
+from harness.http.bucket import Turn
+from harness.http.budget import Span, bounds, is_token_request
+from harness.http.cap import LearntCap
 from harness.http.clock import Clock
 from harness.http.exchange import Headers, Request
+from harness.http.hold import Hold
+from harness.http.known import Known
+from harness.http.line import Line
 from harness.http.pace import Pace, Spent
+from harness.http.refusal import Kind, Refusal
+from harness.http.retry import http_date
+
+_TOLERATED = 2
+"""Requests in a row that may end in silence before all others wait for one that tries."""
 
 
 @dataclass(slots=True)
@@ -30,11 +41,21 @@ class Counters:
     waited: float = 0.0
 
 
-@dataclass(order=True, slots=True)
-class _Waiter:
-    rank: tuple[int, int]
-    woken: anyio.Event = field(compare=False)
-    gone: bool = field(default=False, compare=False)
+@dataclass(slots=True, eq=False)
+class Place(Turn):
+    """The turn of one request, from its sending to its answer.
+
+    Attributes:
+        paced: whether pacing made it wait.
+        under_way: requests under way with it.
+        full: whether it took the last place.
+        token: whether it asks for a token.
+    """
+
+    paced: bool = False
+    under_way: int = 1
+    full: bool = False
+    token: bool = False
 
 
 class HostLimiter:
@@ -43,9 +64,10 @@ class HostLimiter:
     Args:
         limits: the EHR file's limits; without `requests_per_second` the rate is learnt, and a
             configured one is lowered by refusals and returns slowly.
-        clock: monotonic seconds and waiting.
-        remembered_rate: where learning starts: the rate that an earlier run ended with.
+        clock: both kinds of time, and waiting.
+        known: what an earlier run learnt.
         spent: what earlier runs spent of the day's budget.
+        chance: gives numbers from 0.0 to 1.0, for jitter.
     """
 
     def __init__(
@@ -53,22 +75,36 @@ class HostLimiter:
         limits: Limits,
         clock: Clock,
         *,
-        remembered_rate: float | None = None,
+        known: Known = Known(),  # noqa: B008 - frozen
         spent: Spent | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.counters = Counters()
+        self._limits = limits
         self._clock = clock
-        self._concurrency = limits.concurrency
-        self._pace = Pace(limits, clock.now(), remembered_rate, spent)
-        self._paused_until = float("-inf")
+        self._pace = Pace(limits, clock.now(), known, spent)
+        self._cap = LearntCap(limits.concurrency, known.concurrency or 0)
+        self._hold = Hold(chance)
+        self._breaker = Breaker(first=0.5, longest=8.0, tolerated=_TOLERATED)
+        self._closed_until = known.closed_until
         self._active = 0
-        self._queue: list[_Waiter] = []
-        self._order = count()
+        self._line = Line()
 
     @property
-    def rate(self) -> float | None:
-        """Requests per second as of now, configured or learnt; worth remembering if learnt."""
+    def rate(self) -> float:
+        """Requests per second as of now, configured or learnt, over a minute."""
         return self._pace.rate
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that may be under way at a time."""
+        return self._cap.now
+
+    @property
+    def known(self) -> Known:
+        """What is worth remembering."""
+        fewer = self._cap.now if self._cap.now < self._limits.concurrency else None
+        return replace(self._pace.known, concurrency=fewer, closed_until=self._closed_until)
 
     @property
     def spent(self) -> Spent | None:
@@ -78,7 +114,7 @@ class HostLimiter:
     @asynccontextmanager
     async def slot(
         self, request: Request | None = None, *, urgent: bool = False
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Place]:
         """Wait for the turn of one request; hold its place while it is under way.
 
         Args:
@@ -86,70 +122,119 @@ class HostLimiter:
             urgent: overtakes.
 
         Raises:
-            Throttled: the day's budget is spent.
+            Throttled: the day's budget is spent, or the host said to come back tomorrow.
         """
         asked = self._clock.monotonic()
-        paced = await self._acquire(self._pace.cost(request), urgent=urgent)
-        self.counters.waited += self._clock.monotonic() - asked
+        place = await self._acquire(self._pace.cost(request), urgent=urgent)
+        place.token = request is not None and is_token_request(request)
+        self.counters.waited += place.at - asked
         self.counters.sent += 1
-        refusals = self.counters.refused
         try:
-            yield
-            if paced and self.counters.refused == refusals:
-                self._pace.succeeded()
+            yield place
         finally:
             self._active -= 1
-            self._wake_first()
+            self._line.wake_first()
 
-    def refused(self, seconds: float = 0.0) -> None:
-        """The host refused for load: count it, slow down, and pause everybody for `seconds`."""
-        now = self._clock.monotonic()
-        self.counters.refused += 1
-        self._pace.refused(now)
-        self.pause(now + seconds)
+    def answered(self, place: Place, headers: Headers, sent: datetime) -> None:
+        """A request was answered without a refusal: heed what its answer says is left.
 
-    def heed(self, headers: Headers) -> None:
-        """Slow down by what an answer says is left, before anything is refused."""
-        left = allowance(headers, self._clock.now())
+        Args:
+            place: of the request.
+            headers: of the answer.
+            sent: when the request went out.
+        """
+        now, wall = self._clock.monotonic(), self._clock.now()
+        self._breaker.answered()
+        self._hear(headers, sent, wall)
+        self._hold.let_through(place.at)
+        self._pace.let_through(now, wall, paced=place.paced)
+        self._cap.answered(now, full=place.full)
+        left = allowance(headers, wall)
         if left is not None:
-            self._pace.heed(left, self._clock.monotonic())
+            self._pace.heed(left, now)
+
+    def refused(self, place: Place, refusal: Refusal, headers: Headers, sent: datetime) -> None:
+        """A request was refused: count it, and hold back everybody for as long as that helps."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+        self.counters.refused += 1
+        self._breaker.answered()
+        self._hear(headers, sent, wall)
+        match refusal.kind:
+            case Kind.JOB:
+                return
+            case Kind.DAY:
+                self._closed_until = bounds(wall, Span.DAY, self._limits.day_zone)[1]
+                return
+            case Kind.CONCURRENCY:
+                self._cap.refused(place.at, place.under_way, now)
+        self._hold.refused(place.at, now)
+        rate = self._pace.rate
+        if refusal.kind is Kind.LOAD and not place.token:
+            self._pace.refused(place, now, wall)
+        if refusal.seconds is not None and refusal.seconds > self._limits.max_retry_after:
+            return
+        blocked = refusal.kind is Kind.LOAD and self._hold.is_blocked(now, rate)
+        turn = self._pace.until_turn(wall, refusal.seconds, blocked=blocked)
+        wait = self._hold.wait(refusal.seconds) if turn is None else turn
+        self.pause(now + wait)
+
+    def unanswered(self) -> None:
+        """A request brought no answer: after some in a row all wait for one that tries."""
+        now = self._clock.monotonic()
+        self._breaker.unanswered(now)
+        if self._breaker.is_open:
+            self.pause(self._breaker.until)
 
     def pause(self, until: float) -> None:
         """Let nothing go before `until` (monotonic seconds); never shortens a pause."""
-        self._paused_until = max(self._paused_until, until)
+        self._hold.pause(until)
 
-    async def _acquire(self, cost: float, *, urgent: bool) -> bool:
-        """Wait for the turn; whether pacing made it wait."""
-        waiter = _Waiter((0 if urgent else 1, next(self._order)), anyio.Event())
-        heappush(self._queue, waiter)
+    def _hear(self, headers: Headers, sent: datetime, got: datetime) -> None:
+        date = http_date(headers.get("Date"))
+        if date is not None:
+            self._pace.skew.heard(date, sent, got)
+
+    def _places(self, *, urgent: bool) -> int:
+        """How many may be under way: one, while it is unknown whether anything goes."""
+        if self._hold.is_testing or self._breaker.is_open:
+            return 1
+        return self._cap.places(urgent=urgent)
+
+    async def _acquire(self, cost: float, *, urgent: bool) -> Place:
+        """Wait for the turn."""
+        waiter = self._line.join(urgent=urgent)
         paced = False
         try:
             while True:
-                waiter.woken = anyio.Event()
-                if self._first() is not waiter or self._active >= self._concurrency:
-                    await waiter.woken.wait()
+                places = self._places(urgent=urgent)
+                if self._line.first() is not waiter or self._active >= places:
+                    await waiter.wait()
                     continue
-                now = self._clock.monotonic()
-                wall = self._clock.now()
-                delay = max(self._pace.delay(now, wall, cost), self._paused_until - now)
+                now, wall = self._clock.monotonic(), self._clock.now()
+                self._check_open(wall)
+                delay = self._pace.delay(now, wall, cost, urgent=urgent)
+                delay = max(delay, self._hold.until - now)
                 if delay <= 0:
-                    self._pace.take(now, wall, cost)
                     self._active += 1
-                    return paced
+                    full = self._active >= places
+                    place = Place(now, cost, paced=paced, under_way=self._active, full=full)
+                    self._pace.take(place, wall)
+                    return place
                 paced = True
                 await self._clock.sleep(delay)
         finally:
-            waiter.gone = True
-            self._wake_first()
+            self._line.leave(waiter)
 
-    def _first(self) -> _Waiter | None:
-        while self._queue and self._queue[0].gone:
-            heappop(self._queue)
-        return self._queue[0] if self._queue else None
-
-    def _wake_first(self) -> None:
-        if first := self._first():
-            first.woken.set()
+    def _check_open(self, wall: datetime) -> None:
+        if self._closed_until is None:
+            return
+        if wall >= self._closed_until:
+            self._closed_until = None
+            return
+        wait = (self._closed_until - wall).total_seconds()
+        raise Throttled(
+            f"the EHR said to come back tomorrow; that is in {wait / 3600:.1f} h", retry_after=wait
+        )
 
 
 class HostLimiters:
@@ -158,8 +243,9 @@ class HostLimiters:
     Args:
         limits: apply to each host alike.
         clock: shared by all.
-        remembered: learnt rates of earlier runs by host.
+        remembered: what earlier runs learnt, by host.
         spent: what earlier runs spent of a day's budget, by host.
+        chance: gives numbers from 0.0 to 1.0, for jitter.
     """
 
     def __init__(
@@ -167,13 +253,15 @@ class HostLimiters:
         limits: Limits,
         clock: Clock,
         *,
-        remembered: Mapping[str, float] | None = None,
+        remembered: Mapping[str, Known] | None = None,
         spent: Mapping[str, Spent] | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.limits = limits
         self._clock = clock
         self._remembered = remembered or {}
         self._spent = spent or {}
+        self._chance = chance
         self._by_host: dict[str, HostLimiter] = {}
 
     def of(self, host: str) -> HostLimiter:
@@ -182,14 +270,15 @@ class HostLimiters:
             self._by_host[host] = HostLimiter(
                 self.limits,
                 self._clock,
-                remembered_rate=self._remembered.get(host),
+                known=self._remembered.get(host, Known()),
                 spent=self._spent.get(host),
+                chance=self._chance,
             )
         return self._by_host[host]
 
-    def rates(self) -> dict[str, float]:
-        """The rate of each host as of now, to be remembered."""
-        return {h: each.rate for h, each in self._by_host.items() if each.rate is not None}
+    def rates(self) -> dict[str, Known]:
+        """What was learnt of the pace of each host as of now, to be remembered."""
+        return {host: each.known for host, each in self._by_host.items()}
 
     def spent(self) -> dict[str, Spent]:
         """What was spent of each host's budget of the day, to be remembered."""

@@ -6,8 +6,11 @@ quiet, and its whole state is one number: the theoretical arrival time of the ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from math import inf
+
+from harness.http.bucket import Turn, explain
 
 # Float sums of intervals drift; a slot that is due within a nanosecond is due.
 _EPSILON = 1e-9
@@ -23,7 +26,7 @@ class Gcra:
     """
 
     rate: float | None
-    burst: int = 1
+    burst: float = 1
     arrival: float = -inf
 
     def delay(self, now: float) -> float:
@@ -44,39 +47,123 @@ class Gcra:
 
 @dataclass(slots=True)
 class LearntRate:
-    """Additive-increase, multiplicative-decrease (AIMD) for an EHR whose limit nobody published.
+    """Finds the rate that a host permits, from what it lets through and what it refuses.
 
-    It doubles about every ten paced answers until the first refusal, then cuts, returns quickly
-    to just below where it was refused, and from there on probes slowly.
+    It opens by doubling until the first refusal. Each refusal tells which limits explain what was
+    seen (`harness.http.bucket`); it goes on just below, rises until the next refusal while there is
+    doubt, and then stays: it rises by 1 % in a first minute, and faster the longer nothing is
+    refused, because limits change with the hour.
 
     Attributes:
         rate: requests per second; worth storing, so that tomorrow starts here.
-        refused_at: the rate at the last refusal.
+        floor: refusals do not lower it further.
+        ceiling: nothing raises it further.
+        refused_at: the rate at the last refusal; None before the first.
+        burst: how many requests the host lets through at once after quiet; None while unknown.
     """
 
     rate: float = 5.0
     floor: float = 0.2
     ceiling: float = 100.0
     refused_at: float | None = None
+    burst: float | None = None
+    _certain: bool = False
+    _incidents: int = 0
+    _base: float = 0.0
+    _risen: float = 0.0
+    """Seconds of pacing since the last refusal."""
+    _last: float | None = None
     _last_cut: float = -inf
+    _before: tuple[float, float | None, float | None, bool, float] = (5.0, None, None, False, 0.0)
+    _turns: deque[Turn] = field(default_factory=lambda: deque(maxlen=2500))
 
-    _CUT = 0.7
+    _DOUBLES_IN = 0.6
+    _STEEPEST = 1.26
+    """Per answer: who answers slowly is not run over."""
     _SAME_INCIDENT = 1.0
+    _BELOW = 0.99
+    _SEARCHING = 0.03
+    """Per second."""
+    _PATIENT = 6
+    """Incidents from which on it is searched no more slowly."""
+    _CUT = 0.8
+    _AT_LEAST = 0.97
+    _SAME = 0.03
 
-    def succeeded(self) -> None:
-        """A paced request was answered without a refusal."""
+    @classmethod
+    def settled(cls, rate: float, floor: float, ceiling: float) -> LearntRate:
+        """A rate that is known from earlier, or from the EHR file: it is not doubled."""
+        return cls(min(rate, ceiling), floor, ceiling, refused_at=rate, _certain=True, _base=rate)
+
+    def at_once(self, most: float) -> float:
+        """How many requests may go at once after quiet, `most` where nothing speaks against it.
+
+        Half a request more than one makes up for timers that are late.
+        """
+        if self.burst is None or not self._certain:
+            return min(most, 1.5)
+        return max(1.0, min(most, self.burst - 1.5))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it was refused before, so that it knows how far it may go."""
+        return self.refused_at is not None
+
+    def sent(self, turn: Turn) -> None:
+        """A request goes."""
+        self._turns.append(turn)
+
+    def succeeded(self, now: float) -> None:
+        """A request that had to wait for its turn was answered without a refusal."""
+        passed = 0.0 if self._last is None else max(0.0, min(now - self._last, 1.0))
+        self._last = now
         if self.refused_at is None:
-            grown = self.rate * 1.07
-        elif self.rate < 0.9 * self.refused_at:
-            grown = self.rate * 1.02
+            grown = self.rate * min(self._STEEPEST, 2.0 ** (passed / self._DOUBLES_IN))
+        elif not self._certain:
+            slower = min(self._incidents, self._PATIENT)
+            grown = self.rate * (1.0 + self._SEARCHING / slower * passed)
         else:
-            grown = self.rate + 0.002 * max(self.rate, self.refused_at)
+            self._risen += passed
+            grown = max(self.rate, self._base * (1.0 + 0.01 * (self._risen / 60.0) ** 3))
         self.rate = min(grown, self.ceiling)
 
+    def told(self, rate: float) -> None:
+        """The host says that it permits this much: there is no need to find it out."""
+        if self.refused_at is None:
+            self.rate = max(self.rate, min(rate, self.ceiling))
+
+    def forget_refusal(self) -> None:
+        """The last refusals had another cause than the rate: go on as before them."""
+        self.rate, self.refused_at, self.burst, self._certain, self._base = self._before
+        self._incidents -= 1
+        self._turns.clear()
+
     def refused(self, now: float) -> None:
-        """A request was refused for load; refusals within a second are one incident."""
+        """A request was refused for load; refusals within a second are one incident.
+
+        The turn that was refused is marked so before.
+        """
         if now - self._last_cut < self._SAME_INCIDENT:
             return
+        if self._last is not None or self._incidents == 0:
+            self._before = self.rate, self.refused_at, self.burst, self._certain, self._base
+        soon = now - self._last_cut < 5 * self._SAME_INCIDENT and self._certain
+        self.refused_at, self._risen, self._last = self.rate, 0.0, None
+        self._incidents += 1
+        known = self.burst if self._certain else None
+        found = explain(self._turns, self.rate, known)
+        if found is None:
+            since = [turn for turn in self._turns if turn.at > self._last_cut]
+            self._turns = deque(since, self._turns.maxlen)
+            found = explain(since, self.rate, known)
         self._last_cut = now
-        self.refused_at = self.rate
-        self.rate = max(self.floor, self.rate * self._CUT)
+        limit = self._CUT * self.rate
+        if found is not None:
+            self.burst, limit = found.burst, self._BELOW * found.rate
+            self._certain = found.is_certain
+        if soon or found is None:
+            limit = min(limit, self._CUT * self.rate)
+        limit = min(limit, self._AT_LEAST * self.rate)
+        self.rate = min(self.rate, max(self.floor, limit))
+        self._certain = self._certain or abs(self.rate - self._base) < self._SAME * self.rate
+        self._base = self.rate

@@ -24,7 +24,13 @@ FLOOR = 0.1
 _TRANSIENT = frozenset({502, 503, 504})
 _SECONDS = re.compile(r"\d{1,15}(?:\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 _MS_BEFORE_NEXT = re.compile(rb'_msBeforeNext\\*"\s*:\s*(\d{1,12})')
-_THROTTLE_WORDS = re.compile(rb"throttl|rate.?limit|over rate|too many requests", re.IGNORECASE)
+_THROTTLE_WORDS = re.compile(
+    rb"throttl|rate.?limit|over.?rate|over.?qps|queries per second|too many requests", re.IGNORECASE
+)
+_DAY_IS_SPENT = "4135"
+"""Epic: the most documents of a day were queried; "Please try again tomorrow"."""
+_AGREES = (-1.0, 2.0)
+"""Seconds by which our clock and a `Date` of whole seconds may differ, and agree."""
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12
 _BODY_LOOKED_AT = 65536
 
@@ -59,28 +65,67 @@ def retry_after(headers: Headers, now: datetime, body: bytes = b"") -> float | N
     """How many seconds the server asks to wait, in whichever way it says so.
 
     `Retry-After` as seconds or HTTP-date (RFC 9110 section 10.2.3; the date is read against the
-    response's own `Date`, so a wrong clock does no harm), `x-ms-retry-after-ms` (Azure),
+    response's own `Date` where that contradicts our clock, so a wrong clock does no harm),
+    `x-ms-retry-after-ms` (Azure),
     `RateLimit` and `RateLimit-Reset` (IETF drafts), `X-RateLimit-Reset` as seconds or epoch, and
     `_msBeforeNext` or a rate-limit-reset extension in an OperationOutcome (Medplum).
 
     Returns:
         Seconds, never negative; None when nothing usable was said.
     """
-    hints = _hints(headers, _http_date(headers.get("Date")) or now, body)
+    hints = _hints(headers, _server_time(headers, now), body)
     return next((max(0.0, hint) for hint in hints if hint is not None), None)
 
 
 def is_refusal(exchange: Exchange) -> bool:
     """Whether the server refused for load, without processing the request.
 
-    429; 503 with a hint when to return; 403 that speaks of throttling (athenahealth).
+    429; 503 that says when to return or speaks of throttling; 403 that speaks of throttling
+    (athenahealth); any answer whose OperationOutcome says that the day's share is used up (Epic).
     """
-    if exchange.status == 429:  # noqa: PLR2004 - Too Many Requests, RFC 6585 section 4
+    status = exchange.status
+    if status == 429:  # noqa: PLR2004 - Too Many Requests, RFC 6585 section 4
         return True
-    if exchange.status == 503:  # noqa: PLR2004 - Service Unavailable
-        return "Retry-After" in exchange.headers
-    throttled = exchange.status == 403 and _THROTTLE_WORDS.search(exchange.body[:_BODY_LOOKED_AT])  # noqa: PLR2004
-    return bool(throttled)
+    if status == 503 and "Retry-After" in exchange.headers:  # noqa: PLR2004 - Service Unavailable
+        return True
+    if status in (403, 503):
+        return _THROTTLE_WORDS.search(exchange.body[:_BODY_LOOKED_AT]) is not None
+    return is_day_spent(exchange.body)
+
+
+def is_day_spent(body: bytes) -> bool:
+    """Whether an OperationOutcome, alone or in a Bundle, says to come back tomorrow (Epic 4135)."""
+    if body.find(b'"4135"', 0, _BODY_LOOKED_AT) < 0:
+        return False
+    try:
+        value: Any = json.loads(body)
+        resources = [value, *(entry.get("resource") for entry in value.get("entry", ()))]
+        issues = [
+            issue
+            for each in resources
+            if isinstance(each, dict) and each.get("resourceType") == "OperationOutcome"
+            for issue in each.get("issue", ())
+        ]
+        codes = [
+            coding.get("code") for i in issues for coding in i.get("details", {}).get("coding", ())
+        ]
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
+        return False
+    return _DAY_IS_SPENT in codes
+
+
+def hints_in(outcome: object) -> float | None:
+    """Seconds that an OperationOutcome asks to wait; None where it says nothing."""
+    found = _from_body(json.dumps(outcome).encode())
+    return next((max(0.0, hint) for hint in found if hint is not None), None)
+
+
+def _server_time(headers: Headers, now: datetime) -> datetime:
+    """The server's time: ours where both agree, because a `Date` has whole seconds."""
+    said = http_date(headers.get("Date"))
+    if said is None or _AGREES[0] <= (now - said).total_seconds() < _AGREES[1]:
+        return now
+    return said
 
 
 def decide(
@@ -104,6 +149,8 @@ def decide(
         None when the exchange is the result.
     """
     refused = is_refusal(exchange)
+    if refused and is_day_spent(exchange.body):
+        return None
     again = exchange.status in (403, 429) if refused else False
     again = again or (repeatable and (refused or exchange.status in _TRANSIENT))
     if not again or exchange.attempt >= policy.attempts:
@@ -157,7 +204,7 @@ def _seconds_or_date(value: str, now: datetime) -> float | None:
     seconds = _number(value)
     if seconds is not None:
         return seconds
-    moment = _http_date(value)
+    moment = http_date(value)
     return (moment - now).total_seconds() if moment else None
 
 
@@ -166,7 +213,8 @@ def _number(value: str | None) -> float | None:
     return float(value) if _SECONDS.fullmatch(value) else None
 
 
-def _http_date(value: str | None) -> datetime | None:
+def http_date(value: str | None) -> datetime | None:
+    """An HTTP-date (RFC 9110 section 5.6.7), in UTC; None where it is none."""
     try:
         moment = parsedate_to_datetime(value) if value else None
     except (ValueError, IndexError, OverflowError):

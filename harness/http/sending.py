@@ -11,15 +11,19 @@ from harness.errors import EhrUnreachable, HostileInput
 from harness.http.clock import Clock
 from harness.http.evidence import Evidence, current_act
 from harness.http.exchange import Exchange, Request
-from harness.http.limiter import HostLimiter
+from harness.http.limiter import HostLimiter, Place
 from harness.http.origin import host_of
-from harness.http.retry import Policy, Retry, decide, decide_unanswered, is_refusal
+from harness.http.refusal import Kind, refusal_of
+from harness.http.retry import Policy, Retry, decide, decide_unanswered
 from harness.http.transport import NoAnswerError, Transport
 
 _chance = random.random
 
 NEVER_SENT = frozenset({"dns", "refused"})
 """Kinds of `NoAnswerError` that end before the first byte goes out; TLS may fail later."""
+
+SILENT = frozenset({"refused", "timeout", "protocol"})
+"""Kinds that may mean that the host is down; names and certificates are another matter."""
 
 
 @dataclass(slots=True)
@@ -75,7 +79,7 @@ class Sending:
     async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
         self.attempt += 1
         self.next = None
-        async with self.limiter.slot(self.request, urgent=self.urgent):
+        async with self.limiter.slot(self.request, urgent=self.urgent) as place:
             started_at, started = clock.now(), clock.monotonic()
             try:
                 answer = await transport.send(self.request, max_bytes=self.max_bytes)
@@ -91,6 +95,8 @@ class Sending:
                     attempt=self.attempt,
                     act=self.act,
                 )
+                if kind in SILENT and not self.request.old_tls:
+                    self.limiter.unanswered()
                 self.next = decide_unanswered(
                     kind,
                     self.attempt,
@@ -107,11 +113,16 @@ class Sending:
                 attempt=self.attempt,
                 act=self.act,
             )
-            self._judge(exchange, clock)
+            self._judge(place, exchange, clock)
             return exchange
 
-    def _judge(self, exchange: Exchange, clock: Clock) -> None:
-        """Decide what comes next; a refusal holds back the whole host."""
+    def _judge(self, place: Place, exchange: Exchange, clock: Clock) -> None:
+        """Decide what comes next; a refusal holds back the whole host, and so this request."""
+        refusal = refusal_of(exchange, clock.now())
+        if refusal is None:
+            self.limiter.answered(place, exchange.headers, exchange.started_at)
+        else:
+            self.limiter.refused(place, refusal, exchange.headers, exchange.started_at)
         self.next = decide(
             exchange,
             repeatable=self.repeatable,
@@ -119,7 +130,6 @@ class Sending:
             now=clock.now(),
             chance=_chance,
         )
-        if is_refusal(exchange):
-            self.limiter.refused(self.next.wait if self.next else 0.0)
-        else:
-            self.limiter.heed(exchange.headers)
+        if refusal is not None and self.next is not None:
+            waits = refusal.kind in (Kind.LOAD, Kind.CONCURRENCY)
+            self.next = Retry(0.0) if waits else None

@@ -19,7 +19,6 @@ from harness.http.client import FHIR_JSON
 from harness.http.evidence import current_act
 from harness.http.exchange import Exchange, Headers, Request
 from harness.http.limiter import HostLimiters
-from harness.http.origin import host_of
 from harness.smart.client_auth import authenticate
 from harness.smart.discovery import Discovery
 from harness.smart.grants import token_request
@@ -64,9 +63,13 @@ async def batch_pull(run: Run, access: Access) -> BatchPull:
     """Read the same record many times, as fast as a careless client would."""
     if not run.permits(Permit.LOAD):
         raise NotPermitted("permit has no load")
-    limits = Limits(concurrency=CONCURRENCY, burst=CONCURRENCY, max_retry_after=10)
-    opening = {host_of(run.ehr.fhir_base): OPENING_RATE}
-    http = run.http.with_limiter(HostLimiters(limits, run.clock, remembered=opening))
+    limits = Limits(
+        requests_per_second=OPENING_RATE,
+        concurrency=CONCURRENCY,
+        burst=CONCURRENCY,
+        max_retry_after=10,
+    )
+    http = run.http.with_limiter(HostLimiters(limits, run.clock))
     url = f"{run.ehr.fhir_base}/Patient?_id={access.patient}"
     answers: list[Exchange] = []
 
@@ -148,8 +151,8 @@ async def token_under_load(
 
 def unpaced(run: Run) -> HostLimiters:
     """A pace that lets a wave go at once."""
-    limits = Limits(concurrency=CONCURRENCY, burst=CONCURRENCY)
-    return HostLimiters(limits, run.clock, remembered={host_of(run.ehr.fhir_base): OPENING_RATE})
+    limits = Limits(requests_per_second=OPENING_RATE, concurrency=CONCURRENCY, burst=CONCURRENCY)
+    return HostLimiters(limits, run.clock)
 
 
 async def together(*requests: Awaitable[Exchange]) -> tuple[Exchange, ...]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from harness.config.ehr import Limits, Peak
 from harness.errors import Throttled
 from harness.http.allowance import Allowance, allowance
+from harness.http.bucket import Turn
 from harness.http.exchange import Headers
 from harness.http.pace import Pace, Spent
 
@@ -16,19 +17,29 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def pace(spent: Spent | None = None, wall: datetime = NOON, **limits: object) -> Pace:
-    return Pace(Limits(**limits), wall, None, spent)  # type: ignore[arg-type]  # by name
+    return Pace(Limits(**limits), wall, spent=spent)  # type: ignore[arg-type]  # by name
 
 
 def wait(one: Pace, now: float, cost: float = 1.0) -> float:
     return one.delay(now, NOON + timedelta(seconds=now), cost)
 
 
-def take(one: Pace, now: float, cost: float = 1.0) -> None:
-    one.take(now, NOON + timedelta(seconds=now), cost)
+def take(one: Pace, now: float, cost: float = 1.0) -> Turn:
+    turn = Turn(now, cost)
+    one.take(turn, NOON + timedelta(seconds=now))
+    return turn
+
+
+def refuse(one: Pace, turn: Turn) -> None:
+    one.refused(turn, turn.at, NOON + timedelta(seconds=turn.at))
+
+
+def let_through(one: Pace, now: float) -> None:
+    one.let_through(now, NOON + timedelta(seconds=now), paced=True)
 
 
 @given(
-    st.lists(st.sampled_from(["ok", "refused"]), max_size=300),
+    st.lists(st.sampled_from(["ok", "refused"]), max_size=60),
     st.floats(0.05, 200),
 )
 def test_a_configured_rate_is_never_passed_and_always_returns(
@@ -37,23 +48,29 @@ def test_a_configured_rate_is_never_passed_and_always_returns(
     one, now = pace(requests_per_second=configured), 0.0
     for event in events:
         now += 2.0
+        turn = take(one, now)
         if event == "ok":
-            one.succeeded()
+            let_through(one, now)
         else:
             before = one.rate
-            one.refused(now)
+            refuse(one, turn)
             assert one.rate <= before
         assert 0 < one.rate <= configured
-    for _ in range(5000):
-        one.succeeded()
+    for _ in range(2000):
+        now += 1.0
+        let_through(one, now)
     assert one.rate == pytest.approx(configured)
 
 
 def test_a_refusal_lowers_a_configured_rate_at_once() -> None:
     one = pace(requests_per_second=10.0, burst=1)
-    one.refused(0.0)
-    take(one, 0.0)
-    assert wait(one, 0.0) == pytest.approx(1 / 7)
+    for moment in range(20):
+        take(one, moment / 10)
+    refuse(one, take(one, 2.0))
+    assert one.rate <= 9.7
+    wait(one, 2.0)
+    take(one, 5.0)
+    assert wait(one, 5.0) == pytest.approx(1 / one.rate)
 
 
 def test_a_heavy_request_holds_back_those_that_follow() -> None:
@@ -97,8 +114,6 @@ def test_the_rate_follows_the_hour() -> None:
     take(one, 0.0)
     assert wait(one, 0.0) == pytest.approx(1.0)
     assert one.delay(3600.0, NOON + timedelta(hours=1), 1.0) == 0.0
-    for _ in range(5000):
-        one.succeeded()
     assert one.rate == pytest.approx(10.0)
 
 
