@@ -41,6 +41,8 @@ class Export:
     """The export of one tenant in one run; `scene` tells afterwards what it did."""
 
     scene: Scene
+    _served: frozenset[str] | None = None
+    """Whom the export is for; None where none was begun."""
 
     def stop(self, reason: str) -> None:
         """End after the batches under way; the next run goes on."""
@@ -81,6 +83,7 @@ class Export:
                     job = await tending.begin(await scene.write(self._span), known)
                 else:
                     job = known
+                self._served = frozenset(job.patients)
                 job = await tending.ready(job)
                 files = await Fetching(scene, tending, job).run()
                 await self._conclude(job, files, tending)
@@ -177,14 +180,12 @@ class Export:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _left_out(self) -> tuple[str, ...]:
-        scene = self.scene
-        job = scene.jobs.open()
-        if job is None and scene.outcome.stopped is not None:
+        """Patients whom the export is not for, and who lack something."""
+        scene, served = self.scene, self._served
+        if served is None:
             return ()
-        marks = scene.store.watermarks()
-        waiting = set(job.patients) if job is not None else set()
-        patients = [each for each in scene.patients if each not in waiting]
-        return newcomers(patients, scene.tenant.resources, marks)
+        patients = [each for each in scene.patients if each not in served]
+        return newcomers(patients, scene.tenant.resources, scene.store.watermarks())
 
     def _missing(self, halt: Halt) -> None:
         outcome = self.scene.outcome

@@ -113,7 +113,7 @@ class Fetching:
                 await self._give_up(number, error.message)
                 return True
             if isinstance(fetched, Arrived):
-                arrived = replace(file, fetched=True, loaded=0, lines=0, found=0)
+                arrived = replace(file, fetched=True, loaded=0, lines=0, found=0, problem=None)
                 await self._put(arrived)
                 self._silent = 0
                 return True

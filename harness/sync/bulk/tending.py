@@ -38,7 +38,7 @@ MOST_PAGES = 1000
 BUSY, MOST_BUSY = 15.0, 300.0
 """Seconds until a kick-off that was refused without a hint is sent again; doubled each time."""
 
-SERVER_ERROR, OK = 500, 200
+SERVER_ERROR, UNAUTHORIZED, OK = 500, 401, 200
 NOT_READY = "the EHR is still preparing the export"
 UNDER_WAY = "the EHR runs an export of this client already, or is busy"
 
@@ -179,7 +179,7 @@ class Tending:
             return True  # a place that must not be asked
         except EhrUnreachable:
             return False
-        return exchange.status < SERVER_ERROR and exchange.status not in (401, 429)
+        return exchange.status < SERVER_ERROR and exchange.status != 429  # noqa: PLR2004 - too many requests
 
     async def _begun(self, job: Job, answer: Started | AtOnce | Denied, exchange: Exchange) -> Job:
         scene, now = self._scene, self._scene.clock.now()
@@ -204,6 +204,8 @@ class Tending:
             exchange = await self._scene.client.poll(url)
         except HostileInput as error:
             raise JobLost(error.message) from None
+        if exchange.status == UNAUTHORIZED and "Authorization" not in exchange.request.headers:
+            raise JobLost("the status of the export wants a token at a place that gets none")
         return exchange, read_status(exchange, self._scene.clock.now())
 
     async def _seen(self, job: Job, status: Status, exchange: Exchange) -> Job:

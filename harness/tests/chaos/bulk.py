@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.http.exchange import Request
 from harness.reference.process import Running
-from harness.tests.chaos.wire import Trial, Which, url
+from harness.tests.chaos.wire import Trial, url
 
 KICKOFF = url("/$export")
 GROUP = "all-patients"
 
 
-def trial(
+def trial(  # noqa: PLR0913 - each is one choice of a test
     folder: Path,
     reference: Running,
     name: str,
@@ -67,12 +68,22 @@ def listed(*patients: str) -> str:
 
 def is_poll(request: Request) -> bool:
     """Whether the status of an export is asked for."""
-    return request.method == "GET" and "/bulk/status/" in request.url
+    return request.method == "GET" and "/$bulk-status/" in request.url
 
 
 def is_file(request: Request) -> bool:
     """Whether a file of an export is asked for."""
-    return request.method == "GET" and "/bulk/files/" in request.url
+    return request.method == "GET" and urlsplit(request.url).path.endswith(".ndjson")
+
+
+def is_delete(request: Request) -> bool:
+    """Whether an export is to be forgotten."""
+    return request.method == "DELETE" and "/$bulk-status/" in request.url
+
+
+def marks(made: Trial) -> set[str]:
+    """All watermarks."""
+    return {mark for (mark,) in made.rows("SELECT mark FROM watermarks")}
 
 
 def jobs(made: Trial) -> list[tuple[Any, ...]]:

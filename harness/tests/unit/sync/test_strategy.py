@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.ehr import Strategy, SyncSpec
-from harness.errors import UsageError
 from harness.sync.marks import advance, believable
 from harness.sync.model import Learnt, Query, Watermark
 from harness.sync.searching import CATEGORIES
@@ -148,9 +146,9 @@ def test_nothing_newer_than_the_next_bound_is_skipped(
         assert bound <= started - PLAIN.overlap
 
 
-def test_a_strategy_that_is_not_there_yet_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match=r"bulk_since.*not available yet"):
-        made(Strategy.BULK_SINCE)
+def test_what_an_export_leaves_out_is_searched_for_whole() -> None:
+    plan = made(Strategy.BULK_SINCE)
+    assert plan.way("Observation").strategy is Strategy.FULL_HASH
 
 
 def test_the_ehr_file_sets_the_overlap() -> None:
