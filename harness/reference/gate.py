@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.reference.access import Access
+from harness.reference.bulk.faulty.serving import needs_token
 from harness.reference.instance import Instance
 from harness.reference.oauth.faulty import unnumbered
 
@@ -51,7 +52,8 @@ class FhirGate:
     def _access(self, scope: Scope, authorization: str | None) -> Access | Response:
         instance = self.instance
         reading = scope["method"] in ("GET", "HEAD")
-        if authorization is None and reading and instance.has("anonymous-read-allowed"):
+        free = not needs_token(instance.has, scope["path"])
+        if authorization is None and (free or (reading and instance.has("anonymous-read-allowed"))):
             return instance.unbounded_access("anonymous")
         if authorization is None and instance.has("token-in-query-accepted"):
             values = parse_qs(scope["query_string"].decode("latin-1")).get("access_token", [])

@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from harness.reference.access import Access
 from harness.reference.bulk.asked import Asked, Level
+from harness.reference.bulk.faulty import asking as faulty
 from harness.reference.bulk.filters import read_filters
 from harness.reference.bulk.lenience import Lenience
 from harness.reference.bulk.rosters import Roster
@@ -51,8 +52,10 @@ async def read(context: Context, request: Request, level: Level, view: AsOf) -> 
     Raises:
         Refused: 400, 403, 404, 413, 415.
     """
-    access = _system_access(access_of(request))
+    has = context.instance.has
+    access = _system_access(faulty.access(has, access_of(request)))
     lenience = Lenience(lenient="handling=lenient" in preferences(request))
+    lenience = faulty.lenience(has, lenience)
     group = request.path_params.get("id", "")
     roster = Roster.of(view, group) if level is Level.GROUP else None
     given = _values(parameters(request.url.query))
@@ -64,10 +67,12 @@ async def read(context: Context, request: Request, level: Level, view: AsOf) -> 
             given.setdefault(name, []).extend(values)
     for name in sorted(given.keys() - KNOWN - _TRANSPORT):
         lenience.object_to(f"{name} is not supported")
-    _require_format(given.get("_outputFormat", []))
+    faulty.require_types(has, given.get("_type", []))
+    _require_format(given.get("_outputFormat", []), faulty.formats(has, FORMATS))
     since = _since(given.get("_since", []))
     base = context.instance.fhir_base
     types = _types(level, given.get("_type", []), lenience)
+    types = faulty.types(has, types, _served(level))
     reaches = _reaches(access, types, base, named="_type" in given)
     patients = _patients(level, view, roster, given.get("patient", []), lenience)
     newcomers = roster.newcomers(since) if roster and since else frozenset()
@@ -75,7 +80,7 @@ async def read(context: Context, request: Request, level: Level, view: AsOf) -> 
         newcomers = frozenset()
     path = _PATHS.get(level, f"Group/{group}/")
     query = f"?{request.url.query}" if request.url.query else ""
-    return Asked(
+    asked = Asked(
         level=level,
         url=context.url(f"{path}$export{query}"),
         reaches=reaches,
@@ -86,6 +91,7 @@ async def read(context: Context, request: Request, level: Level, view: AsOf) -> 
         elements=_elements(given.get("_elements", []), reaches, lenience),
         warnings=tuple(lenience.warnings),
     )
+    return faulty.heard(has, asked, roster.members if roster else None)
 
 
 def _system_access(access: Access) -> Access:
@@ -109,11 +115,11 @@ def _split(values: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(one.strip() for value in values for one in value.split(",")))
 
 
-def _require_format(values: Sequence[str]) -> None:
+def _require_format(values: Sequence[str], known: set[str]) -> None:
     for value in values:
         # A + in a URL is a blank, and clients do forget to escape it.
-        if value.replace(" ", "+") not in FORMATS:
-            wanted = ", ".join(sorted(FORMATS))
+        if value.replace(" ", "+") not in known:
+            wanted = ", ".join(sorted(known))
             raise refused(400, "not-supported", f"_outputFormat={value}: one of {wanted} expected")
 
 
@@ -129,9 +135,14 @@ def _since(values: Sequence[str]) -> datetime | None:
         raise refused(400, "value", f"_since={text}: {problem}") from None
 
 
+def _served(level: Level) -> set[str]:
+    """Returns the types that an export can hold."""
+    return set(RESOURCES) if level is Level.SYSTEM else set(RESOURCES) - ROSTERS
+
+
 def _types(level: Level, values: Sequence[str], lenience: Lenience) -> set[str]:
     """Returns the types that are wanted: those that are named, or all."""
-    served = set(RESOURCES) if level is Level.SYSTEM else set(RESOURCES) - ROSTERS
+    served = _served(level)
     named = _split(values)
     for one in named:
         if one not in served:

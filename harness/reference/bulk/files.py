@@ -13,7 +13,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from harness.reference.bulk.faulty import serving as faulty
 from harness.reference.bulk.jobs import Job
+from harness.reference.bulk.links import signed_url
 from harness.reference.bulk.spool import NdjsonFile
 from harness.reference.bulk.status import find
 from harness.reference.fhir.context import Context, access_of
@@ -28,15 +30,29 @@ _RANGE: Final = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?", re.ASCII)
 
 async def download(context: Context, request: Request) -> Response:
     """Answers `GET` of a file: for the client that started the export, with equal scopes."""
+    has, bulk = context.instance.has, context.instance.bulk
+    faulty.require_accept(has, request)
     job = find(context, request)
+    faulty.require_time(has, job, context.now)
     file = job.spool.files.get(request.path_params["file"]) if job.told else None
     if file is None:
         raise refused(404, "not-found", "there is no such file")
-    if file.kind in job.asked.reaches:
+    if file.kind in job.asked.reaches and faulty.needs_scopes(has):
         base = context.instance.fhir_base
         for permission in "rs":
             Reach.of(access_of(request), file.kind, permission, base)
-    return served(request, job, file, ranges=context.instance.bulk.options.ranges)
+    if faulty.redirects(has):
+        link = signed_url(bulk, job, file, context.now)
+        return Response(status_code=307, headers={"Location": link})
+    answer = served(
+        request,
+        job,
+        file,
+        ranges=bulk.options.ranges,
+        wanted=faulty.asked_range(has, request.headers.get("range", "")),
+        gzipped=faulty.compresses(has) or takes_gzip(request),
+    )
+    return faulty.file(has, answer)
 
 
 def require_ndjson(request: Request) -> None:
@@ -51,42 +67,47 @@ def require_ndjson(request: Request) -> None:
 
 
 def served(
-    request: Request, job: Job, file: NdjsonFile, *, ranges: bool = True, compress: bool = True
+    request: Request,
+    job: Job,
+    file: NdjsonFile,
+    *,
+    wanted: str,
+    ranges: bool = True,
+    gzipped: bool = False,
 ) -> Response:
     """Returns a file, or the part of it that the request wants.
 
     A part is never compressed, so that what was cut can be gone on with by its bytes.
 
     Args:
-        request: with Range, If-Range and Accept-Encoding.
+        request: with If-Range.
         job: that made the file.
         file: to be sent.
+        wanted: the Range header.
         ranges: whether parts are served.
-        compress: whether the file is compressed for who takes that.
+        gzipped: whether a whole file is compressed.
     """
     tag = f'"{job.id[:8]}-{file.name}"'
     headers = {"Content-Type": NDJSON, "ETag": tag}
     headers["Accept-Ranges"] = "bytes" if ranges else "none"
     headers |= {"Vary": "Accept-Encoding", "Cache-Control": "private, no-store"}
-    wanted = None
-    if ranges and request.headers.get("if-range", tag) == tag:
-        wanted = _wanted(request.headers.get("range", ""), file.size)
-    if wanted is not None:
-        start, stop = wanted
+    part = _part(wanted, file.size)
+    if part and ranges and request.headers.get("if-range", tag) == tag:
+        start, stop = part
         if start >= stop:
             return Response(status_code=416, headers={"Content-Range": f"bytes */{file.size}"})
-        headers |= {"Content-Range": f"bytes {start}-{stop - 1}/{file.size}"}
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
         headers["Content-Length"] = str(stop - start)
         return StreamingResponse(_paced(job.spool.read(file, start, stop)), 206, headers)
     content = job.spool.read(file, 0, file.size)
-    if compress and takes_gzip(request):
+    if gzipped:
         headers["Content-Encoding"] = "gzip"
         return StreamingResponse(_paced(_compressed(content)), 200, headers)
     headers["Content-Length"] = str(file.size)
     return StreamingResponse(_paced(content), 200, headers)
 
 
-def _wanted(header: str, size: int) -> tuple[int, int] | None:
+def _part(header: str, size: int) -> tuple[int, int] | None:
     """Returns where a range begins and ends; None where the whole file is meant."""
     match = _RANGE.fullmatch(header.strip())
     if not match or match[1] is match[2] is None:

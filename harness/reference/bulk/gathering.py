@@ -39,18 +39,20 @@ def gather(view: AsOf, asked: Asked, now: datetime) -> Iterator[Stored]:
         yield from (one for one in view.written(kind) if asked.takes(one, now))
 
 
-def line(stored: Stored, asked: Asked, base: str) -> tuple[str, str, bytes]:
+def line(stored: Stored, asked: Asked, base: str | None) -> tuple[str, str, bytes]:
     """Returns the section, the resource type and the text of a line.
 
     Args:
         stored: a resource or a deletion.
         asked: the export that it belongs to.
-        base: the FHIR base, for URLs of attachments, which have to be absolute.
+        base: the FHIR base, for URLs of attachments, which have to be absolute; None leaves them.
     """
     if stored.deleted:
         return DELETED, "Bundle", dumps(_deletion(stored))
     elements = asked.elements.get(stored.resource_type)
     body = stored.body if elements is None else dumps(part(stored.resource, None, set(elements)))
+    if base is None:
+        return stored.resource_type, stored.resource_type, body
     body = body.replace(_RELATIVE, b'"url":"%s/Binary/' % base.encode())
     return stored.resource_type, stored.resource_type, body
 

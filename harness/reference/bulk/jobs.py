@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from harness.reference.bulk.asked import Asked
-from harness.reference.bulk.gathering import gather, line, warnings
 from harness.reference.bulk.options import BulkOptions
 from harness.reference.bulk.spool import Spool
-from harness.reference.fhir.asof import AsOf
-from harness.reference.fhir.stored import Stored
-
-log = logging.getLogger("harness.reference")
 
 MOST_JOBS: Final = 100
 """How many exports an instance keeps."""
-_AT_ONCE: Final = 200
-"""Resources after which other requests have their turn."""
 
 
 @dataclass(eq=False, slots=True)
@@ -40,6 +31,7 @@ class Job:
         polled: when it was asked for last, in UTC.
         work: writes the files.
         done: the files are whole.
+        deleted: it was deleted, and a fault keeps a part of it.
         told: the manifest was handed out; before that there are no files for anybody.
     """
 
@@ -54,6 +46,7 @@ class Job:
     work: asyncio.Task[None] | None = field(default=None, repr=False)
     done: bool = False
     told: bool = False
+    deleted: bool = False
 
     def end(self) -> None:
         """Stops what still goes on; the files go with the last who reads them."""
@@ -89,24 +82,18 @@ class Bulk:
         """Returns a job; None if there is no such, or none any more."""
         return next((one for one in self.jobs(now) if one.id == job_id), None)
 
-    def start(self, client_id: str, asked: Asked, view: AsOf, now: datetime, base: str) -> Job:
-        """Starts an export.
+    def start(self, client_id: str, asked: Asked, moment: datetime, now: datetime) -> Job:
+        """Begins an export without files.
 
         Args:
             client_id: who asked.
             asked: for what.
-            view: the store as it is now.
+            moment: the transaction time, in UTC.
             now: by the clock of the instance, in UTC.
-            base: the FHIR base.
         """
         spool = Spool(self.options.file_size)
-        job = Job(secrets.token_urlsafe(16), client_id, asked, view.moment, now, spool)
+        job = Job(secrets.token_urlsafe(16), client_id, asked, moment, now, spool)
         self._jobs[job.id] = job
-
-        def text(stored: Stored) -> tuple[str, str, bytes]:
-            return line(stored, asked, base)
-
-        job.work = asyncio.create_task(_work(job, gather(view, asked, now), text))
         return job
 
     def drop(self, job: Job) -> None:
@@ -118,20 +105,3 @@ class Bulk:
         """Ends all jobs."""
         for job in list(self._jobs.values()):
             self.drop(job)
-
-
-async def _work(
-    job: Job, found: Iterator[Stored], text: Callable[[Stored], tuple[str, str, bytes]]
-) -> None:
-    for one in warnings(job.asked):
-        job.spool.add(*one)
-    try:
-        for number, stored in enumerate(found):
-            job.spool.add(*text(stored))
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-    except Exception:
-        log.exception("a defect of the reference EHR")
-        raise
-    job.spool.finish()
-    job.done = True

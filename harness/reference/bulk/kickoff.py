@@ -10,8 +10,10 @@ from starlette.responses import Response
 
 from harness.reference.bulk.asked import Level
 from harness.reference.bulk.asking import read
+from harness.reference.bulk.faulty import asking as faulty
 from harness.reference.bulk.jobs import MOST_JOBS
 from harness.reference.bulk.links import status_path
+from harness.reference.bulk.work import begin
 from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.formats import FHIR_JSON, preferences, respond
 from harness.reference.fhir.outcome import refused
@@ -39,14 +41,16 @@ async def _start(context: Context, request: Request, level: Level) -> Response:
     bulk, client_id = context.instance.bulk, access_of(request).client_id
     view = context.store.as_of(context.now)
     asked = await read(context, request, level, view)
+    has = context.instance.has
     kept = bulk.jobs(context.now)
     busy = bulk.options.one_at_a_time and client_id in {one.client_id for one in kept}
     if busy or len(kept) >= MOST_JOBS:
         text = "delete the export that you started before" if busy else "too many exports"
         raise refused(429, "throttled", text, headers={"Retry-After": "60"})
-    job = bulk.start(client_id, asked, view, context.now, context.instance.fhir_base)
-    headers = {"Content-Location": context.url(status_path(job))}
-    return respond(request, None, 202, headers)
+    job = bulk.start(client_id, asked, view.moment, context.now)
+    begin(context, job, faulty.view(has, view))
+    headers = faulty.headers(has, context.url(status_path(job)))
+    return respond(request, None, faulty.status(has), headers)
 
 
 def _require_headers(request: Request) -> None:

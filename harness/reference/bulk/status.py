@@ -13,10 +13,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harness.reference.bulk.faulty import serving
+from harness.reference.bulk.faulty import telling as faulty
 from harness.reference.bulk.gathering import DELETED, ERROR
 from harness.reference.bulk.jobs import Job
 from harness.reference.bulk.links import file_path, signed_url, status_path
-from harness.reference.data.instants import instant
+from harness.reference.bulk.options import BulkOptions
 from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.formats import http_date, respond
 from harness.reference.fhir.outcome import refused
@@ -31,7 +33,8 @@ PATIENCE: Final = 5.0
 async def status(context: Context, request: Request) -> Response:
     """Answers `GET` of the URL in Content-Location: 202 while under way, then 200."""
     job = find(context, request)
-    bulk, now = context.instance.bulk, context.now
+    bulk, now, has = context.instance.bulk, context.now, context.instance.has
+    faulty.require_known(has, job)
     options = bulk.options
     since = (now - job.polled).total_seconds() if job.polled else math.inf
     job.polled = now
@@ -39,23 +42,31 @@ async def status(context: Context, request: Request) -> Response:
         headers = _retry_after(context, options.poll_seconds)
         raise refused(429, "throttled", "the status was asked for too soon again", headers=headers)
     job.polls += 1
+    faulty.require_success(has, job)
     left = (job.started + timedelta(seconds=options.seconds) - now).total_seconds()
     if left <= 0 and job.polls > options.polls and job.work:
         await asyncio.wait({job.work}, timeout=PATIENCE)
         if job.work.done() and not job.done:
             raise refused(500, "exception", "the export failed")
-    if left > 0 or job.polls <= options.polls or not job.done:
+    ready = left <= 0 and job.polls > options.polls and job.done
+    if not faulty.is_ready(has, ready, job):
         wait = max(left, options.poll_seconds, 1)
-        headers = _retry_after(context, wait) | {"X-Progress": _progress(context, job, now)}
+        headers = _retry_after(context, wait) | {
+            "X-Progress": faulty.progress(has, _progress(options, job, now))
+        }
         return respond(request, None, 202, headers)
     job.told = True
     headers = {"Content-Type": "application/json", "Expires": http_date(bulk.expires(job))}
+    headers = faulty.headers(has, headers, http_date(job.started))
     return respond(request, _manifest(context, job, _page(request)), headers=headers)
 
 
 async def cancel(context: Context, request: Request) -> Response:
     """Answers `DELETE` of it: the job ends, and its files are gone."""
-    context.instance.bulk.drop(find(context, request))
+    serving.require_delete(context.instance.has)
+    job = find(context, request)
+    if not serving.lives_on(context.instance.has, job):
+        context.instance.bulk.drop(job)
     return respond(request, None, 202)
 
 
@@ -66,7 +77,8 @@ def find(context: Context, request: Request) -> Job:
         Refused: 404; it never was, is over, or is another client's.
     """
     job = context.instance.bulk.find(request.path_params["job"], context.now)
-    if job is None or job.client_id != access_of(request).client_id:
+    client_id = access_of(request).client_id
+    if job is None or not faulty.is_for(context.instance.has, job, client_id):
         raise refused(404, "not-found", "there is no such export, or none any more")
     return job
 
@@ -83,8 +95,7 @@ def _retry_after(context: Context, seconds: float) -> dict[str, str]:
             return {}
 
 
-def _progress(context: Context, job: Job, now: datetime) -> str:
-    options = context.instance.bulk.options
+def _progress(options: BulkOptions, job: Job, now: datetime) -> str:
     by_time = (now - job.started).total_seconds() / options.seconds if options.seconds else 1.0
     done = min(by_time, job.polls / (options.polls + 1))
     return f"{min(99, math.floor(100 * done))}% complete"
@@ -112,7 +123,7 @@ def _manifest(context: Context, job: Job, page: int) -> Json:
             url = signed_url(bulk, job, one, context.now)
         section.append({"type": one.kind, "url": url, "count": one.count})
     manifest: Json = {
-        "transactionTime": instant(job.transaction_time),
+        "transactionTime": faulty.transaction_time(context.instance.has, job, context.now),
         "request": job.asked.url,
         "requiresAccessToken": not bulk.options.presigned,
         "output": output,
@@ -122,4 +133,4 @@ def _manifest(context: Context, job: Job, page: int) -> Json:
     if page * size < len(files):
         url = f"{context.url(status_path(job))}?page={page + 1}"
         manifest["link"] = [{"relation": "next", "url": url}]
-    return manifest
+    return faulty.manifest(context.instance.has, manifest)

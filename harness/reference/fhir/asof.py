@@ -6,7 +6,7 @@ Nothing is copied for it: every version that was ever written is still there, wi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from harness.reference.fhir.keeping import Writes
 from harness.reference.fhir.shared import Shared
@@ -27,6 +27,10 @@ class AsOf:
         self._writes = writes
         self._over: dict[str, frozenset[str]] = {}
         self.moment = moment
+
+    def earlier(self, lag: timedelta) -> AsOf:
+        """Returns the same store, so much earlier."""
+        return AsOf(self._shared, self._writes, self.moment - lag)
 
     @property
     def made_until(self) -> datetime:

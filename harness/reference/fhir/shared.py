@@ -98,25 +98,27 @@ class Shared:
         return made.sensor
 
     def stream(self, ordinal: int, kinds: Collection[str]) -> Iterator[Versions]:
-        """Yields what belongs to one patient; what is made for it is not remembered.
+        """Yields what belongs to one patient; of many patients none is remembered for it.
 
         Args:
             ordinal: of the patient.
             kinds: the resource types that are wanted.
         """
-        made, owner = self._made.get(ordinal), self.world.person(ordinal).id
         if "Patient" in kinds:
             yield self.patient(ordinal)
-        if made and made.records is not None:
-            for kind in kinds:
-                yield from made.records.get(kind, {}).values()
-        elif set(kinds) - {"Patient"}:
-            for one in self.world.records(ordinal):
-                if one[0]["resourceType"] in kinds:
-                    yield _versions(one, owner)
+        if set(kinds) <= {"Patient", *NOBODYS}:
+            return
+        known, few = self._made.get(ordinal) or _Made(), self.world.patients <= MOST_PATIENTS
+        owner = self.world.person(ordinal).id
+        if few or known.records is not None:
+            records = self.records(ordinal)
+            yield from (one for kind in kinds for one in records.get(kind, {}).values())
+        else:
+            made = (_versions(one, owner) for one in self.world.records(ordinal))
+            yield from (one for one in made if one[0].resource_type in kinds)
         if "Observation" in kinds:
-            if made and made.sensor is not None:
-                yield from made.sensor.values()
+            if few or known.sensor is not None:
+                yield from self.sensor(ordinal).values()
             else:
                 yield from (_versions(one, owner) for one in self.world.sensor(ordinal))
 

@@ -118,11 +118,21 @@ def statement(has: Has, capability: Json) -> Json:
         altered["format"] = ["xml", "application/fhir+xml"]
     if has("metadata-omits-security"):
         del rest["security"]
+    if has("bulk-not-declared"):
+        del altered["instantiates"], rest["operation"]
+        rest["resource"] = [_without_export(one) for one in rest["resource"]]
     if has("metadata-omits-observation"):
         rest["resource"] = [one for one in rest["resource"] if one["type"] != "Observation"]
     if has("metadata-omits-patient"):
         rest["resource"] = [one for one in rest["resource"] if one["type"] != "Patient"]
     return altered
+
+
+def _without_export(resource: Json) -> Json:
+    kept = [one for one in resource.get("operation", []) if one["name"] != "export"]
+    return {name: one for name, one in resource.items() if name != "operation"} | (
+        {"operation": kept} if kept else {}
+    )
 
 
 def statement_page(has: Has) -> Response | None:
