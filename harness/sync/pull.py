@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from harness.config.ehr import Strategy
-from harness.errors import HarnessError
+from harness.errors import HarnessError, HostileInput
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange
 from harness.sync.answers import Failed, Moved, Page, Refused, SessionGone, read_answer
@@ -50,7 +50,6 @@ class Pull:
         reader_of: which reader may see a patient.
         plan: what to ask.
         clock: time and waiting.
-        pause: holds back the whole host for so many seconds.
         on_page: told after every commit: the query, what changed, whether the query has ended.
     """
 
@@ -62,7 +61,6 @@ class Pull:
         reader_of: Callable[[str], Reader],
         plan: Plan,
         clock: Clock,
-        pause: Callable[[float], None],
         on_page: Callable[[Query, Counts, bool], None] | None = None,
     ) -> None:
         self._store = store
@@ -73,7 +71,7 @@ class Pull:
         self._writer = Writer(lambda: store.together(lease))
         self._outcome = Outcome()
         self._ladder = Ladder(plan, self._outcome)
-        self._trouble = Trouble(clock, pause, self.stop)
+        self._trouble = Trouble(clock, self.stop)
         self._frontier: Frontier | None = None
         self._chaser: Chaser | None = None
         self._uncounted: set[str] = set()
@@ -165,6 +163,9 @@ class Pull:
             raise
         except HarnessError as error:
             reason = self._trouble.unanswered(error, id(reader))
+            if isinstance(error, HostileInput) and step.cursor is not None:
+                # A page that must not be asked for is no place to go on from.
+                await self._write(lambda: self._store.forget_cursor(self._lease, step.query))
             return (step,) if reason is None else self._gap(step.query, reason)
 
     async def _send(self, reader: Reader, step: Step) -> Exchange:
@@ -188,7 +189,7 @@ class Pull:
         if isinstance(answer, Refused):
             self._trouble.refused(answer, order.max_wait)
             return (step,)
-        self._trouble.refusals = 0
+        self._trouble.let_through()
         if isinstance(answer, SessionGone):
             return await self._restart(step)
         if isinstance(answer, Moved):

@@ -167,7 +167,6 @@ class SyncRun:
                 reader_of=lambda _patient: way,
                 plan=plan,
                 clock=self.world.clock,
-                pause=lambda seconds: host.pause(self.world.clock.monotonic() + seconds),
                 on_page=lambda *page: self._progress(way, *page),
             )
             if self._stop is not None:

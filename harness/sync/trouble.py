@@ -20,14 +20,14 @@ from harness.sync.answers import Refused
 UNREACHABLE_IN_A_ROW = 3
 """Then the host is taken for down, and the run stops knocking."""
 
-REFUSED_IN_A_ROW = 3
-"""Refusals, each after all retries and a pause, until the run gives up for now."""
+PATIENCE = 150.0
+"""Seconds of refusals, each after all retries and pauses, until the run gives up for now.
+
+A host that counts by the minute of the clock has let something through before.
+"""
 
 STRANGE_IN_A_ROW = 10
 """Answers that are no FHIR, for more than one type: a page for maintenance or signing in."""
-
-FIXED_WINDOW = 60.0
-"""Seconds of pause after such a refusal: eClinicalWorks blocks until the minute turns, unasked."""
 
 COME_BACK = timedelta(hours=1)
 """When to return to a host that did not say when."""
@@ -39,34 +39,31 @@ class Trouble:
 
     Args:
         clock: time.
-        pause: holds back the whole host for so many seconds.
         stop: ends the run, with a reason and when to come back.
     """
 
     clock: Clock
-    pause: Callable[[float], None]
     stop: Callable[[str, datetime | None], None]
     unreachable: int = 0
-    refusals: int = 0
     strange: list[str] = field(default_factory=list)
     no_grant: dict[int, str] = field(default_factory=dict)
-    _paused_until: float = 0.0
+    _refused_since: float | None = None
 
     def refused(self, refused: Refused, max_wait: float) -> None:
-        """The host refused for load: pause if that helps within this run, else stop it."""
+        """The host refused for load, and its limiter waits: stop the run where that is no use."""
         if refused.seconds is not None and refused.seconds > max_wait:
             at = self.clock.now() + timedelta(seconds=refused.seconds)
             self.stop(f"the EHR asks to wait {refused.seconds:.0f} s", at)
             return
         now = self.clock.monotonic()
-        if now < self._paused_until:
-            return  # asked before the pause began: the same incident
-        self.refusals += 1
-        if self.refusals == REFUSED_IN_A_ROW:
+        if self._refused_since is None:
+            self._refused_since = now
+        elif now - self._refused_since >= PATIENCE:
             self.stop("the EHR keeps refusing for load", self.clock.now() + COME_BACK)
-            return
-        self._paused_until = now + FIXED_WINDOW
-        self.pause(FIXED_WINDOW)
+
+    def let_through(self) -> None:
+        """The host did not refuse."""
+        self._refused_since = None
 
     def unanswered(self, error: HarnessError, reader: int) -> str | None:
         """A request ended without an answer: why its query is given up; None if it is not."""

@@ -9,7 +9,6 @@ from datetime import datetime
 from harness.config.ehr import DataKind, Strategy
 from harness.config.tenant import Tenant
 from harness.errors import HarnessError, UsageError
-from harness.http.origin import host_of
 from harness.sync.account import Missing
 from harness.sync.connect import Connection, connection
 from harness.sync.gone import Gone, listed, mark_gone, read_absent
@@ -73,6 +72,7 @@ class VerifyRun:
             raise
         except HarnessError as error:
             failure = str(error)
+        self.store.remember_rates(self.world.limiters.rates())
         self.store.remember_spent(self.world.limiters.spent())
         self.account = self._told(started, listing, failure)
         return self.account
@@ -80,7 +80,6 @@ class VerifyRun:
     async def _compare(self, way: Connection, listing: Listing) -> None:
         tenant, clock = self.tenant, self.world.clock
         ehr, learnt = tenant.ehr, recall(self.store, clock.now())
-        host = self.world.limiters.of(host_of(ehr.fhir_base))
         try:
             self._patients = await patients_of(tenant, way)
             self._pull = Pull(
@@ -91,7 +90,6 @@ class VerifyRun:
                     Strategy.FULL_HASH, ehr.sync, ehr.limits.page_size, tenant.resources, learnt
                 ),
                 clock=clock,
-                pause=lambda seconds: host.pause(clock.monotonic() + seconds),
             )
             if self._stop is not None:
                 self._pull.stop(self._stop)

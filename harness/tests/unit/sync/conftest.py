@@ -71,7 +71,7 @@ class Bench:
 
     def reader(self) -> PlainReader:
         """One that asks the fake EHR, through a client and a limiter of its own."""
-        limiters = HostLimiters(self.limits, self.clock)
+        limiters = HostLimiters(self.limits, self.clock, chance=lambda: 0.5)
         return PlainReader(
             HttpClient(
                 base=BASE,
@@ -88,14 +88,12 @@ class Bench:
         run = self.store.begin(lease, f"r{self.runs}", self.clock.now())
         self.meter = Meter()
         reader = self.reader()
-        host = reader.http.limiter.of("ehr.example")
         self.pull = Pull(
             self.store,
             lease,
             reader_of=lambda _: reader,
             plan=self.plan,
             clock=self.clock,
-            pause=lambda seconds: host.pause(self.clock.monotonic() + seconds),
         )
         order = Order(
             run,

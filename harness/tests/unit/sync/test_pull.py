@@ -333,7 +333,7 @@ def test_refusals_without_a_hint_pause_the_host_and_in_the_end_stop_the_run(benc
     assert done.stopped == "the EHR keeps refusing for load"
     assert done.come_back == bench.clock.now() + HOUR
     assert bench.clock.monotonic() >= 120.0
-    assert bench.meter.requests == 15
+    assert bench.meter.requests <= 12, "it waits for the turn of the minute instead of knocking"
 
 
 def test_a_block_until_the_minute_turns_is_sat_out(bench: Bench) -> None:
