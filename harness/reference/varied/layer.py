@@ -10,7 +10,7 @@ from harness.reference.instance import Instance
 from harness.reference.varied import discovery, launch, resources, search, token, wire, writing
 from harness.reference.varied.exchange import Answer, Asked, Collected, send_answer
 
-_REQUESTS = (search.request, resources.request)
+_REQUESTS = (search.request, resources.request, writing.request)
 _ANSWERS = (
     discovery.answer,
     launch.answer,

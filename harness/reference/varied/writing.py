@@ -34,6 +34,13 @@ def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
             return _read(instance, asked, given)
 
 
+def request(instance: Instance, asked: Asked) -> Asked:
+    """Takes away the condition of a create, where such are not offered."""
+    if asked.method == "POST" and instance.has("conditional-create-not-offered"):
+        return asked.with_header("if-none-exist", None)
+    return asked
+
+
 def refusal(instance: Instance, asked: Asked) -> Answer | None:
     """The answer to an interaction that is not offered; None where it is."""
     writes = asked.method in ("POST", "PUT", "PATCH", "DELETE") and not asked.searches
@@ -105,6 +112,8 @@ def _statement(instance: Instance, value: Json) -> Json:
         for each in rest.get("resource", []):
             _keep(each, missing)
             _conditions(each, missing)
+            if instance.has("conditional-create-not-offered"):
+                each["conditionalCreate"] = False
             if instance.has("update-needs-if-match"):
                 each["versioning"] = "versioned-update"
     return value
