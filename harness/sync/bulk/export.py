@@ -76,6 +76,7 @@ class Export:
         scene.folder.chmod(0o700)
         await tending.close_old()
         for attempt in range(1, ATTEMPTS + 1):
+            scene.be_patient()
             known = await scene.write(scene.jobs.open)
             self._tidy(known)
             try:

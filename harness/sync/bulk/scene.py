@@ -84,10 +84,14 @@ class Scene:
     writer: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
-        spec = self.tenant.ehr.sync.bulk
-        self.deadline = self.clock.now() + timedelta(seconds=spec.wait_seconds)
+        self.be_patient()
         self.jobs = Jobs(self.store, self.lease)
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+
+    def be_patient(self) -> None:
+        """Wait from now on as long as one export may be waited for."""
+        spec = self.tenant.ehr.sync.bulk
+        self.deadline = self.clock.now() + timedelta(seconds=spec.wait_seconds)
 
     async def write(self, action: Callable[[], T]) -> T:
         """Use the store in its one thread; a commit that began is finished even when cancelled."""
