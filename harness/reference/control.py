@@ -57,6 +57,7 @@ class Control:
             ("GET", "/instances/{name}/requests", self.requests),
             ("GET", "/instances/{name}/resources/{type}", self.resources),
             ("POST", "/instances/{name}/resources", self.write),
+            ("DELETE", "/instances/{name}/resources/{type}/{id}", self.remove),
             ("GET", "/instances/{name}/variants", self.varied),
             ("GET", "/faults", self.faults),
             ("GET", "/variants", self.variants),
@@ -173,6 +174,15 @@ class Control:
             "lastUpdated": stored.last_updated.isoformat(),
         }
         return JSONResponse(body, 201)
+
+    async def remove(self, request: Request) -> Response:
+        """DELETE /instances/NAME/resources/TYPE/ID: a deletion by another application."""
+        instance = self._instance(request)
+        key = request.path_params["type"], request.path_params["id"]
+        if not instance.store.versions(*key):
+            raise _Refused(404, "no such resource")
+        instance.store.delete(*key, instance.clock.now())
+        return Response(status_code=204)
 
     async def varied(self, request: Request) -> Response:
         """GET /instances/NAME/variants: how often each variant of it was met."""

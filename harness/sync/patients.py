@@ -11,6 +11,7 @@ from harness.http.exchange import Exchange
 from harness.sync.answers import OK, next_link
 from harness.sync.connect import Connection
 from harness.sync.raw import page_of
+from harness.sync.said import lacking
 
 MOST_PAGES = 10_000
 
@@ -78,8 +79,14 @@ async def _search(connection: Connection) -> AsyncIterator[str]:
     for _ in range(MOST_PAGES):
         page = page_of(_good(exchange))
         for resource, _raw in page.resources:
-            is_patient = isinstance(resource, dict) and resource.get("resourceType") == "Patient"
-            if is_patient and isinstance(resource.get("id"), str):
+            if not isinstance(resource, dict):
+                continue
+            if resource.get("resourceType") == "OperationOutcome" and (cut := lacking(resource)):
+                raise ProtocolError(
+                    f"the search for patients left matches out: {cut}",
+                    hint='list them: patients.discover = "listed", or name a Group',
+                )
+            if resource.get("resourceType") == "Patient" and isinstance(resource.get("id"), str):
                 yield resource["id"]
         link = next_link(page.head, exchange.request.url)
         if link is None:

@@ -24,6 +24,7 @@ from harness.sync.frontier import Frontier
 from harness.sync.ladder import Ladder
 from harness.sync.marks import TRUSTED_LAG
 from harness.sync.model import Counts, Cursor, Gap, Lease, PageDone, Query
+from harness.sync.oddities import ODD, is_odd
 from harness.sync.offsets import following
 from harness.sync.order import Keeper, Key, Order, Outcome, Reader
 from harness.sync.steps import Step
@@ -274,6 +275,9 @@ class Pull:
             self._outcome.note(query.type, note)
         for type_, note in chased.notes:
             self._outcome.note(type_, note)
+        for each in page.received:
+            if is_odd(each):
+                self._outcome.note(each.type, ODD)
         way, since = self.plan.way(query.type), here.asked_from
         if since is None or way.strategy is not Strategy.LAST_UPDATED:
             return

@@ -226,6 +226,50 @@ def cut_body(keep: float = 0.5) -> Do:
     return with_body(lambda body: body[: int(len(body) * keep)])
 
 
+def with_resources(change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Do:
+    """The server's Bundle with every resource changed; None takes the entry away."""
+
+    def changed(bundle: dict[str, Any]) -> None:
+        entries = bundle.get("entry", [])
+        pairs = [(entry, change(entry["resource"])) for entry in entries]
+        bundle["entry"] = [entry | {"resource": made} for entry, made in pairs if made is not None]
+
+    return with_json(changed)
+
+
+def with_next(change: Callable[[str], str | None]) -> Do:
+    """The server's Bundle with another next link, where it has one; None takes it away."""
+
+    def changed(bundle: dict[str, Any]) -> None:
+        links = []
+        for link in bundle.get("link", []):
+            target = change(link["url"]) if link["relation"] == "next" else link["url"]
+            links += [link | {"url": target}] if target is not None else []
+        bundle["link"] = links
+
+    return with_json(changed)
+
+
+def outcome(severity: str, code: str, detail: str = "", text: str = "") -> dict[str, Any]:
+    """An OperationOutcome with one issue."""
+    issue: dict[str, Any] = {"severity": severity, "code": code}
+    if detail:
+        issue["details"] = {"coding": [{"code": detail}]}
+    if text:
+        issue["diagnostics"] = text
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def with_outcome(*said: str) -> Do:
+    """The server's Bundle with an OperationOutcome among its matches; `said` as for `outcome`."""
+
+    def changed(bundle: dict[str, Any]) -> None:
+        entry = {"resource": outcome(*said), "search": {"mode": "outcome"}}
+        bundle["entry"] = [*bundle.get("entry", []), entry]
+
+    return with_json(changed)
+
+
 def with_json(change: Callable[[Any], Any]) -> Do:
     """The server's answer with another value; `change` may also alter in place and return None."""
 
@@ -448,6 +492,13 @@ class Trial:
         named = f'strategy = "{strategy}"\n' if strategy else ""
         path.write_text(f"{named}{tenant}\n{path.read_text()}")
         return cls(site, name, path)
+
+    @classmethod
+    def small(cls, folder: Path, reference: Running, name: str, **choices: Any) -> Trial:
+        """Two patients with eight Conditions each, in pages of three, by `_lastUpdated`."""
+        limits = {"page_size": 3} | choices.pop("limits", {})
+        given = {"types": ("Condition",), "strategy": "last_updated"} | choices
+        return cls.of(folder, reference, name, limits=limits, **given)
 
     @property
     def patients(self) -> list[str]:
