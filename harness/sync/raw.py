@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from harness.errors import ProtocolError
 from harness.http.exchange import MAX_DEPTH, Exchange, nests_deeper
@@ -23,9 +24,22 @@ class _Entry(msgspec.Struct):
     resource: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Telling(msgspec.Struct):
+    """The members by which a sync knows what a resource is; the others are not even parsed."""
+
+    resourceType: Any = None  # noqa: N815 - as FHIR spells it
+    id: Any = None
+    meta: Any = None
+    subject: Any = None
+    patient: Any = None
+    link: Any = None
+    issue: Any = None
+
+
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENTRIES = msgspec.json.Decoder(list[_Entry])
 _VALUE = msgspec.json.Decoder()
+_TELLING = msgspec.json.Decoder(_Telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +48,10 @@ class RawPage:
 
     Attributes:
         head: its members; the entries may be left out.
-        resources: each `entry[].resource` as (parsed value, raw bytes), in order; entries without
-            one are left out. Of repeated members the last one counts, as it does for `json.loads`.
+        resources: each `entry[].resource` as (value, raw bytes), in order; entries without one are
+            left out. Of a value that is an object the members that tell what it is are there, as
+            None where they are absent, others may be missing. Of repeated members the last one
+            counts, as it does for `json.loads`.
     """
 
     head: dict[str, Any]
@@ -55,10 +71,10 @@ def page_of(exchange: Exchange) -> RawPage:
         entries = _ENTRIES.decode(members.pop("entry", b"[]"))
         head = {name: _VALUE.decode(raw) for name, raw in members.items()}
         raws = [bytes(each.resource) for each in entries if each.resource]
-        resources = tuple([(_VALUE.decode(raw), raw) for raw in raws])
+        resources = tuple([(asdict(_TELLING.decode(raw)), raw) for raw in raws])
     except (ValueError, RecursionError):
-        # It says what is wrong; and half a character (a text cut off within a surrogate pair) or a
-        # number beyond all floats, which msgspec refuses, is no reason to lose a page.
+        # This says what is wrong. Half a character (a text cut off within a surrogate pair), a
+        # number beyond all floats or a resource that is no object are no reason to lose a page.
         return RawPage(exchange.json_object(), resources_of(exchange.body))
     if any(nests_deeper(raw, MAX_DEPTH) for raw in (*map(bytes, members.values()), *raws)):
         raise ProtocolError(f"{exchange.where}: JSON nested deeper than {MAX_DEPTH} levels")

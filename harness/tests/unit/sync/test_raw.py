@@ -22,11 +22,13 @@ leaves = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
 )
+names = st.text() | st.sampled_from(["resourceType", "id", "meta", "subject", "link"])
 values = st.recursive(
-    leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
+    leaves, lambda inner: st.lists(inner) | st.dictionaries(names, inner), max_leaves=10
 )
 
 Resources = tuple[tuple[Any, bytes], ...]
+TELLING = ("resourceType", "id", "meta", "subject", "patient", "link", "issue")
 Reading = Callable[[bytes], Resources]
 
 
@@ -35,11 +37,23 @@ def page(body: bytes) -> RawPage:
     return page_of(Exchange(1, "sync", request, Response(200, body=body), datetime.now(UTC), 0.1))
 
 
+def told(resources: Resources) -> Resources:
+    """Without the members that a page need not have."""
+    return tuple(
+        ({name: value.get(name) for name in TELLING} if isinstance(value, dict) else value, sent)
+        for value, sent in resources
+    )
+
+
 def quickly(body: bytes) -> Resources:
-    return page(body).resources
+    return told(page(body).resources)
 
 
-both = pytest.mark.parametrize("reading", [quickly, resources_of])
+def patiently(body: bytes) -> Resources:
+    return told(resources_of(body))
+
+
+both = pytest.mark.parametrize("reading", [quickly, patiently])
 
 
 @both
@@ -53,7 +67,8 @@ def test_bytes_are_those_that_the_server_sent(reading: Reading) -> None:
 
 @both
 def test_a_byte_order_mark_is_no_part_of_it(reading: Reading) -> None:
-    assert reading(b'\xef\xbb\xbf{"entry":[{"resource":{}}]}') == (({}, b"{}"),)
+    body = b'{"entry":[{"resource":{}}]}'
+    assert reading(b"\xef\xbb\xbf" + body) == told((({}, b"{}"),))
 
 
 @both
@@ -104,7 +119,7 @@ def test_what_nests_too_deep_is_refused(at: bytes, depth: int) -> None:
 
 def test_brackets_within_texts_nest_nothing() -> None:
     body = b'{"entry":[{"resource":{"a":"%b\\""}}]}' % (b"[{" * 200)
-    assert page(body).resources == (({"a": "[{" * 200 + '"'}, b'{"a":"%b\\""}' % (b"[{" * 200)),)
+    assert [sent for _, sent in page(body).resources] == [b'{"a":"%b\\""}' % (b"[{" * 200)]
 
 
 @pytest.mark.parametrize("value", [b'"cut \\ud83d"', b"1e400"])
@@ -138,7 +153,7 @@ def test_it_agrees_with_the_json_library(
         return  # a lone surrogate has no UTF-8
     found = resources_of(encoded)
     read = page(encoded)
-    assert (read.resources, read.head["link"]) == (found, other)
+    assert (told(read.resources), read.head["link"]) == (told(found), other)
     assert [value for value, _ in found] == resources
     assert all(json.loads(raw) == value for value, raw in found)
     assert all(raw in encoded for _, raw in found)
@@ -146,7 +161,7 @@ def test_it_agrees_with_the_json_library(
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    for reading in (quickly, resources_of):
+    for reading in (quickly, patiently):
         with suppress(ProtocolError):
             reading(body)
 
@@ -160,4 +175,4 @@ def test_both_readings_agree_on_what_resembles_json(text: str) -> None:
         with pytest.raises(ProtocolError):
             page(body)
     else:
-        assert quickly(body) == found
+        assert quickly(body) == told(found)
