@@ -56,13 +56,16 @@ def is_open(schedule: Schedule, now: datetime) -> bool:
 
 
 def next_due(schedule: Schedule, tenant: str, last: datetime) -> datetime:
-    """The first moment after `last` at which the job is due, in UTC."""
+    """The first moment after `last` at which the job is due, in UTC.
+
+    A run within a day's window is that day's, though it came before its moment.
+    """
     if schedule.every_seconds is not None:
         return last.astimezone(UTC) + timedelta(seconds=schedule.every_seconds)
     day = last.astimezone(ZoneInfo(schedule.zone)).date() - DAY
-    while (moment := _moment(schedule, tenant, day)) <= last:
+    while _window(schedule, day)[0] <= last:
         day += DAY
-    return moment
+    return _moment(schedule, tenant, day)
 
 
 def spread(tenant: str) -> float:

@@ -20,6 +20,10 @@ from harness.sync.searching import CATEGORIES, EVENT_DATES
 WEEK = timedelta(days=7)
 """How often everything is read where a window of dates may miss what was entered late."""
 
+SOONER = timedelta(hours=2)
+"""How much earlier than after whole days it is time to read all again: a daily run starts a little
+earlier or later each day, and an hour earlier when clocks go forward."""
+
 _DAY = timedelta(days=1)
 _EVER = "ge1900-01-01"
 
@@ -133,7 +137,7 @@ class Plan:
 
     def _full_due(self, way: Way, known: Watermark, now: datetime) -> bool:
         every = self.full_every or (WEEK if way.strategy is Strategy.DATE_WINDOW else None)
-        return every is not None and (known.full is None or now - known.full >= every)
+        return every is not None and (known.full is None or now - known.full >= every - SOONER)
 
 
 def subject(query: Query) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -166,11 +167,18 @@ class Home:
         folder: for files.
         begin: the present.
         patients: how many the EHR has.
-        what: of the instance: `faults`, `variants`.
+        faults: of the instance.
+        variants: of the instance.
     """
 
     def __init__(
-        self, folder: Path, *, begin: datetime = BEGIN, patients: int = 3, **what: Any
+        self,
+        folder: Path,
+        *,
+        begin: datetime = BEGIN,
+        patients: int = 3,
+        faults: Iterable[str] = (),
+        variants: Iterable[str] = (),
     ) -> None:
         self.folder = folder
         self.clock = ManualClock(begin)
@@ -179,8 +187,8 @@ class Home:
         store = Store.seeded(1, patients, begin)
         clients = registered(credentials, ())
         self.reference = Reference(PUBLIC, store, clients, people(store, credentials), key)
-        names = {name: frozenset(values) for name, values in what.items()}
-        self.ehr: Instance = replace(self.reference.add(DEFAULT, **names), clock=self.time)
+        made = self.reference.add(DEFAULT, frozenset(faults), variants=frozenset(variants))
+        self.ehr: Instance = replace(made, clock=self.time)
         self.reference.apps[DEFAULT] = InstanceApp(self.ehr)
         self.environ = {**credentials.values, "KEY": new_key()}
         self.process = jobs.Site(self.environ, self.clock, system_entropy)

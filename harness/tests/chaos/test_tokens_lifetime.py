@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from harness.http.exchange import Request
+from harness.http.transport import Answer
 from harness.sync.grant import Standing
 from harness.sync.model import RunStatus
 from harness.tests.chaos.home import TOKEN, Home
 from harness.tests.chaos.wire import (
-    Answer,
     Do,
     Harm,
     Sent,

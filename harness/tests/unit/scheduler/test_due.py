@@ -67,6 +67,15 @@ def test_a_missed_run_waits_for_the_window_and_starts_when_it_opens() -> None:
     assert is_due(NIGHT, "t", last, late.replace(hour=22))
 
 
+def test_a_run_in_the_window_is_that_days_though_its_moment_is_yet_to_come() -> None:
+    moment = next_due(NIGHT, "clinic", NOON)
+    opened = datetime(2026, 3, 1, 22, tzinfo=NEW_YORK)
+    assert opened < moment - timedelta(minutes=30)
+    assert next_due(NIGHT, "clinic", opened) - moment == timedelta(days=1)
+    before = opened - timedelta(minutes=1)
+    assert next_due(NIGHT, "clinic", before) == moment
+
+
 def test_an_ehr_that_said_when_to_come_back_is_asked_then() -> None:
     last = ran(NOON, RunStatus.INCOMPLETE, NOON + timedelta(minutes=20))
     assert not is_due(HOURLY, "t", last, NOON + timedelta(minutes=19))

@@ -89,6 +89,16 @@ def test_what_was_entered_late_is_found_by_a_full_reading_once_a_week() -> None:
     assert plan.asked_from(OBSERVATION, known(NOON, None), NOON) is None
 
 
+def test_a_daily_run_that_comes_a_little_early_reads_everything_all_the_same() -> None:
+    plan = made(Strategy.LAST_UPDATED, SyncSpec(full_every_days=1))
+
+    def reads_all_after(hours: float) -> bool:
+        full = NOON - timedelta(hours=hours)
+        return plan.asked_from(OBSERVATION, known(NOON, full), NOON) is None
+
+    assert [reads_all_after(hours) for hours in (21, 22, 23, 24)] == [False, True, True, True]
+
+
 def test_the_ehr_file_can_ask_for_full_readings_beside_last_updated() -> None:
     plan = made(Strategy.LAST_UPDATED, SyncSpec(full_every_days=2))
     assert plan.asked_from(OBSERVATION, known(NOON, NOON - DAY), NOON) is not None
