@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.cli import export
 from harness.cli.arguments import seconds
 from harness.config import paths
 from harness.config.secrets import Secrets
@@ -65,6 +66,7 @@ def register(subparsers: Any) -> None:
     one.add_argument("--json", action="store_true", help="print the account as JSON")
     one.set_defaults(run=run)
     _register_verify(under)
+    export.register(under)
     status = under.add_parser(
         "status",
         help="show watermarks, last runs, what can be resumed and how the grant stands",

@@ -72,6 +72,10 @@ class Database(Protocol):
         """All or nothing, one writer at a time: what is read inside stays true until its end."""
         ...
 
+    def snapshot(self) -> AbstractContextManager[Database]:
+        """Let all that is read inside be of one moment, whatever others write meanwhile."""
+        ...
+
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
         """The rows of a query as it stood when it began, however many, in little memory."""
         ...

@@ -81,6 +81,16 @@ class Postgres:
                 self._connection.execute(b"ROLLBACK")
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Postgres]:
+        """Let all that is read inside be of one moment, whatever others write meanwhile."""
+        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield self
+        finally:
+            with suppress(psycopg.Error):
+                self._connection.execute(b"ROLLBACK")
+
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
         """The rows of a query as it stood when it began, however many, in little memory."""
         with (

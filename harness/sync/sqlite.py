@@ -54,6 +54,15 @@ class Sqlite(sqlite3.Connection):
                 hint="what was committed stays; the next run goes on there",
             ) from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Sqlite]:
+        """Let all that is read inside be of one moment, whatever others write meanwhile."""
+        self.execute("BEGIN")
+        try:
+            yield self
+        finally:
+            self.execute("ROLLBACK")
+
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
         """The rows of a query as it stood when it began, however many, in little memory."""
         return self.execute(statement, values)
