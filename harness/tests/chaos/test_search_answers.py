@@ -71,15 +71,21 @@ def test_a_word_in_the_place_of_matches_is_judged_by_what_it_says(
 def test_a_category_that_the_ehr_does_not_know_is_asked_for_once(
     tmp_path: Path, reference: Running
 ) -> None:
-    needs = '[sync.needs]\nDiagnosticReport = "category"'
-    types = ("DiagnosticReport",)
-    trial = Trial.small(tmp_path, reference, "search-category", types=types, ehr=needs)
+    trial = Trial.of(
+        tmp_path,
+        reference,
+        "search-category",
+        patients=1,
+        limits={"page_size": 500},
+        strategy="last_updated",
+        ehr='[sync.needs]\nObservation = "category"',
+    )
     unknown = outcome("error", "invalid", "59111", "an invalid value was given")
-    harm = Harm(answer(400, unknown), on=url("LP7839-6"))
+    harm = Harm(answer(400, unknown), on=url("therapy"))
     account = trial.sync(harm)
     assert complete(trial, account)
-    assert "DiagnosticReport: the EHR does not know the category LP7839-6" in account.notes
-    again = Harm(answer(400, unknown), on=url("LP7839-6"))
+    assert "Observation: the EHR does not know the category therapy" in account.notes
+    again = Harm(answer(400, unknown), on=url("therapy"))
     assert complete(trial, trial.sync(again))
     assert again.met == 0
 
