@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from harness.config.tenant import Tenant
 from harness.sync.database import Place
 from harness.sync.grant import Grant
 from harness.sync.model import RunRow, Watermark
+from harness.sync.outbox.box import Box
 from harness.sync.store import Store
 
 RUNS = 5
@@ -37,6 +39,7 @@ class Status:
         runs: the last ones, newest first.
         error: why there is no state to tell; None where there is.
         grant: how the tenant's grant stands; None where it has none.
+        outbox: how many writes there are, by state.
     """
 
     tenant: str
@@ -46,6 +49,7 @@ class Status:
     runs: tuple[RunRow, ...] = ()
     error: str | None = None
     grant: Grant | None = None
+    outbox: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """For a script; times are ISO 8601 in UTC."""
@@ -64,6 +68,7 @@ class Status:
                 for type_, reach in self.reach.items()
             },
             "resumable_queries": self.open,
+            "outbox": dict(self.outbox),
             "runs": [_run(each) for each in self.runs],
         }
 
@@ -71,10 +76,13 @@ class Status:
         """For a person; `now` tells ages."""
         if self.error is not None:
             return [f"{self.tenant}: {self.error}"]
-        grant = [f"  {line}" for line in self.grant.lines(now)] if self.grant else []
+        head = [f"  {line}" for line in self.grant.lines(now)] if self.grant else []
+        if self.outbox:
+            counts = ", ".join(f"{n} {state}" for state, n in self.outbox.items())
+            head.append(f"  outbox: {counts}")
         if not self.runs:
-            return [f"{self.tenant}: never synced", *grant]
-        lines = [f"{self.tenant}:", *grant]
+            return [f"{self.tenant}: never synced", *head]
+        lines = [f"{self.tenant}:", *head]
         for type_, reach in self.reach.items():
             lines.append(
                 f"  {type_}: {self.resources.get(type_, 0)} of {reach.patients} patients,"
@@ -102,7 +110,14 @@ def status_of(tenant: Tenant, place: Place) -> Status:
         for each in store.watermarks():
             by_type.setdefault(each.query.type, []).append(each)
         reach = {type_: _reach(marks) for type_, marks in by_type.items()}
-        return Status(tenant.name, reach, store.holdings(), len(store.cursors()), store.runs(RUNS))
+        return Status(
+            tenant.name,
+            reach,
+            store.holdings(),
+            len(store.cursors()),
+            store.runs(RUNS),
+            outbox={state.value: n for state, n in Box(store).counts().items()},
+        )
 
 
 def _reach(marks: list[Watermark]) -> Reach:

@@ -16,6 +16,7 @@ from harness.http.clock import ManualClock
 from harness.http.limiter import HostLimiters
 from harness.scheduler.leases import acquire
 from harness.sync.connect import Connection
+from harness.sync.database import Place
 from harness.sync.meter import Meter
 from harness.sync.outbox.abilities import Abilities
 from harness.sync.outbox.box import Box
@@ -34,17 +35,17 @@ EVERYTHING = tuple(State)
 class Desk:
     """What a test of the outbox works with."""
 
-    def __init__(self, path: Path, **ehr: Any) -> None:
+    def __init__(self, place: Place | Path, **ehr: Any) -> None:
         self.clock = ManualClock(NOON)
         self.ehr = FakeWrites(self.clock, **ehr)
-        self.path = path
         self.spec = WritesSpec()
         self.concurrency = 4
         self.patience = 3600.0 * 24
         self.strangers: set[str] = set()
-        self.store = Store(path)
-        # No power fails in a test, and examples are many.
-        self.store.connection.execute("PRAGMA synchronous = OFF")
+        self.store = Store(place)
+        if isinstance(place, Path):
+            # No power fails in a test, and examples are many.
+            self.store.connection.execute("PRAGMA synchronous = OFF")
         self.box = Box(self.store)
         self.delivery: Delivery
 
