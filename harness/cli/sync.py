@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -126,6 +127,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def _sync(tenant: Tenant, bound: float | None) -> Account:
     site = Site(os.environ, SystemClock(), system_entropy)
+    # What was imported stays; looking through it again and again is a tenth of a long pull.
+    gc.freeze()
     with _progress() as told:
         return await write_and_sync(
             tenant,
