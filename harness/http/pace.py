@@ -234,6 +234,4 @@ def _from(known: Known) -> LearntRate:
         return LearntRate(floor=FLOOR)
     if not known.settled:
         return LearntRate(known.rate, FLOOR)
-    learnt = LearntRate.settled(known.rate, FLOOR, LearntRate().ceiling)
-    learnt.burst = known.burst
-    return learnt
+    return LearntRate.settled(known.rate, FLOOR, LearntRate().ceiling, known.burst)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import inf
 
 from harness.http.bucket import Turn, explain
@@ -69,6 +70,8 @@ class LearntRate:
     burst: float | None = None
     _certain: bool = False
     _incidents: int = 0
+    _strict: bool = False
+    """Whether no two requests may go at once."""
     _base: float = 0.0
     _risen: float = 0.0
     """Seconds of pacing since the last refusal."""
@@ -82,6 +85,12 @@ class LearntRate:
     """Per answer: who answers slowly is not run over."""
     _SAME_INCIDENT = 1.0
     _BELOW = 0.99
+    _FEW = 6
+    _CLOSE = 0.6
+    _LATE = 0.05
+    _WATCHED = 0.25
+    """Seconds."""
+    _KEPT_UP = 0.7
     _SEARCHING = 0.03
     """Per second."""
     _PATIENT = 6
@@ -91,18 +100,25 @@ class LearntRate:
     _SAME = 0.03
 
     @classmethod
-    def settled(cls, rate: float, floor: float, ceiling: float) -> LearntRate:
+    def settled(
+        cls, rate: float, floor: float, ceiling: float, burst: float | None = None
+    ) -> LearntRate:
         """A rate that is known from earlier, or from the EHR file: it is not doubled."""
-        return cls(min(rate, ceiling), floor, ceiling, refused_at=rate, _certain=True, _base=rate)
+        learnt = cls(min(rate, ceiling), floor, ceiling, refused_at=rate, burst=burst)
+        learnt._certain, learnt._base, learnt._strict = True, learnt.rate, burst == 1.0
+        return learnt
 
     def at_once(self, most: float) -> float:
-        """How many requests may go at once after quiet, `most` where nothing speaks against it.
+        """How many requests may go at once after quiet, or to make up for timers that are late.
 
-        Half a request more than one makes up for timers that are late.
+        At most `most`; as long as the burst is not certain, as many as are due within `_LATE`.
         """
-        if self.burst is None or not self._certain:
-            return min(most, 1.5)
-        return max(1.0, min(most, self.burst - 1.5))
+        if self._strict:
+            return 1.0
+        if self._certain and self.burst is not None:
+            return max(1.0, min(most, self.burst - 1.5))
+        late = 1.0 + self._LATE * self.rate
+        return max(1.0, min(most, late, self.burst / 2 if self.burst is not None else most))
 
     @property
     def is_settled(self) -> bool:
@@ -115,6 +131,8 @@ class LearntRate:
 
     def succeeded(self, now: float) -> None:
         """A request that had to wait for its turn was answered without a refusal."""
+        if not self._is_kept_up(now):
+            return
         passed = 0.0 if self._last is None else max(0.0, min(now - self._last, 1.0))
         self._last = now
         if self.refused_at is None:
@@ -126,6 +144,21 @@ class LearntRate:
             self._risen += passed
             grown = max(self.rate, self._base * (1.0 + 0.01 * (self._risen / 60.0) ** 3))
         self.rate = min(grown, self.ceiling)
+
+    def _came_together(self) -> bool:
+        """Whether requests that went at once are refused, soon after a pause: not their rate."""
+        if self._strict or self.refused_at is None:
+            return False
+        since = [turn.at for turn in self._turns if turn.at > self._last_cut]
+        gaps = [later - earlier for earlier, later in pairwise(since)]
+        return len(since) <= self._FEW and any(gap * self.rate < self._CLOSE for gap in gaps)
+
+    def _is_kept_up(self, now: float) -> bool:
+        """Whether requests are sent as fast as they may be: else more gives no more."""
+        last = max(2, int(self._WATCHED * self.rate))
+        if len(self._turns) <= last:
+            return True
+        return last >= self._KEPT_UP * self.rate * (now - self._turns[-1 - last].at)
 
     def told(self, rate: float) -> None:
         """The host says that it permits this much: there is no need to find it out."""
@@ -147,6 +180,9 @@ class LearntRate:
             return
         if self._last is not None or self._incidents == 0:
             self._before = self.rate, self.refused_at, self.burst, self._certain, self._base
+        if self._came_together():
+            self.burst, self._strict, self._last_cut = 1.0, True, now
+            return
         soon = now - self._last_cut < 5 * self._SAME_INCIDENT and self._certain
         self.refused_at, self._risen, self._last = self.rate, 0.0, None
         self._incidents += 1
@@ -159,7 +195,7 @@ class LearntRate:
         self._last_cut = now
         limit = self._CUT * self.rate
         if found is not None:
-            self.burst, limit = found.burst, self._BELOW * found.rate
+            self.burst, limit = 1.0 if self._strict else found.burst, self._BELOW * found.rate
             self._certain = found.is_certain
         if soon or found is None:
             limit = min(limit, self._CUT * self.rate)
