@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -333,7 +334,55 @@ def _latest(probe: Probe) -> int:
     return len(found["entry"])
 
 
+def _changed_unfound(status: str) -> Callable[[Probe], bool]:
+    def probe(probe: Probe) -> bool:
+        resource = probe.created()
+        time.sleep(0.002)
+        probe.put(resource | {"status": status})
+        since = resource["meta"]["lastUpdated"]
+        found = probe.search(f"_id={resource['id']}&_lastUpdated=gt{since}")
+        return "entry" not in found
+
+    return probe
+
+
+def _stamped_earlier(probe: Probe) -> bool:
+    resource = probe.created()
+    changed = probe.put(resource | {"status": "amended"})
+    assert changed.status_code == 200
+    later = probe.get(f"Observation/{resource['id']}").json()
+    return bool(later["meta"]["lastUpdated"] < resource["meta"]["lastUpdated"])
+
+
+def _page_gone(probe: Probe) -> bool:
+    url = next_link(probe.search())
+    return [probe.get(url).status_code for _ in range(2)] == [200, 410]
+
+
+def _page_refused(probe: Probe) -> bool:
+    url = next_link(probe.search())
+    with probe.endpoint.client() as other:
+        return [probe.get(url).status_code, other.get(url).status_code] == [200, 403]
+
+
+def _page_moves(probe: Probe) -> bool:
+    first = probe.search("code=29463-7&_count=2")
+    probe.created(effectiveDateTime="2099-01-01T00:00:00Z")
+    second = names(probe.get(next_link(first)).json())
+    return bool(set(second) & set(names(first)))
+
+
+SYNCING: dict[str, Callable[[Probe], bool]] = {
+    "last-updated-index-of-creates": _changed_unfound("amended"),
+    "last-updated-hides-withdrawn": _changed_unfound("entered-in-error"),
+    "node-clocks-differ": _stamped_earlier,
+    "page-cursor-works-once": _page_gone,
+    "page-cursor-bound-to-token": _page_refused,
+    "page-offsets-are-live": _page_moves,
+}
+
 SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
+    **SYNCING,
     **SEARCHING,
     **RECORDING,
     **WRITING,

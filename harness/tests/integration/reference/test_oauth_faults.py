@@ -173,6 +173,13 @@ def stranger(path: str) -> Probe:
     return probe
 
 
+def ends_early(app: App) -> bool:
+    answer = app.launch("patient", SCOPE)
+    for _ in range(3):
+        answer = app.refresh(answer["refresh_token"]).json()
+    return app.refresh(answer["refresh_token"]).status_code == 400
+
+
 PROBES: dict[str, Probe] = (
     LAUNCH_PROBES
     | CHECK_PROBES
@@ -255,6 +262,7 @@ PROBES: dict[str, Probe] = (
         "refresh-grants-any-scope": refresh_beyond_the_grant,
         "refresh-omits-expires-in": refreshed(lambda _, __, second: "expires_in" not in second),
         "refresh-token-any-accepted": garbage_refresh,
+        "refresh-ends-early": ends_early,
         "refresh-reuse-accepted": reused_refresh,
         "refresh-forgets-patient": refreshed(
             lambda app, first, second: read(app, {**first, **second}, "Patient/{patient}") != 200
