@@ -493,6 +493,21 @@ class Trial:
         path.write_text(f"{named}{tenant}\n{path.read_text()}")
         return cls(site, name, path)
 
+    def through(self, base: str) -> None:
+        """Lead the tenant to another address of its EHR, such as that of a proxy."""
+        lines = self.path.read_text().splitlines()
+        moved = [
+            f'fhir_base = "{base}"' if each.startswith("fhir_base") else each for each in lines
+        ]
+        self.path.write_text("\n".join(moved) + "\n")
+
+    @property
+    def base(self) -> str:
+        """The FHIR base in the tenant file."""
+        found = re.search(r'^fhir_base = "(.+)"$', self.path.read_text(), re.MULTILINE)
+        assert found is not None
+        return found[1]
+
     @classmethod
     def small(cls, folder: Path, reference: Running, name: str, **choices: Any) -> Trial:
         """Two patients with eight Conditions each, in pages of three, by `_lastUpdated`."""

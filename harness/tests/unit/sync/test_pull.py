@@ -150,6 +150,38 @@ def test_rows_that_become_visible_late_are_caught_by_the_overlap(bench: Bench) -
     assert bench.stored() == bench.ehr.truth()
 
 
+def test_rows_that_a_stale_replica_held_back_for_hours_are_caught(bench: Bench) -> None:
+    bench.patients, bench.types = ("p",), ("Observation",)
+    bench.ehr.put("Observation", "p-old", "p", NOON - timedelta(hours=20))
+    bench.sync()
+    bench.ehr.put("Observation", "p-late", "p", NOON - timedelta(hours=19))
+    bench.clock.advance(3600)
+    assert bench.sync().counts.new == 1
+    assert bench.stored() == bench.ehr.truth()
+
+
+@pytest.mark.parametrize("cut", [10, 19])
+def test_stamps_that_are_cut_to_seconds_or_days_lose_nothing(bench: Bench, cut: int) -> None:
+    bench.patients, bench.types = ("p",), ("Observation",)
+    for number in range(30):
+        at = bench.clock.now()
+        made = bench.ehr.put("Observation", f"p-{number}", "p", at)
+        stamp = made["meta"]["lastUpdated"][:cut]
+        made["meta"]["lastUpdated"] = f"{stamp}Z" if cut > 10 else f"{stamp}T00:00:00Z"
+        bench.sync()
+        bench.clock.advance(7200)
+        assert bench.stored() == bench.ehr.truth()
+
+
+def test_rows_of_one_instant_that_come_one_after_the_other_are_all_found(bench: Bench) -> None:
+    bench.patients, bench.types = ("p",), ("Observation",)
+    bench.ehr.put("Observation", "p-1", "p", NOON)
+    bench.sync()
+    bench.ehr.put("Observation", "p-2", "p", NOON)
+    bench.sync()
+    assert bench.stored() == bench.ehr.truth()
+
+
 def test_a_stamp_from_the_future_does_not_hide_what_follows(bench: Bench) -> None:
     fill(bench)
     bench.ehr.put("Observation", "p-odd", "p", NOON + 2 * DAYS)
