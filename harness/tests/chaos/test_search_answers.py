@@ -93,13 +93,14 @@ def test_a_category_that_the_ehr_does_not_know_is_asked_for_once(
 def test_a_bound_that_is_ignored_all_at_once_is_noticed(tmp_path: Path, reference: Running) -> None:
     trial = Trial.small(tmp_path, reference, "search-ignored", strategy=None)
     assert complete(trial, trial.sync())
-    ignore = ask_otherwise(lambda each: each.replace("_lastUpdated", "_unknown"))
+    learnt = "SELECT value FROM learnt WHERE type = 'Condition' AND what = 'last_updated'"
+    assert trial.rows(learnt) == [("honoured",)]
     trial.advance(3 * 86400)
-    trial.sync(Harm(ignore))
-    value = "SELECT value FROM learnt WHERE type = 'Condition' AND what = 'last_updated'"
-    before = trial.rows(value)
-    assert before in ([("honoured",)], [("not honoured",)])
-    assert complete(trial, trial.sync())
+    ignore = ask_otherwise(lambda each: each.replace("_lastUpdated", "_unknown"))
+    account = trial.sync(Harm(ignore))
+    assert complete(trial, account)
+    assert account.notes["Condition: was asked for what is new, and older ones came"] == 2 * 3
+    assert trial.rows(learnt) == [("not honoured",)]
 
 
 def test_resources_without_stamps_are_found_by_the_next_run(
