@@ -83,14 +83,15 @@ def run(args: argparse.Namespace) -> int:
         return _list(tenant, args)
     require_enabled(tenant)
     ids = _submitted(tenant, args)
-    if args.drop is not None:
-        return ExitStatus.OK
-    outgoing = waiting(tenant) if args.queue_only else asyncio.run(_deliver(tenant, args.wait))
+    stays = args.queue_only or args.drop is not None
+    outgoing = waiting(tenant) if stays else asyncio.run(_deliver(tenant, args.wait))
     with Store(store_path(tenant)) as store:
         box = Box(store)
         found = [box.entry(each) for each in ids]
         entries = [each for each in found if each is not None]
         _print(entries, teller(tenant, store, words=args.words), args, outgoing)
+    if args.drop is not None:
+        return ExitStatus.OK
     return _status([each.state for each in entries]) if ids else _outcome(outgoing)
 
 
