@@ -129,13 +129,9 @@ class Outcome:
         self.notes[type_, note] = self.notes.get((type_, note), 0) + 1
 
 
-def by_need(patients: Iterable[str], watermarks: Iterable[Watermark]) -> tuple[str, ...]:
+def by_need(patients: Iterable[str], confirmed: Mapping[str, datetime]) -> tuple[str, ...]:
     """Patients in the order to serve them: never confirmed first, then the longest ago.
 
     A run that is cut short is then followed by one that starts with those it did not reach.
     """
-    oldest: dict[str, datetime] = {}
-    for each in watermarks:
-        known = oldest.get(each.query.patient, each.confirmed)
-        oldest[each.query.patient] = min(known, each.confirmed)
-    return tuple(sorted(patients, key=lambda patient: oldest.get(patient, NEVER)))
+    return tuple(sorted(patients, key=lambda patient: confirmed.get(patient, NEVER)))

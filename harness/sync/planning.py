@@ -42,7 +42,7 @@ def order_of(tenant: Tenant, store: Store, run: int, patients: Iterable[str]) ->
     ehr = tenant.ehr
     return Order(
         run,
-        by_need(patients, store.watermarks()),
+        by_need(patients, store.confirmed()),
         tenant.resources,
         tenant.batch_size,
         ehr.limits.concurrency,

@@ -170,6 +170,13 @@ class Store:
         rows = self.connection.execute("SELECT * FROM watermarks ORDER BY patient, type, part")
         return tuple(watermark_of(row) for row in rows)
 
+    def confirmed(self) -> dict[str, datetime]:
+        """When each patient's watermark that is confirmed the longest ago was confirmed."""
+        rows = self.connection.execute(
+            "SELECT patient, min(confirmed) AS oldest FROM watermarks GROUP BY patient"
+        )
+        return {row["patient"]: instant(row["oldest"]) for row in rows}
+
     def cursor(self, query: Query) -> Cursor | None:
         """Where `query` was left in the middle; None if it was not."""
         row = self.connection.execute(

@@ -97,7 +97,7 @@ class Bench:
         )
         order = Order(
             run,
-            by_need(self.patients, self.store.watermarks()),
+            by_need(self.patients, self.store.confirmed()),
             self.types,
             self.batch_size,
             self.concurrency,
