@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -139,7 +140,8 @@ def test_kills_lose_nothing_and_repeat_one_page_each(
         victim.change(number)
         linger(process, chance.uniform(0.0, 0.1))
         process.kill()
-        process.communicate()
+        _, said = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), said.decode()
         in_flight.append(victim.served() - victim.pages() - before)
     status, account = site.sync(victim.tenant)
     assert (status, account["missing"]) == (0, [])
