@@ -21,6 +21,8 @@ from harness.smart.entropy import system_entropy
 from harness.tests.chaos.wire import made
 
 LOST, REFUSED = 0.10, 0.05
+THROTTLED = 0.02
+"""How many of the refusals are 429: each slows the limiter down, which others show."""
 
 
 class Harmed:
@@ -34,7 +36,8 @@ class Harmed:
     async def send(self, request: Request, *, max_bytes: int) -> Answer:
         is_write = request.method == "POST" and "/Observation" in request.url
         if is_write and self._chance.random() < REFUSED:
-            refusal = made(429, b"", "", Retry_After="0")
+            busy = made(429, b"", "", Retry_After="0")
+            refusal = busy if self._chance.random() < THROTTLED else made(503, b"", "")
             return Answer(refusal, self._clock.now(), 0.0)
         answer = await self._inner.send(request, max_bytes=max_bytes)
         if is_write and self._chance.random() < LOST:
