@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.cli import export
+from harness.cli import export, progress
 from harness.cli.arguments import seconds
 from harness.config import paths
 from harness.config.secrets import Secrets
@@ -165,12 +165,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
     with console.status("asking the EHR") as line:
 
         def told(now: Progress) -> None:
-            seconds = max(SystemClock().monotonic() - began, 0.001)
-            permitted = "" if now.permitted is None else f" of {now.permitted:.1f} permitted"
-            line.update(
-                f"{now.done} of {now.queries} queries of {now.patients} patients, "
-                f"{now.requests / seconds:.1f}/s{permitted}, {now.refusals} refused"
-            )
+            line.update(progress.line(now, SystemClock().monotonic() - began))
 
         yield told
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from hashlib import md5
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,8 +28,12 @@ from harness.reporting import folders
 from harness.reporting.evidence import printable
 from harness.sync.account import Account, summed
 from harness.sync.model import Counts
+from harness.sync.telling import listed, span
 
 RESULTS = "allure-results"
+MOST = 100
+"""Lines of one step; `summary.json` has them all."""
+
 _STATUS = {ExitStatus.OK: "passed", ExitStatus.INCOMPLETE: "failed"}
 
 
@@ -61,7 +66,8 @@ def write(account: Account, root: Path) -> Path:
 def _result(account: Account, attachment: str) -> TestResult:
     identity = f"sync/{account.tenant}"
     start, stop = _milliseconds(account)
-    reason = printable("\n".join([account.reason or "", *summed(account.missing)]).strip())
+    missing = listed("missing:", summed(account.missing))
+    reason = printable("\n".join([account.reason or "", *missing]).strip())
     result = TestResult(
         uuid=str(uuid4()),
         name=f"sync of {account.tenant}",
@@ -70,10 +76,20 @@ def _result(account: Account, attachment: str) -> TestResult:
         historyId=_digest(identity),
         status=_STATUS.get(account.exit_status, "broken"),
         statusDetails=StatusDetails(message=reason) if reason else None,
+        # What a person reads first; four spaces keep the columns of its table.
+        description=printable("\n".join(f"    {line}" for line in account.lines())),
         start=start,
         stop=stop,
     )
-    result.steps = [*_types(account, start, stop), _cost(account, start, stop)]
+    result.steps = [
+        *_types(account, start, stop),
+        _cost(account, start, stop),
+        *_remarks(account, start, stop),
+    ]
+    result.parameters = [
+        Parameter(name="patients", value=str(account.patients)),
+        Parameter(name="took", value=span(account.seconds), excluded=True),
+    ]
     result.attachments = [Attachment(name="account", source=attachment, type="text/plain")]
     result.labels = [
         Label(name=name, value=value)
@@ -124,8 +140,23 @@ def _cost(account: Account, start: int, stop: int) -> TestStepResult:
     return _step("requests", numbers, start, stop)
 
 
+def _remarks(account: Account, start: int, stop: int) -> list[TestStepResult]:
+    """What the EHR remarked, and what ended there: steps only where there is something to tell."""
+    ended = {f"{each.type} {each.id} of {each.patient}": each.reason for each in account.gone}
+    merged = {each.patient: each.reason for each in account.merged}
+    told = {
+        "the EHR remarks": account.notes,
+        "gone at the EHR": ended,
+        "patients who ended": merged,
+    }
+    return [_step(name, values, start, stop) for name, values in told.items() if values]
+
+
 def _step(name: str, numbers: Mapping[str, object], start: int, stop: int) -> TestStepResult:
-    parameters = [Parameter(name=key, value=str(value)) for key, value in numbers.items()]
+    parameters = [
+        Parameter(name=printable(key), value=printable(str(value)))
+        for key, value in islice(numbers.items(), MOST)
+    ]
     step = TestStepResult(name=printable(name), status="passed", start=start, stop=stop)
     step.parameters = parameters
     return step

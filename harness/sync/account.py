@@ -5,6 +5,7 @@ It holds no PHI: patients bear pseudonyms, unless the EHR file says that its dat
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -17,14 +18,12 @@ from harness.sync.model import Counts, RunRow, RunStatus, Traffic
 from harness.sync.outbox.telling import Outgoing
 from harness.sync.store import Store
 from harness.sync.sweep import Swept
+from harness.sync.telling import listed, span, table
 
 NOTHING = Swept()
 
 NO_ONE = "no single patient"
 """Whose it is what an export holds for all, or for none."""
-
-SHOWN = 10
-"""Lines of what is missing that a person gets to read; JSON has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,27 +140,36 @@ class Account:
         """For a person."""
         head = f"sync of {self.tenant}: {self.status.value}"
         lines = [f"{head}, because {self.reason}" if self.reason else head]
-        if self.come_back:
-            lines.append(f"  come back at {self.come_back:%Y-%m-%d %H:%M:%S} UTC")
-        for type_, done in self.by_type.items():
-            lines.append(
-                f"  {type_}: {done.new} new, {done.changed} changed, {done.unchanged} unchanged,"
-                f" {done.deleted} deleted, {done.pages} pages"
-            )
-        lines.append(f"  {self.patients} patients, {self._cost()}")
-        lines += [f"  missing: {line}" for line in summed(self.missing)]
-        lines += [f"  the EHR remarks: {note} ({n} times)" for note, n in self.notes.items()]
-        lines += _first([f"gone: {e.type} {e.id} of {e.patient}: {e.reason}" for e in self.gone])
-        lines += _first([f"{e.patient} {e.reason}" for e in self.merged])
-        lines += [f"  {self.outbox.line()}"] if self.outbox else []
-        return lines
+        below = [f"come back at {self.come_back:%Y-%m-%d %H:%M:%S} UTC"] if self.come_back else []
+        below += self._table()
+        below.append(f"{self.patients:,} patients, {self._cost()}")
+        below += listed("missing, and asked for again by the next run:", summed(self.missing))
+        remarks = [f"{note} ({n:,} times)" for note, n in self.notes.items()]
+        below += listed("the EHR remarks:", remarks)
+        gone = [f"{e.type} {e.id} of {e.patient}: {e.reason}" for e in self.gone]
+        below += listed("gone at the EHR, and deleted in the store:", gone)
+        below += listed("patients who ended:", [f"{e.patient} {e.reason}" for e in self.merged])
+        below += [self.outbox.line()] if self.outbox else []
+        return [*lines, *(f"  {line}" for line in below)]
+
+    def _table(self) -> list[str]:
+        missing = Counter(each.type for each in self.missing)
+        types = dict.fromkeys([*self.by_type, *missing])
+        counts = {type_: self.by_type.get(type_, Counts()) for type_ in types}
+        return table(
+            ("new", "changed", "unchanged", "deleted", "pages", "missing"),
+            {
+                type_: (n.new, n.changed, n.unchanged, n.deleted, n.pages, missing[type_])
+                for type_, n in counts.items()
+            },
+        )
 
     def _cost(self) -> str:
         permitted = self.traffic.permitted
         of = f" of {permitted:.1f} permitted" if permitted is not None else ""
         return (
-            f"{self.traffic.requests} requests in {self.seconds:.1f} s ({self.rate:.1f}/s{of}),"
-            f" {self.traffic.refusals} refused, {self.traffic.waited:.1f} s waited"
+            f"{self.traffic.requests:,} requests in {span(self.seconds)} ({self.rate:.1f}/s{of}),"
+            f" {self.traffic.refusals:,} refused, {span(self.traffic.waited)} waited"
         )
 
 
@@ -229,12 +237,6 @@ def _merged(merged: Merged, named: Callable[[str], str]) -> Ended:
     return Ended(named(merged.patient), "Patient", named(merged.patient), reason)
 
 
-def _first(lines: list[str]) -> list[str]:
-    rest = len(lines) - SHOWN
-    more = [f"  and {rest} more, see --json"] if rest > 0 else []
-    return [*(f"  {line}" for line in lines[:SHOWN]), *more]
-
-
 def _namer(store: Store, names: Mapping[str, str]) -> Callable[[str], str]:
     def named(patient: str) -> str:
         return names.get(patient) or (store.pseudonym(patient) if patient else NO_ONE)
@@ -252,13 +254,11 @@ def summed(missing: Iterable[Missing]) -> list[str]:
     groups: dict[tuple[str, str, str], list[str]] = {}
     for each in missing:
         groups.setdefault((each.type, each.part, each.reason), []).append(each.patient)
-    lines = [
+    return [
         f"{' '.join(filter(None, (type_, part)))} of {_whom(patients)}: {reason}"
         for (type_, part, reason), patients in groups.items()
     ]
-    rest = len(lines) - SHOWN
-    return [*lines[:SHOWN], f"and {rest} more, see --json"] if rest > 0 else lines
 
 
 def _whom(patients: list[str]) -> str:
-    return patients[0] if len(patients) == 1 else f"{len(patients)} patients"
+    return patients[0] if len(patients) == 1 else f"{len(patients):,} patients"

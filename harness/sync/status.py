@@ -13,6 +13,7 @@ from harness.sync.grant import Grant
 from harness.sync.model import RunRow, Watermark
 from harness.sync.outbox.box import Box
 from harness.sync.store import Store
+from harness.sync.telling import span, table
 
 RUNS = 5
 
@@ -83,17 +84,23 @@ class Status:
         if not self.runs:
             return [f"{self.tenant}: never synced", *head]
         lines = [f"{self.tenant}:", *head]
-        for type_, reach in self.reach.items():
-            lines.append(
-                f"  {type_}: {self.resources.get(type_, 0)} of {reach.patients} patients,"
-                f" complete to {reach.oldest:%Y-%m-%d %H:%M} UTC,"
-                f" confirmed {_age(now, reach.confirmed)} ago"
+        rows = {
+            type_: (
+                self.resources.get(type_, 0),
+                reach.patients,
+                f"{reach.oldest:%Y-%m-%d %H:%M}",
+                f"{span((now - reach.confirmed).total_seconds())} ago",
             )
+            for type_, reach in self.reach.items()
+        }
+        columns = ("resources", "patients", "complete to (UTC)", "confirmed")
+        lines += [f"  {line}" for line in table(columns, rows)]
         if self.open:
-            lines.append(f"  {self.open} queries stand in the middle; the next run goes on there")
-        for run in self.runs:
-            why = f": {run.reason}" if run.reason else ""
-            lines.append(f"  {run.started:%Y-%m-%d %H:%M} {run.status.value}{why}")
+            lines.append(f"  {self.open:,} queries stand in the middle; the next run goes on there")
+        if self.runs[0].come_back is not None and self.runs[0].come_back > now:
+            lines.append(f"  the EHR may be asked again at {self.runs[0].come_back:%H:%M:%S} UTC")
+        lines.append("  last runs:")
+        lines += [f"    {_told(run)}" for run in self.runs]
         return lines
 
 
@@ -106,18 +113,23 @@ def status_of(tenant: Tenant, place: Place) -> Status:
     if not place.exists():
         return Status(tenant.name)
     with Store(place) as store:
-        by_type: dict[str, list[Watermark]] = {}
-        for each in store.watermarks():
-            by_type.setdefault(each.query.type, []).append(each)
-        reach = {type_: _reach(marks) for type_, marks in by_type.items()}
         return Status(
             tenant.name,
-            reach,
+            status_by_type(store),
             store.holdings(),
             len(store.cursors()),
             store.runs(RUNS),
             outbox={state.value: n for state, n in Box(store).counts().items()},
         )
+
+
+def status_by_type(store: Store) -> dict[str, Reach]:
+    """How far each type is; the history of a type has a mark as well, and no patient."""
+    by_type: dict[str, list[Watermark]] = {}
+    for each in store.watermarks():
+        if each.query.patient:
+            by_type.setdefault(each.query.type, []).append(each)
+    return {type_: _reach(marks) for type_, marks in by_type.items()}
 
 
 def _reach(marks: list[Watermark]) -> Reach:
@@ -142,8 +154,8 @@ def _run(run: RunRow) -> dict[str, Any]:
     }
 
 
-def _age(now: datetime, then: datetime) -> str:
-    minutes = max(0, int((now - then).total_seconds() // 60))
-    if minutes < 120:  # noqa: PLR2004 - two hours read better in minutes
-        return f"{minutes} min"
-    return f"{minutes // 60} h"
+def _told(run: RunRow) -> str:
+    took = f" in {span((run.ended - run.started).total_seconds())}" if run.ended else ""
+    cost = f", {run.traffic.requests:,} requests, {run.traffic.refusals:,} refused"
+    why = f": {run.reason}" if run.reason else ""
+    return f"{run.started:%Y-%m-%d %H:%M} {run.status.value}{took}{cost}{why}"

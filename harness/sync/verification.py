@@ -6,15 +6,16 @@ It holds no PHI: patients and resources bear pseudonyms, unless the data is synt
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from harness.errors import ExitStatus
-from harness.sync.account import SHOWN, Missing, summed
+from harness.sync.account import Missing, summed
 from harness.sync.model import Traffic
+from harness.sync.telling import listed, span, table
 from harness.sync.verify import Kind
 
 
@@ -116,30 +117,24 @@ class Verification:
         """For a person."""
         head = f"store of {self.tenant} and EHR: {self.result.value}"
         lines = [f"{head}, because {self.reason}" if self.reason else head]
-        if self.come_back:
-            lines.append(f"  come back at {self.come_back:%Y-%m-%d %H:%M:%S} UTC")
-        for type_, n in self.counts.items():
-            lines.append(
-                f"  {type_}: {n['compared']} at the EHR, {n['missing']} missing in the store,"
-                f" {n['stale']} stale, {n['extra']} extra"
-            )
-        lines += _first(
+        below = [f"come back at {self.come_back:%Y-%m-%d %H:%M:%S} UTC"] if self.come_back else []
+        below += table(
+            ("at the EHR", *(kind.value for kind in Kind)),
+            {type_: tuple(n.values()) for type_, n in self.counts.items()},
+        )
+        differing = [
             f"{each.kind.value}: {each.type} {each.id} of {each.patient}: {each.reason}"
             for each in self.differences
-        )
-        lines += [f"  not compared: {line}" for line in summed(self.missing)]
-        lines += [f"  the EHR remarks: {note} ({n} times)" for note, n in self.notes.items()]
+        ]
+        below += listed("different:", differing)
+        below += listed("not compared:", summed(self.missing))
+        remarks = [f"{note} ({n:,} times)" for note, n in self.notes.items()]
+        below += listed("the EHR remarks:", remarks)
         if self.marked:
-            lines.append(f"  {self.marked} extra ones count as deleted in the store from now on")
-        lines.append(
-            f"  {self.patients} patients, {self.traffic.requests} requests in"
-            f" {(self.ended - self.started).total_seconds():.1f} s,"
-            f" {self.traffic.refusals} refused, {self.traffic.waited:.1f} s waited"
+            below.append(f"{self.marked:,} extra ones count as deleted in the store from now on")
+        below.append(
+            f"{self.patients:,} patients, {self.traffic.requests:,} requests in"
+            f" {span((self.ended - self.started).total_seconds())},"
+            f" {self.traffic.refusals:,} refused, {span(self.traffic.waited)} waited"
         )
-        return lines
-
-
-def _first(lines: Iterable[str]) -> list[str]:
-    every = [f"  {line}" for line in lines]
-    rest = len(every) - SHOWN
-    return [*every[:SHOWN], f"  and {rest} more, see --json"] if rest > 0 else every
+        return [*lines, *(f"  {line}" for line in below)]

@@ -80,7 +80,7 @@ def test_who_was_merged_is_followed_to_the_one_who_is_left(
     moved = answer(301, outcome("error", "not-found", "4107"), Location=there)
     account = trial.sync(Harm(moved, on=url(gone)))
     assert account.status is RunStatus.COMPLETE, account.lines()
-    assert f"  {gone} was replaced by {left}" in account.lines()
+    assert f"    {gone} was replaced by {left}" in account.lines()
     held = {patient for (patient,) in trial.rows("SELECT DISTINCT patient FROM resources")}
     assert held == {trial.patients[1], left}
     again = trial.sync()

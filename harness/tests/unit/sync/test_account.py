@@ -11,6 +11,7 @@ from harness.errors import ExitStatus, UsageError
 from harness.reporting import sync_report
 from harness.sync.account import Account, Missing, account_of
 from harness.sync.model import Counts, Gap, Query, RunStatus, Traffic
+from harness.sync.telling import span
 from harness.tests.unit.sync.conftest import NOON, Bench
 
 DONE = Account(
@@ -50,17 +51,28 @@ def test_a_person_reads_what_came_what_it_cost_and_what_is_missing() -> None:
     assert CUT.lines() == [
         "sync of clinic: incomplete, because the EHR asks to wait 600 s",
         "  come back at 2026-03-01 12:10:00 UTC",
-        "  Observation: 3 new, 0 changed, 1 unchanged, 0 deleted, 2 pages",
+        "               new  changed  unchanged  deleted  pages  missing",
+        "  Observation    3        0          1        0      2        3",
         "  2 patients, 20 requests in 10.0 s (2.0/s of 5.0 permitted), 1 refused, 4.0 s waited",
-        "  missing: Observation lab of 3 patients: status 403",
-        "  the EHR remarks: Observation: warning (4119) (2 times)",
+        "  missing, and asked for again by the next run:",
+        "    Observation lab of 3 patients: status 403",
+        "  the EHR remarks:",
+        "    Observation: warning (4119) (2 times)",
     ]
 
 
 def test_long_lists_of_what_is_missing_are_cut() -> None:
     many = tuple(Missing("p", f"Type{n}", "", "status 403") for n in range(15))
     lines = replace(CUT, missing=many).lines()
-    assert "  missing: and 5 more, see --json" in lines
+    assert "    and 5 more, see --json" in lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.04, "0.0 s"), (200, "3 min 20 s"), (7380, "2 h 3 min"), (180000, "2 d 2 h")],
+)
+def test_spans_are_told_in_two_units(seconds: float, told: str) -> None:
+    assert span(seconds) == told
 
 
 def test_a_script_reads_the_same() -> None:

@@ -111,9 +111,12 @@ def test_the_page_counts_by_type_and_names_each() -> None:
     assert page.exit_status is ExitStatus.INCOMPLETE
     assert page.lines() == [
         "store of t and EHR: different",
-        "  Observation: 9 at the EHR, 0 missing in the store, 1 stale, 0 extra",
-        "  stale: Observation resource-2 of patient-1: why",
-        "  not compared: Condition of patient-3: status 403: error forbidden",
+        "               at the EHR  missing  stale  extra",
+        "  Observation           9        0      1      0",
+        "  different:",
+        "    stale: Observation resource-2 of patient-1: why",
+        "  not compared:",
+        "    Condition of patient-3: status 403: error forbidden",
         "  2 patients, 0 requests in 2.0 s, 0 refused, 0.0 s waited",
     ]
     assert page.as_json()["differences"] == [
