@@ -6,17 +6,17 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from joserfc import jws
-from joserfc.jws import JWSRegistry
-from joserfc.util import urlsafe_b64encode
+from typing import TYPE_CHECKING, Any
 
 from harness.smart.entropy import Entropy, fresh
-from harness.smart.keys import SigningKey
+
+if TYPE_CHECKING:
+    # What signs is imported late: cryptography takes a fifth of a second, and few clients sign.
+    from harness.smart.keys import SigningKey
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -85,12 +85,14 @@ class Assertion:
         payload = json.dumps(claims, separators=(",", ":"))
         if alg == UNSIGNED:
             return f"{_encode(json.dumps(header))}.{_encode(payload)}."
-        registry = JWSRegistry(algorithms=[alg], strict_check_header=False)
+        from joserfc import jws
+
+        registry = jws.JWSRegistry(algorithms=[alg], strict_check_header=False)
         return jws.serialize_compact(header, payload, key.key, registry=registry)
 
 
 def _encode(text: str) -> str:
-    return urlsafe_b64encode(text.encode()).decode("ascii")
+    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode("ascii")
 
 
 def _present(members: Mapping[str, Any]) -> dict[str, Any]:

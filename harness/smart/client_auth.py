@@ -11,11 +11,11 @@ from urllib.parse import quote_plus
 from harness.config.ehr import ClientAuth, OAuthClient, SecretRef
 from harness.config.secrets import Secrets
 from harness.errors import ConfigError
+from harness.smart.assertion import ASSERTION_TYPE, Assertion
 from harness.smart.entropy import Entropy
 
 if TYPE_CHECKING:
-    # Imported late where a client has a key: cryptography takes a fifth of a second to import.
-    from harness.smart.assertion import Assertion
+    # Late as in `assertion`: few clients sign.
     from harness.smart.keys import SigningKey
 
 Pairs = tuple[tuple[str, str], ...]
@@ -76,8 +76,6 @@ def authenticate(
     if client.auth is ClientAuth.NONE:
         return ClientProof(fields=(("client_id", name),))
     if client.auth is ClientAuth.PRIVATE_KEY_JWT:
-        from harness.smart.assertion import Assertion
-
         key = signing_key(client, secrets)
         return asserted(Assertion.create(name, token_endpoint, key, now, entropy), key)
     secret = secrets.resolve(_named(client, "secret", client.secret)).reveal()
@@ -94,8 +92,6 @@ def basic(name: str, secret: str) -> ClientProof:
 
 def asserted(assertion: Assertion, key: SigningKey) -> ClientProof:
     """A signed assertion as form fields; also the way to send a wrong one on purpose."""
-    from harness.smart.assertion import ASSERTION_TYPE
-
     fields = (
         ("client_assertion_type", ASSERTION_TYPE),
         ("client_assertion", assertion.sign(key)),
