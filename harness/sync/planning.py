@@ -13,8 +13,12 @@ from harness.sync.merged import merged
 from harness.sync.model import Gap, Learnt, Lease, Query
 from harness.sync.order import Order, Outcome, by_need
 from harness.sync.probe import honours
+from harness.sync.pull import Pull
 from harness.sync.store import Store
 from harness.sync.strategy import Plan, plan_for
+
+MOST_ROUNDS = 4
+"""How often patients may have been merged into others one after the other."""
 
 
 async def planned(
@@ -50,6 +54,37 @@ def order_of(tenant: Tenant, store: Store, run: int, patients: Iterable[str]) ->
         ehr.sync,
         ehr.fhir_base,
     )
+
+
+async def rounds(
+    pull: Pull,
+    order: Order,
+    tenant: Tenant,
+    store: Store,
+    begin: Callable[[Sequence[str]], None] = lambda _patients: None,
+) -> tuple[Outcome, tuple[str, ...]]:
+    """Pull, and then those into whom patients turned out to be merged.
+
+    Args:
+        pull: run once for each round.
+        order: of the first round.
+        tenant: whose.
+        store: knows who was merged.
+        begin: told of the patients of each round before it.
+
+    Returns:
+        How it ended, and all patients that were asked for.
+    """
+    asked: tuple[str, ...] = ()
+    for _ in range(MOST_ROUNDS):
+        begin(order.patients)
+        asked += order.patients
+        outcome = await pull.run(order)
+        followed = survivors(tenant, store, asked, outcome)
+        if not followed or outcome.stopped is not None:
+            break
+        order = replace(order, patients=followed)
+    return outcome, asked
 
 
 def survivors(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from harness.config.ehr import DataKind, Strategy
 from harness.config.tenant import Tenant
@@ -19,18 +20,15 @@ from harness.sync.deletions import Histories
 from harness.sync.learnt import recall, remember_outcome
 from harness.sync.meter import Meter
 from harness.sync.model import Counts, Gap, Lease, Query, RunStatus, Traffic
-from harness.sync.order import Order, Outcome
+from harness.sync.order import Outcome
 from harness.sync.patients import patients_of
-from harness.sync.planning import order_of, planned, survivors
+from harness.sync.planning import order_of, planned, rounds
 from harness.sync.pull import Pull
 from harness.sync.store import LeaseLost, Store
 from harness.sync.strategy import Plan
 from harness.sync.sweep import Swept, merged_of, sweep
 from harness.sync.trouble import COME_BACK
 from harness.sync.world import World
-
-MOST_ROUNDS = 4
-"""How often patients may have been merged into others one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +170,9 @@ class SyncRun:
             if self._stop is not None:
                 self._pull.stop(self._stop)
             before = way.meter.on_wire
-            await self._rounds(order, self._pull)
+            self._outcome, _ = await rounds(
+                self._pull, order, self.tenant, self.store, partial(self._begin, plan)
+            )
             await self._sweep(number, way, self._pull.plan)
             if self._export is not None:
                 exported = self._export.scene
@@ -206,16 +206,10 @@ class SyncRun:
             self._outcome = scene.outcome
             self._swept = Swept(tuple(scene.gone), merged_of(self.store, self._names, {}))
 
-    async def _rounds(self, order: Order, pull: Pull) -> None:
-        """Pull, and then those into whom patients turned out to be merged."""
-        for _ in range(MOST_ROUNDS):
-            self._queries += pull.plan.size(len(order.patients), order.types)
-            self._outcome = await pull.run(order)
-            followed = survivors(self.tenant, self.store, tuple(self._names), self._outcome)
-            if not followed or self._outcome.stopped is not None:
-                return
-            self._names |= {each: self._name(each) for each in followed}
-            order = replace(order, patients=followed)
+    def _begin(self, plan: Plan, patients: Sequence[str]) -> None:
+        """A round begins; further ones are for those into whom patients were merged."""
+        self._names |= {each: self._name(each) for each in patients}
+        self._queries += plan.size(len(patients), self.tenant.resources)
 
     async def _sweep(self, number: int, way: Connection, plan: Plan) -> None:
         """See to what a pull gave away: what searches need, deletions, patients who were merged."""

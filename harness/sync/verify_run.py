@@ -14,8 +14,9 @@ from harness.sync.connect import Connection, connection
 from harness.sync.gone import Gone, listed, mark_gone, read_absent
 from harness.sync.learnt import recall
 from harness.sync.model import Lease, Traffic
-from harness.sync.order import Order, Outcome
+from harness.sync.order import Outcome
 from harness.sync.patients import patients_of
+from harness.sync.planning import order_of, rounds
 from harness.sync.pull import Pull
 from harness.sync.store import LeaseLost, Store
 from harness.sync.strategy import plan_for
@@ -94,26 +95,15 @@ class VerifyRun:
             if self._stop is not None:
                 self._pull.stop(self._stop)
             before = way.meter.on_wire
-            self._outcome = await self._pull.run(self._order())
+            self._outcome, self._patients = await rounds(
+                self._pull, order_of(tenant, self.store, 0, self._patients), tenant, self.store
+            )
             waited = max(0.0, self._outcome.seconds - (way.meter.on_wire - before))
             self._traffic = replace(self._traffic, waited=waited)
             await self._absent(way, listing, self._pull)
         finally:
             requests, refusals = way.meter.requests, way.meter.refusals
             self._traffic = replace(self._traffic, requests=requests, refusals=refusals)
-
-    def _order(self) -> Order:
-        tenant, limits = self.tenant, self.tenant.ehr.limits
-        return Order(
-            0,
-            self._patients,
-            tenant.resources,
-            tenant.batch_size,
-            limits.concurrency,
-            limits.max_retry_after,
-            tenant.ehr.sync,
-            tenant.ehr.fhir_base,
-        )
 
     async def _absent(self, way: Connection, listing: Listing, pull: Pull) -> None:
         """Read what no page showed: gone, or only left out."""
