@@ -20,7 +20,7 @@ from harness.config.tenant import Tenant, load_tenant
 from harness.errors import GrantLost, HarnessError, UsageError
 from harness.fhir.observations import checked
 from harness.http.clock import SystemClock
-from harness.scheduler.jobs import Site, store_path
+from harness.scheduler.jobs import Site
 from harness.scheduler.leases import LeaseHeld
 from harness.scheduler.outbox import delivering, require_enabled, submit
 from harness.smart.entropy import system_entropy
@@ -28,6 +28,7 @@ from harness.sync.outbox.box import Box
 from harness.sync.outbox.delivery import Delivery
 from harness.sync.outbox.drafting import KeyLike, to_correct, to_create, to_retract, to_update
 from harness.sync.outbox.model import Draft, Entry, Key, KeyTaken, State, WriteDied
+from harness.sync.places import place_of
 from harness.sync.store import Store
 
 __all__ = ["Key", "KeyTaken", "Outbox", "Receipt", "WriteDied", "Written", "queue"]
@@ -104,7 +105,7 @@ class Outbox:
         require_enabled(tenant)
         site = site or Site(os.environ, SystemClock(), system_entropy)
         await asyncio.to_thread(_warm_up)
-        with Store(store_path(tenant)) as store:
+        with Store(place_of(tenant, site.environ)) as store:
             outbox = cls(tenant, site, store)
             task = asyncio.create_task(outbox._serve())
             task.add_done_callback(outbox._served)
@@ -258,7 +259,7 @@ def queue(tenant: str | Tenant, resource: Any, *, key: KeyLike | None = None) ->
     tenant = load_tenant(tenant) if isinstance(tenant, str) else tenant
     require_enabled(tenant)
     draft = to_create(tenant.name, resource, key)
-    with Store(store_path(tenant)) as store:
+    with Store(place_of(tenant, os.environ)) as store:
         entry, new = submit(tenant, Box(store), draft, SystemClock().now())
     return Receipt(entry.id, entry.key, new)
 

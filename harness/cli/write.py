@@ -17,7 +17,7 @@ from harness.cli.arguments import seconds
 from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, UsageError
 from harness.http.clock import SystemClock
-from harness.scheduler.jobs import Site, store_path
+from harness.scheduler.jobs import Site
 from harness.scheduler.leases import LeaseHeld
 from harness.scheduler.outbox import deliver, require_enabled, submit, teller, waiting
 from harness.smart.entropy import system_entropy
@@ -26,6 +26,7 @@ from harness.sync.outbox.delivery import Delivery
 from harness.sync.outbox.model import OPEN, Entry, State
 from harness.sync.outbox.reading import MOST_BYTES, drafts_in
 from harness.sync.outbox.telling import Outgoing, Teller
+from harness.sync.places import place_of
 from harness.sync.store import Store
 
 _HELP = """\
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     ids = _submitted(tenant, args)
     stays = args.queue_only or args.drop is not None
     outgoing = waiting(tenant) if stays else asyncio.run(_deliver(tenant, args.wait))
-    with Store(store_path(tenant)) as store:
+    with Store(place_of(tenant, os.environ)) as store:
         box = Box(store)
         found = [box.entry(each) for each in ids]
         entries = [each for each in found if each is not None]
@@ -96,11 +97,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(tenant: Tenant, args: argparse.Namespace) -> int:
-    path = store_path(tenant)
-    if not path.exists():
+    place = place_of(tenant, os.environ)
+    if not place.exists():
         _print([], Teller(lambda _id, _kind: ""), args, Outgoing())
         return ExitStatus.OK
-    with Store(path) as store:
+    with Store(place) as store:
         states = {State.DEAD} if args.dead else OPEN | {State.DEAD}
         entries = Box(store).entries(sorted(states))
         _print(entries, teller(tenant, store, words=args.words), args, waiting(tenant))
@@ -110,7 +111,7 @@ def _list(tenant: Tenant, args: argparse.Namespace) -> int:
 def _submitted(tenant: Tenant, args: argparse.Namespace) -> list[int]:
     """The entries that this command is about; none where it delivers whatever there is."""
     now = datetime.now(UTC)
-    with Store(store_path(tenant)) as store:
+    with Store(place_of(tenant, os.environ)) as store:
         box = Box(store)
         if args.drop is not None:
             box.drop(args.drop)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -77,11 +76,6 @@ class Site:
             breaker,
             self.transport,
         )
-
-
-def store_path(tenant: Tenant) -> Place:
-    """The place of a tenant's store; see `place_of`."""
-    return place_of(tenant, os.environ)
 
 
 async def sync(

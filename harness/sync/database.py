@@ -156,8 +156,3 @@ def _statements(text: str) -> Iterator[str]:
         if sqlite3.complete_statement(pending):
             yield pending
             pending = ""
-
-
-def transaction(database: Database) -> AbstractContextManager[Database]:
-    """See `Database.transaction`."""
-    return database.transaction()

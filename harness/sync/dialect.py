@@ -21,6 +21,8 @@ _DIALECT = (
     ),
 )
 
+_LITERAL_OR_MARK = re.compile(r"('[^']*')|\?")
+
 
 class Row:
     """A row, by number and by name of a column."""
@@ -52,7 +54,8 @@ def translated(statement: str) -> str:
 @lru_cache(maxsize=1024)
 def marked(statement: str) -> bytes:
     """A statement with psycopg's marks for values."""
-    return statement.replace("%", "%%").replace("?", "%s").encode()
+    doubled = statement.replace("%", "%%")
+    return _LITERAL_OR_MARK.sub(lambda found: found.group(1) or "%s", doubled).encode()
 
 
 def rows(cursor: Any) -> Any:

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from harness.errors import UsageError
-from harness.sync.database import transaction
 from harness.sync.model import Lease
 from harness.sync.outbox.model import Draft, Entry, Key, KeyTaken, Op, State, Waiting
 from harness.sync.rows import instant, instant_or_none, text_of
@@ -38,7 +37,7 @@ class Box:
         Raises:
             KeyTaken: the key was used for other content.
         """
-        with transaction(self.store.connection) as db:
+        with self.store.connection.transaction() as db:
             known = db.execute("SELECT * FROM outbox WHERE mark = ?", (draft.mark,)).fetchone()
             if known is not None:
                 if known["content"] != draft.content:
@@ -63,7 +62,7 @@ class Box:
         Raises:
             UsageError: there is none, or it is not dead.
         """
-        with transaction(self.store.connection) as db:
+        with self.store.connection.transaction() as db:
             entry = self._dead_or_queued(id_, (State.DEAD,))
             state = State.UNCERTAIN if entry.attempts else State.QUEUED
             known = None if entry.op is Op.CREATE else entry.server_id
@@ -82,7 +81,7 @@ class Box:
         Raises:
             UsageError: there is none, it is under way, or others change what it writes.
         """
-        with transaction(self.store.connection) as db:
+        with self.store.connection.transaction() as db:
             entry = self._dead_or_queued(id_, (State.DEAD, State.QUEUED))
             if db.execute("SELECT 1 FROM outbox WHERE target = ?", (id_,)).fetchone():
                 raise UsageError(

@@ -18,12 +18,12 @@ from harness.config.tenant import Tenant, load_tenant
 from harness.fhir.observations import Measured, heart_rate
 from harness.http.exchange import Request
 from harness.reference.process import Running
-from harness.scheduler.jobs import store_path
 from harness.scheduler.outbox import deliver, submit
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.drafting import to_correct, to_create, to_retract
 from harness.sync.outbox.model import Entry, State
 from harness.sync.outbox.telling import Outgoing
+from harness.sync.places import place_of
 from harness.sync.store import Store
 from harness.tests.chaos.wire import (
     Harm,
@@ -110,7 +110,7 @@ def _writers(tmp_path: Path, reference: Running) -> Iterator[Make]:
         environments.append(patch.dict(os.environ, trial.environment))
         environments[-1].start()
         tenant = load_tenant(str(trial.path))
-        stores.append(Store(store_path(tenant)))
+        stores.append(Store(place_of(tenant, os.environ)))
         return Writer(trial, tenant, stores[-1])
 
     yield make

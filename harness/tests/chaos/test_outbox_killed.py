@@ -16,10 +16,10 @@ import pytest
 from harness.config.tenant import Tenant, load_tenant
 from harness.fhir.observations import Measured, heart_rate
 from harness.reference.process import Running
-from harness.scheduler.jobs import store_path
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.drafting import to_create
 from harness.sync.outbox.model import State
+from harness.sync.places import place_of
 from harness.sync.store import Store
 from harness.tests.chaos.wire import Trial
 
@@ -36,7 +36,7 @@ PROMPT = "[sync.writes]\nvisible_after_seconds = 0\n"
 
 def queue(tenant: Tenant, patients: list[str]) -> None:
     start = datetime(2026, 3, 1, tzinfo=UTC)
-    with Store(store_path(tenant)) as store:
+    with Store(place_of(tenant, os.environ)) as store:
         store.connection.execute("PRAGMA synchronous = OFF")
         box = Box(store)
         for number in range(WRITES):
@@ -46,7 +46,7 @@ def queue(tenant: Tenant, patients: list[str]) -> None:
 
 
 def confirmed(tenant: Tenant) -> int:
-    with Store(store_path(tenant)) as store:
+    with Store(place_of(tenant, os.environ)) as store:
         return Box(store).counts().get(State.CONFIRMED, 0)
 
 
@@ -94,7 +94,7 @@ def test_writes_survive_losses_refusals_and_kills(
                 process.kill()
             out, err = process.communicate(timeout=LONGEST)
         assert process.returncode == 0, (out, err)
-        with Store(store_path(tenant)) as store:
+        with Store(place_of(tenant, os.environ)) as store:
             entries = Box(store).entries(State)
     assert {each.state for each in entries} == {State.CONFIRMED}
     ids = {each.server_id for each in entries}
