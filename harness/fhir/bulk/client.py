@@ -88,11 +88,11 @@ class BulkClient:
     grant: Grant | None = None
 
     async def kick_off(self, kickoff: Kickoff) -> Exchange:
-        """Start an export; never sent twice, because each that arrives may start one."""
+        """Start an export; sent once, because each that arrives may start one."""
         headers = Headers((("Accept", FHIR_JSON), ("Prefer", "respond-async")))
         request = Request("GET", kickoff.url(self.base), headers)
         return await self._with_token(
-            request.url, lambda bearer: self.http.send(request, bearer=bearer, repeatable=False)
+            request.url, lambda bearer: self.http.send(request, bearer=bearer, retry=False)
         )
 
     async def poll(self, url: str) -> Exchange:

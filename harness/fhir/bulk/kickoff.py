@@ -15,6 +15,7 @@ from harness.errors import ProtocolError
 from harness.fhir.bulk.manifest import Manifest, read_manifest
 from harness.fhir.bulk.refusal import Refused, named_url, refusal, said
 from harness.http.exchange import Exchange
+from harness.http.retry import retry_after
 
 ACCEPTED, OK = 202, 200
 
@@ -79,9 +80,15 @@ class Kickoff:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The export runs. `poll_url` is absolute; None where the server did not name it."""
+    """The export runs.
+
+    Attributes:
+        poll_url: its status endpoint, absolute; None where the server did not name it.
+        wait: seconds until it may be asked; None where the server says nothing.
+    """
 
     poll_url: str | None
+    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,8 @@ def read_kickoff(exchange: Exchange, now: datetime) -> Started | AtOnce | Refuse
     if refused is not None:
         return refused
     if exchange.status == ACCEPTED:
-        return Started(named_url(exchange, *POLL_HEADERS))
+        wait = retry_after(exchange.headers, now)
+        return Started(named_url(exchange, *POLL_HEADERS), wait)
     if exchange.status != OK:
         return Denied(said(exchange), exchange.status)
     if (place := named_url(exchange, *POLL_HEADERS)) is not None:

@@ -104,6 +104,11 @@ def test_the_status_endpoint_is_found(headers: dict[str, str], expected: str | N
     assert read_kickoff(answered(202, **headers), NOW) == Started(expected)
 
 
+def test_the_first_look_may_be_put_off() -> None:
+    answer = read_kickoff(answered(202, Content_Location="/jobs/1", Retry_After="120"), NOW)
+    assert answer == Started("https://ehr.example/jobs/1", 120.0)
+
+
 def test_a_refusal_may_name_the_export_that_is_under_way() -> None:
     answer = read_kickoff(answered(429, Retry_After="120", Content_Location="/jobs/1"), NOW)
     assert answer == Refused(120.0, "https://ehr.example/jobs/1")
