@@ -59,8 +59,8 @@ FHIR = url("/r4/", "patient=")
 PERSON = """
 [login]
 driver = "form"
-username = "patient"
-password = "env:REFERENCE_PATIENT_PASSWORD"
+username = "other"
+password = "env:REFERENCE_OTHER_PASSWORD"
 """
 
 _TENANT = """
@@ -91,7 +91,7 @@ kind = "smart"
 [limits]
 requests_per_second = 500
 burst = 50
-page_size = 50
+page_size = 20
 {more}
 [[clients]]
 name = "person"
@@ -176,7 +176,7 @@ class Home:
         folder: Path,
         *,
         begin: datetime = BEGIN,
-        patients: int = 3,
+        patients: int = 5,
         faults: Iterable[str] = (),
         variants: Iterable[str] = (),
     ) -> None:
@@ -202,7 +202,7 @@ class Home:
         (self.folder / "ehr.toml").write_text(_EHR.format(auth=auth, more=more))
 
     def tenant(self, name: str, **changes: str) -> Path:
-        """Write a tenant file: by default of the person who is the EHR's first patient."""
+        """Write a tenant file: by default of the person who is the EHR's last patient."""
         values = {"client": "person", "scopes": SCOPES, "discover": "launch", "login": PERSON}
         values |= {"daily": "02:00", "until": "04:00"}
         path = self.folder / f"{name}.toml"
@@ -211,8 +211,8 @@ class Home:
 
     @property
     def patient(self) -> str:
-        """The first patient."""
-        return self.ehr.store.patient_ids()[0]
+        """The person's own record: the last one, which is the smallest."""
+        return self.ehr.store.patient_ids()[-1]
 
     def wire(self, *harms: Harm) -> Chaos:
         """Let these harms stand between client and EHR from here on."""
@@ -297,7 +297,7 @@ class Home:
         self.write(resource | members)
 
     def truth(self, *patients: str) -> dict[tuple[str, str], str]:
-        """Version by (type, id) of what the EHR has of these patients; by default of the first."""
+        """Version by (type, id) of what the EHR has of these patients; by default of the person."""
         return {
             (each.resource_type, each.id): each.version_id
             for type_ in ("Patient", "Observation", "Condition")

@@ -33,9 +33,9 @@ from harness.tests.chaos.test_tokens_lifetime import before
 from harness.tests.chaos.wire import (
     Harm,
     answer,
-    is_next_page,
     lose_answer,
     no_answer,
+    search,
     url,
 )
 
@@ -59,8 +59,8 @@ class Story:
         revoked: the person revokes the grant after the sync; the next sync finds it lost.
         lost: the token endpoint rotates, and its answer is lost.
         graced: the same, and the old token has a grace period.
-        ended: access tokens end in the middle of paging.
-        merged: the last patient is merged into the second.
+        ended: access tokens end in the middle of a run.
+        merged: the first patient is merged into the second.
         verified: `sync verify` reads everything again.
         history: whether the EHR shows the history of a type, and so its deletions.
 
@@ -135,6 +135,7 @@ class Quarter:
     chance: random.Random = field(default_factory=lambda: random.Random(90))
     today: list[tuple[str, Account | None, str | None]] = field(default_factory=list)
     logins: int = 0
+    harms: list[Harm] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         home = self.home
@@ -184,9 +185,10 @@ class Quarter:
         if day == story.graced:
             self.grace(frozenset({"refresh-reuse-accepted"}))
         if day in story.ended:
-            harms = [Harm(before(self.home.end_access_tokens), on=is_next_page, times=1)]
+            harms = [Harm(before(self.home.end_access_tokens), on=search("Observation"), times=1)]
         if not story.history:
             harms.append(Harm(answer(405), on=url("/_history")))
+        self.harms = harms
         self.home.wire(*harms)
 
     def grace(self, faults: frozenset[str]) -> None:
@@ -224,18 +226,18 @@ class Quarter:
         known = home.ehr.store.all("Observation", chance.choice(patients))
         for stored in chance.sample(known, chance.randrange(3)):
             home.ehr.store.delete("Observation", stored.id, home.time.now())
-        condition = chance.choice(home.ehr.store.all("Condition", patients[0]))
+        condition = chance.choice(home.ehr.store.all("Condition", home.patient))
         home.write({**condition.resource, "note": [{"text": f"seen on day {day}"}]})
 
     def merge(self) -> None:
-        """The last patient turns out to be the second, whose record takes over some results."""
+        """The first patient turns out to be the second, whose record takes over some results."""
         home = self.home
-        *_, second, last = home.ehr.store.patient_ids()
-        patient = home.ehr.store.current("Patient", last)
+        first, second, *_ = home.ehr.store.patient_ids()
+        patient = home.ehr.store.current("Patient", first)
         assert patient is not None
         link = {"other": {"reference": f"Patient/{second}"}, "type": "replaced-by"}
         home.write({**patient.resource, "active": False, "link": [link]})
-        for stored in home.ehr.store.all("Observation", last)[:5]:
+        for stored in home.ehr.store.all("Observation", first)[:5]:
             home.write({**stored.resource, "subject": {"reference": f"Patient/{second}"}})
 
     def truth(self, name: str) -> dict[tuple[str, str], str]:
@@ -253,7 +255,7 @@ def _refreshes(request: Any) -> bool:
 def quarter(tmp_path: Path, request: pytest.FixtureRequest) -> Quarter:
     story: Story = request.param
     begin = datetime.combine(story.begin - DAY, time(15), ZONE).astimezone(UTC)
-    return Quarter(Home(tmp_path, begin=begin), story)
+    return Quarter(Home(tmp_path, begin=begin, patients=3), story)
 
 
 @pytest.mark.parametrize("quarter", STORIES, indirect=True, ids=lambda each: str(each.begin))
@@ -261,6 +263,7 @@ def test_every_day_on_which_the_ehr_was_up_ends_with_the_truth(quarter: Quarter)
     story, lost = quarter.story, {quarter.story.revoked + 1, quarter.story.lost}
     for day in range(story.days):
         quarter.night(day)
+        assert all(harm.struck for harm in quarter.harms), f"day {day}"
         for name in (CLINIC, NORTH):
             ends = [(account, error) for who, account, error in quarter.today if who == name]
             accounts = [account for account, _ in ends if account is not None]
@@ -289,7 +292,7 @@ def test_daily_full_readings_find_deletions_on_a_day_of_23_hours_too(tmp_path: P
     """An EHR without histories: nothing but a full reading tells what is gone."""
     story = replace(twelve(SPRING), begin=SPRING - 2 * DAY, history=False)
     begin = datetime.combine(story.begin - DAY, time(15), ZONE).astimezone(UTC)
-    quarter = Quarter(Home(tmp_path, begin=begin), replace(story, refused=frozenset()))
+    quarter = Quarter(Home(tmp_path, begin=begin, patients=3), replace(story, refused=frozenset()))
     del quarter.paths[CLINIC]
     quarter.home.describe(more="[sync]\nfull_every_days = 1")
     for day in range(4):

@@ -43,7 +43,7 @@ def before(happening: Any) -> Do:
 
 def test_a_token_that_dies_in_the_middle_of_paging_costs_one_page(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    account = home.sync(Harm(before(home.end_access_tokens), on=is_next_page, times=1, after=10))
+    account = home.sync(Harm(before(home.end_access_tokens), on=is_next_page, times=1, after=5))
     assert account.status is RunStatus.COMPLETE, account.lines()
     assert home.stored() == home.truth()
     assert home.refreshes() == 2, "the code of the login, and one refresh"
@@ -52,10 +52,10 @@ def test_a_token_that_dies_in_the_middle_of_paging_costs_one_page(tmp_path: Path
 
 
 def test_a_token_is_renewed_before_it_ends(tmp_path: Path) -> None:
-    """Two minutes of life, and pages that take nine seconds each: none of them meets a 401."""
+    """Two minutes of life, and pages that take sixteen seconds each: none of them meets a 401."""
     home = Home(tmp_path)
     short = Harm(with_json(lambda body: {**body, "expires_in": 120}), on=TOKEN)
-    account = home.sync(short, Harm(before(lambda: home.clock.advance(9)), on=is_next_page))
+    account = home.sync(short, Harm(before(lambda: home.clock.advance(16)), on=is_next_page))
     assert account.status is RunStatus.COMPLETE, account.lines()
     assert home.stored() == home.truth()
     assert 401 not in [status for _, status in home.chaos.answers]
