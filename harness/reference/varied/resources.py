@@ -172,4 +172,4 @@ def _statement(instance: Instance, value: Json) -> Json:
     return value
 
 
-_HISTORIES = ("vread", "history-instance")
+_HISTORIES = ("vread", "history-instance", "history-type")
