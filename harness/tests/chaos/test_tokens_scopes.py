@@ -11,6 +11,7 @@ from harness.http.exchange import Request
 from harness.sync.account import Account
 from harness.sync.grant import Standing
 from harness.sync.model import RunStatus
+from harness.sync.verification import Result
 from harness.tests.chaos.home import TOKEN, Home
 from harness.tests.chaos.wire import (
     Do,
@@ -81,6 +82,9 @@ def test_scopes_that_a_refresh_takes_back_are_named_and_nothing_is_deleted(tmp_p
     account = home.sync(less, *hidden)
     assert_observations_are_missing(account, "the EHR took back patient/Observation.rs")
     assert home.stored() == whole, "what cannot be seen any more is not gone"
+    verification = home.verify(*hidden)
+    assert verification.result is Result.INCOMPLETE
+    assert verification.differences == ()
     assert home.grant().standing is Standing.GOOD
     assert home.grant().lines(home.clock.now())[1].startswith("grant: no scope covers Observation")
     home.clock.advance(4000)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.config.secrets import Secret, Secrets
 from harness.config.tenant import load_tenant
 from harness.smart.stored import Access, Stored
@@ -103,3 +105,18 @@ def test_a_vault_that_cannot_be_read_is_unknown(tmp_path: Path, key: str) -> Non
     found = grant(tmp_path, new_key())
     assert found.standing is Standing.UNKNOWN
     assert "cannot be read with this key" in str(found.reason)
+
+
+def test_the_command_shows_the_grant(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = Stored(Secret("rt"), 0, NOW, lost_at=NOW, lost_because="invalid_grant: revoked")
+    grant(tmp_path, key, lost)
+    monkeypatch.setenv("KEY", key)
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    assert main(["sync", "status", "--tenant", str(tmp_path / "north.toml")]) == 0
+    shown = capsys.readouterr().out
+    assert "grant: lost, since 2026-03-01 12:00 UTC" in shown
+    assert main(["sync", "status", "--json", "--tenant", str(tmp_path / "north.toml")]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["grant"]["standing"] == "lost"
