@@ -34,7 +34,6 @@ from harness.reference.fhir.shared import NOBODYS
 FORMATS: Final = {"application/fhir+ndjson", "application/ndjson", "ndjson"}
 KNOWN: Final = {"_outputFormat", "_since", "_type", "_typeFilter", "_elements", "patient"}
 _TRANSPORT: Final = {"_format", "_pretty"}
-_PATHS: Final = {Level.SYSTEM: "", Level.PATIENT: "Patient/"}
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -52,46 +51,65 @@ async def read(context: Context, request: Request, level: Level, view: AsOf) -> 
     Raises:
         Refused: 400, 403, 404, 413, 415.
     """
-    has = context.instance.has
+    has, base = context.instance.has, context.instance.fhir_base
     access = _system_access(faulty.access(has, access_of(request)))
     lenience = Lenience(lenient="handling=lenient" in preferences(request))
     lenience = faulty.lenience(has, lenience)
     group = request.path_params.get("id", "")
     roster = Roster.of(view, group) if level is Level.GROUP else None
-    given = _values(parameters(request.url.query))
-    if "patient" in given:
-        lenience.object_to("patient is a parameter of POST requests only")
-        del given["patient"]
-    if request.method == "POST":
-        for name, values in _values(await read_parameters(request)).items():
-            given.setdefault(name, []).extend(values)
-    for name in sorted(given.keys() - KNOWN - _TRANSPORT):
-        lenience.object_to(f"{name} is not supported")
-    faulty.require_types(has, given.get("_type", []))
-    _require_format(given.get("_outputFormat", []), faulty.formats(has, FORMATS))
-    since = _since(given.get("_since", []))
-    base = context.instance.fhir_base
-    types = _types(level, given.get("_type", []), lenience)
-    types = faulty.types(has, types, _served(level))
-    reaches = _reaches(access, types, base, named="_type" in given)
-    patients = _patients(level, view, roster, given.get("patient", []), lenience)
-    newcomers = roster.newcomers(since) if roster and since else frozenset()
-    if not context.instance.bulk.options.backfill:
-        newcomers = frozenset()
-    path = _PATHS.get(level, f"Group/{group}/")
-    query = f"?{request.url.query}" if request.url.query else ""
+    given = await _given(request, lenience)
+    faulty.require_types(has, given["_type"])
+    _require_format(given["_outputFormat"], faulty.formats(has, FORMATS))
+    types = faulty.types(has, _types(level, given["_type"], lenience), _served(level))
+    reaches = _reaches(access, types, base, named=bool(given["_type"]))
+    since = _since(given["_since"])
+    patients = _patients(level, view, roster, given["patient"], lenience)
     asked = Asked(
         level=level,
-        url=context.url(f"{path}$export{query}"),
+        url=context.url(f"{_path(level, group)}$export{_query(request)}"),
         reaches=reaches,
         since=since,
         patients=patients,
-        newcomers=newcomers & patients if patients is not None else newcomers,
-        filters=read_filters(given.get("_typeFilter", []), reaches, base, lenience),
-        elements=_elements(given.get("_elements", []), reaches, lenience),
+        newcomers=_newcomers(context, roster, since, patients),
+        filters=read_filters(given["_typeFilter"], reaches, base, lenience),
+        elements=_elements(given["_elements"], reaches, lenience),
         warnings=tuple(lenience.warnings),
     )
     return faulty.heard(has, asked, roster.members if roster else None)
+
+
+async def _given(request: Request, lenience: Lenience) -> dict[str, list[str]]:
+    """Returns the values of each known parameter, of the URL and of the body together."""
+    pairs = parameters(request.url.query)
+    if any(name == "patient" for name, _ in pairs):
+        lenience.object_to("patient is a parameter of POST requests only")
+        pairs = [pair for pair in pairs if pair[0] != "patient"]
+    if request.method == "POST":
+        pairs += await read_parameters(request)
+    given: dict[str, list[str]] = {name: [] for name in KNOWN}
+    for name, value in pairs:
+        if name in KNOWN and value:
+            given[name].append(value)
+        elif name not in KNOWN | _TRANSPORT:
+            lenience.object_to(f"{name} is not supported")
+    return given
+
+
+def _path(level: Level, group: str) -> str:
+    return {Level.SYSTEM: "", Level.PATIENT: "Patient/", Level.GROUP: f"Group/{group}/"}[level]
+
+
+def _query(request: Request) -> str:
+    return f"?{request.url.query}" if request.url.query else ""
+
+
+def _newcomers(
+    context: Context, roster: Roster | None, since: datetime | None, patients: frozenset[str] | None
+) -> frozenset[str]:
+    """Returns who is told of whatever `since` says, since they joined the Group later."""
+    if roster is None or since is None or not context.instance.bulk.options.backfill:
+        return frozenset()
+    return roster.newcomers(since) & (roster.members if patients is None else patients)
 
 
 def _system_access(access: Access) -> Access:
@@ -100,14 +118,6 @@ def _system_access(access: Access) -> Access:
     if not scopes:
         raise forbidden("an export needs scopes of the level system")
     return replace(access, scopes=scopes)
-
-
-def _values(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    given: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if value:
-            given.setdefault(name, []).append(value)
-    return given
 
 
 def _split(values: Sequence[str]) -> list[str]:

@@ -108,3 +108,24 @@ def test_what_is_not_declared_is_not_routed(statement: Json, client: httpx.Clien
         ):
             answer = client.request(method, path, json={})
             assert (answer.status_code == 405) == (code not in codes)
+
+
+def test_bulk_data_export_is_declared_where_it_is_served(
+    statement: Json, client: httpx.Client
+) -> None:
+    assert statement["instantiates"] == [
+        "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
+    ]
+    (rest,) = statement["rest"]
+    at_system = {one["name"]: one["definition"] for one in rest["operation"]}
+    by_type = {
+        one["type"]: each["definition"]
+        for one in rest["resource"]
+        for each in one.get("operation", [])
+        if each["name"] == "export"
+    }
+    stem = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+    assert at_system == {"export": f"{stem}export"}
+    assert by_type == {"Patient": f"{stem}patient-export", "Group": f"{stem}group-export"}
+    for path in ("$export", "Patient/$export", "Group/all-patients/$export"):
+        assert client.get(path).status_code == 400  # it wants its headers, so it is there
