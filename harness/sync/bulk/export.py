@@ -74,6 +74,7 @@ class Export:
         scene, tending = self.scene, Tending(self.scene)
         make_private(scene.folder)
         scene.folder.chmod(0o700)
+        await self._limit_types()
         await tending.close_old()
         for attempt in range(1, ATTEMPTS + 1):
             scene.be_patient()
@@ -96,12 +97,30 @@ class Export:
             else:
                 return
 
+    async def _limit_types(self) -> None:
+        """Ask for no type that no scope covers: an EHR may refuse the whole export for one.
+
+        Raises:
+            Halt: nothing is left to ask for.
+        """
+        scene = self.scene
+        if scene.client.grant is not None:
+            await scene.client.grant.access_token()
+        lacking = scene.lacks(scene.tenant.resources)
+        for type_ in lacking:
+            scene.outcome.gaps.append(
+                Gap(Query(NOBODY, type_), "no scope that was granted covers it")
+            )
+        scene.types = tuple(each for each in scene.tenant.resources if each not in lacking)
+        if not scene.types:
+            raise Halt("no scope that was granted covers what the tenant syncs")
+
     def _span(self) -> Span:
         scene, spec = self.scene, self.scene.tenant.ehr.sync
         days = spec.full_every_days
         return span(
             scene.patients,
-            scene.tenant.resources,
+            scene.types,
             scene.store.watermarks(),
             overlap=timedelta(seconds=spec.overlap_seconds),
             backfill=spec.bulk.backfill,
@@ -186,13 +205,13 @@ class Export:
         if served is None:
             return ()
         patients = [each for each in scene.patients if each not in served]
-        return newcomers(patients, scene.tenant.resources, scene.store.watermarks())
+        return newcomers(patients, scene.types, scene.store.watermarks())
 
     def _missing(self, halt: Halt) -> None:
         outcome = self.scene.outcome
         outcome.stopped = outcome.stopped or halt.reason
         outcome.come_back = outcome.come_back or halt.come_back
-        for type_ in self.scene.tenant.resources:
+        for type_ in self.scene.types:
             outcome.gaps.append(Gap(Query(NOBODY, type_), halt.reason))
 
     def _halt(self, error: HarnessError) -> Halt:

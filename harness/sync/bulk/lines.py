@@ -12,9 +12,8 @@ from typing import Any
 
 import orjson
 
-from harness.sync.answers import OF_PATIENT
+from harness.sync.answers import OF_PATIENT, received_of
 from harness.sync.model import Received
-from harness.sync.stamps import earliest
 
 NOBODY = ""
 """The patient of what belongs to none."""
@@ -66,7 +65,7 @@ def read_line(data: bytes, types: Collection[str], patients: Collection[str]) ->
     resource = parsed(data)
     if isinstance(resource, Bad):
         return resource
-    received = _received(resource, data)
+    received = received_of(resource, data)
     if received is None:
         return Bad("has no type and id")
     if received.type not in types:
@@ -102,17 +101,6 @@ def deletions(bundle: dict[str, Any]) -> Iterator[tuple[str, str]]:
         type_ = kind.rpartition("/")[2]
         if type_ and id_:
             yield type_, id_
-
-
-def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
-    type_, id_ = resource.get("resourceType"), resource.get("id")
-    if not (isinstance(type_, str) and type_ and isinstance(id_, str) and id_):
-        return None
-    meta = resource.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    version, stamp = meta.get("versionId"), meta.get("lastUpdated")
-    version = version if isinstance(version, str) and version else None
-    return Received(type_, id_, version, earliest(stamp), raw)
 
 
 def _patients(resource: dict[str, Any], received: Received) -> Iterator[str]:

@@ -41,6 +41,7 @@ def export_of(  # noqa: PLR0913 - what a run is made of
             clock,
             data_dir() / "tenants" / tenant.name / "bulk",
             patients,
+            way.lacks,
             on_page,
         )
     )

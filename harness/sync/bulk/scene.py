@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -61,6 +61,7 @@ class Scene:
         clock: time and waiting.
         folder: for files on their way; private, and nothing else lies there.
         patients: the tenant's.
+        lacks: which of some types no scope of the grant covers.
         on_page: told after every commit.
         outcome: what the run did.
         gone: what it found to be deleted.
@@ -76,7 +77,10 @@ class Scene:
     clock: Clock
     folder: Path
     patients: tuple[str, ...]
+    lacks: Callable[[Sequence[str]], tuple[str, ...]]
     on_page: Callable[[Query, Counts, bool], None]
+    types: tuple[str, ...] = ()
+    """What is exported: the tenant's types, but those that no scope covers."""
     outcome: Outcome = field(default_factory=Outcome)
     gone: list[Gone] = field(default_factory=list)
     deadline: datetime = field(init=False)
@@ -84,6 +88,7 @@ class Scene:
     writer: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
+        self.types = self.tenant.resources
         self.be_patient()
         self.jobs = Jobs(self.store, self.lease)
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="store")

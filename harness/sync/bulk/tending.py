@@ -43,8 +43,8 @@ NOT_READY = "the EHR is still preparing the export"
 UNDER_WAY = "the EHR runs an export of this client already, or is busy"
 
 
-def kickoff_of(tenant: Tenant, since: datetime | None) -> Kickoff:
-    """What a tenant's export asks for.
+def kickoff_of(tenant: Tenant, types: tuple[str, ...], since: datetime | None) -> Kickoff:
+    """What a tenant's export of these types asks for.
 
     Raises:
         ConfigError: it is to hold a Group that no file names.
@@ -57,7 +57,7 @@ def kickoff_of(tenant: Tenant, since: datetime | None) -> Kickoff:
             f"tenant {tenant.name}: an export of a Group, and no Group is named",
             hint="set group under [sync.bulk] of the EHR file, or patients.group of the tenant",
         )
-    return Kickoff(level, group, tenant.resources, since, spec.type_filters, spec.type_encoding)
+    return Kickoff(level, group, types, since, spec.type_filters, spec.type_encoding)
 
 
 class Tending:
@@ -78,7 +78,7 @@ class Tending:
             ConfigError: the files do not say what to export.
         """
         scene = self._scene
-        kickoff = kickoff_of(scene.tenant, span.since)
+        kickoff = kickoff_of(scene.tenant, scene.types, span.since)
         now = scene.clock.now()
         job = Job(
             lost.id if lost else 0,
@@ -88,7 +88,7 @@ class Tending:
             now - TRUSTED_LAG,
             now,
             span.covered,
-            scene.tenant.resources,
+            scene.types,
         )
         job = await scene.write(lambda: scene.jobs.put(job))
         ours = lost is not None

@@ -278,3 +278,18 @@ def test_a_run_that_is_cut_off_while_loading_goes_on_with_the_same_export(
     files = len({each.url for each in of.chaos.asked if is_file(each)})
     assert fetched == 2
     assert files >= 5
+
+
+def test_types_that_no_scope_covers_are_missing_and_hold_up_no_other(
+    tmp_path: Path, reference: Running
+) -> None:
+    scopes = 'scopes = ["system/Patient.rs", "system/Group.rs"]'
+    of = trial(tmp_path, reference, "bulk-scopes", tenant=scopes)
+    account = of.sync()
+    assert account.status is RunStatus.INCOMPLETE
+    assert [(each.type, each.reason) for each in account.missing] == [
+        ("Observation", "no scope that was granted covers it")
+    ]
+    assert {type_ for type_, _ in of.stored()} == {"Patient"}
+    assert "_type=Patient" in kickoffs(of)[0]
+    assert jobs(of) == []
