@@ -7,6 +7,7 @@ Epic and Oracle put OperationOutcomes among the matches; they are notes, not res
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,9 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 EPIC_MERGED = "4107"
 
 OF_PATIENT = ("subject", "patient")
+
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no id, type or version has, and no database takes as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ def _page(exchange: Exchange, page: RawPage, query: Query) -> Page | Moved:
             return Moved(resource["id"])
         elif is_foreign(resource, query):
             foreign += 1
-        elif (one := _received(resource, raw)) is None:
+        elif (one := received_of(resource, raw)) is None:
             unusable += 1
         else:
             received.append(one)
@@ -211,20 +215,19 @@ def _replaces(resource: dict[str, Any], query: Query) -> bool:
     return resource["id"] != query.patient and query.patient in linked(resource, "replaces")
 
 
-def _received(resource: dict[str, Any], raw: bytes) -> Received | None:
-    type_, id_ = resource.get("resourceType"), resource.get("id")
-    if not (isinstance(type_, str) and type_ and isinstance(id_, str) and id_):
+def received_of(resource: dict[str, Any], raw: bytes) -> Received | None:
+    """A resource as the store takes it; None where it has no type or id that can be kept."""
+    type_, id_ = _name(resource.get("resourceType")), _name(resource.get("id"))
+    if type_ is None or id_ is None:
         return None
     meta = resource.get("meta")
     meta = meta if isinstance(meta, dict) else {}
-    version, stamp = meta.get("versionId"), meta.get("lastUpdated")
-    return Received(
-        type_,
-        id_,
-        version if isinstance(version, str) and version else None,
-        earliest(stamp),
-        raw,
-    )
+    stamp = earliest(meta.get("lastUpdated"))
+    return Received(type_, id_, _name(meta.get("versionId")), stamp, raw)
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and value and not _UNFIT.search(value) else None
 
 
 def is_foreign(resource: dict[str, Any], query: Query) -> bool:
@@ -254,7 +257,7 @@ def read_one(exchange: Exchange) -> Answered:
     if exchange.status != OK:
         return Answered(exchange.status)
     try:
-        return Answered(OK, _received(exchange.json_object(), exchange.body))
+        return Answered(OK, received_of(exchange.json_object(), exchange.body))
     except ProtocolError:
         return Answered(OK)
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.string import StrDumperUnknown
 
 from harness.config.secrets import Secret
 from harness.errors import ConfigError
@@ -45,6 +46,13 @@ _DEFAULTS: Mapping[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+
+
+class _Text(StrDumperUnknown):
+    """Text without what PostgreSQL cannot hold; ids that have such are not taken over at all."""
+
+    def dump(self, obj: str) -> bytes:
+        return obj.replace("\0", "\ufffd").encode("utf-8", "replace")
 
 
 class Postgres:
@@ -212,6 +220,7 @@ class PostgresSchema:
             ):
                 raise ConfigError(f"{self}: refused: {self.said(error)}") from None
             raise StoreUnreachable(f"{self}: no connection: {self.said(error)}") from None
+        connection.adapters.register_dumper(str, _Text)
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             connection.close()

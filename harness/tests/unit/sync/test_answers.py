@@ -68,7 +68,15 @@ def test_a_resource_without_a_usable_version_is_kept(meta: object) -> None:
     assert page_of(resource).received[0].version is None
 
 
-@pytest.mark.parametrize("resource", [{}, [], "x", {"resourceType": "Observation"}, {"id": "1"}])
+@pytest.mark.parametrize(
+    "resource",
+    [
+        *({}, [], "x", {"resourceType": "Observation"}, {"id": "1"}),
+        {"resourceType": "Observation", "id": "a\0b"},
+        {"resourceType": "Observation", "id": "a\ud800"},
+        {"resourceType": "Observa\ntion", "id": "a"},
+    ],
+)
 def test_what_has_no_type_and_id_is_counted_as_unusable(resource: object) -> None:
     found = page_of(resource)
     assert (found.received, found.unusable) == ((), 1)

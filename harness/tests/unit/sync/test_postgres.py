@@ -11,7 +11,7 @@ import pytest
 from harness.config.secrets import Secret
 from harness.errors import ConfigError, ExitStatus
 from harness.sync.database import StoreLost, StoreUnreachable
-from harness.sync.model import Lease, PageDone, Query, Received
+from harness.sync.model import Gap, Lease, PageDone, Query, Received
 from harness.sync.store import Store
 from harness.tests import postgres_server
 
@@ -83,6 +83,15 @@ def test_a_sign_of_life_ends_with_its_connection(place: PostgresSchema, postgres
         cut(postgres, place.tenant)
         with rival.connection.alive("sync") as others_dead:
             assert (alone, others_dead) == (True, True)
+
+
+def test_text_that_no_database_takes_ends_no_run(place: PostgresSchema) -> None:
+    with Store(place) as store:
+        lease = leased(store)
+        store.begin(lease, "r1", T0)
+        gap = Gap(QUERY, "the EHR said \0 and \ud800")
+        store.finish(lease, replace(store.runs()[0], ended=T0), [gap])
+        assert store.gaps(store.runs()[0].id) == (Gap(QUERY, "the EHR said \ufffd and ?"),)
 
 
 def test_tenants_of_one_database_see_nothing_of_each_other(
