@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.http.exchange import Request
+from harness.reference.process import Running
 from harness.sync.account import Account
 from harness.sync.grant import Standing
 from harness.sync.model import RunStatus
@@ -23,6 +25,7 @@ from harness.tests.chaos.wire import (
     url,
     with_json,
 )
+from harness.tests.integration.sync_site import Site
 
 OBSERVATIONS = url("/r4/Observation")
 EMPTY = {"resourceType": "Bundle", "type": "searchset", "entry": []}
@@ -185,3 +188,22 @@ def test_a_refresh_names_scopes_only_where_the_ehr_file_says_so(tmp_path: Path) 
     home.describe(auth="refresh_names_scope = true")
     assert home.sync(lacking).status is RunStatus.COMPLETE
     assert home.stored() == home.truth()
+
+
+def test_a_login_says_at_once_what_its_scopes_will_not_bring(
+    tmp_path: Path, reference: Running
+) -> None:
+    """By the commands, at an EHR that grants no Provenance."""
+    site = Site(tmp_path, reference)
+    described = reference.instance("less-granted", variants=["some-scopes-not-granted"])
+    base, types = str(described["fhir_base"]), json.dumps(["Patient", "Provenance"])
+    tenant = site.person("less", base, types=types)
+    status, said, errors = site.command("login", "--tenant", str(tenant))
+    assert status == 0, errors
+    assert "no granted scope covers Provenance; syncs will list that as missing" in said
+    status, account = site.sync(tenant)
+    assert status == 7
+    assert {each["type"] for each in account["missing"]} == {"Provenance"}
+    _, shown, _ = site.command("sync", "status", "--tenant", str(tenant))
+    assert "grant: good, last refreshed" in shown
+    assert "grant: no scope covers Provenance: log in again" in shown
