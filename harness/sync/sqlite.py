@@ -22,6 +22,9 @@ from harness.errors import ConfigError
 from harness.sync.database import StoreLost, migrations_after
 
 BUSY_SECONDS = 30.0
+PAGE_BYTES = 16384
+"""Of a file that is made: a dozen resources lie on a page, and few on more than one."""
+
 CACHE_KIB = 16384
 """Memory for pages of the file: enough for the upper levels of the indexes of a large store."""
 
@@ -113,6 +116,7 @@ class SqliteFile:
             )
             connection.path = self.path
             connection.row_factory = sqlite3.Row
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
