@@ -37,7 +37,7 @@ async def of_group(context: Context, request: Request, resource_type: str) -> Re
 
 
 async def _start(context: Context, request: Request, level: Level) -> Response:
-    _require_headers(request)
+    _require_start(request)
     bulk, client_id = context.instance.bulk, access_of(request).client_id
     view = context.store.as_of(context.now)
     asked = await read(context, request, level, view)
@@ -49,16 +49,19 @@ async def _start(context: Context, request: Request, level: Level) -> Response:
         raise refused(429, "throttled", text, headers={"Retry-After": "60"})
     job = bulk.start(client_id, asked, view.moment, context.now)
     begin(context, job, faulty.view(has, view))
-    headers = faulty.headers(has, context.url(status_path(job)))
+    headers = faulty.headers(has, context.url(status_path(job)), bulk.storage)
     return respond(request, None, faulty.status(has), headers)
 
 
-def _require_headers(request: Request) -> None:
+def _require_start(request: Request) -> None:
     """Wants both headers; without them an export could not have been meant.
 
     Raises:
-        Refused: 400.
+        Refused: 400, 405.
     """
+    if request.method == "HEAD":
+        text = "who looks at the headers alone starts nothing"
+        raise refused(405, "not-supported", text, headers={"Allow": "GET, OPTIONS, POST"})
     if "respond-async" not in preferences(request):
         raise refused(400, "required", "an export needs the header Prefer: respond-async")
     accepted = request.headers.get("accept", "")

@@ -133,4 +133,4 @@ def _manifest(context: Context, job: Job, page: int) -> Json:
     if page * size < len(files):
         url = f"{context.url(status_path(job))}?page={page + 1}"
         manifest["link"] = [{"relation": "next", "url": url}]
-    return faulty.manifest(context.instance.has, manifest)
+    return faulty.manifest(context.instance.has, manifest, bulk.storage)

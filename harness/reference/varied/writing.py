@@ -44,6 +44,7 @@ def request(instance: Instance, asked: Asked) -> Asked:
 def refusal(instance: Instance, asked: Asked) -> Answer | None:
     """The answer to an interaction that is not offered; None where it is."""
     writes = asked.method in ("POST", "PUT", "PATCH", "DELETE") and not asked.searches
+    writes = writes and "/$" not in asked.path  # an operation is no write, nor is its end
     if asked.path.startswith(FHIR) and writes and instance.has("writes-not-offered"):
         return _not_offered()
     if not asked.resource_type[:1].isupper() or asked.searches:

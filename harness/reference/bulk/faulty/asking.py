@@ -82,8 +82,16 @@ def status(has: Has) -> int:
     return 200 if has("bulk-kickoff-answers-200") else 202
 
 
-def headers(has: Has, url: str) -> dict[str, str]:
-    """Returns the headers of the answer; `url` is where the status is."""
+def headers(has: Has, url: str, storage: str | None) -> dict[str, str]:
+    """Returns the headers of the answer.
+
+    Args:
+        has: tells the faults.
+        url: where the status is.
+        storage: another origin, if there is one.
+    """
+    if storage and has("bulk-location-elsewhere"):
+        return {"Content-Location": f"{storage}{urlsplit(url).path}"}
     if has("bulk-location-missing"):
         return {}
     if has("bulk-location-relative"):

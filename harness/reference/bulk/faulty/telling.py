@@ -92,22 +92,36 @@ def transaction_time(has: Has, job: Job, now: datetime) -> str:
     return told
 
 
-def manifest(has: Has, known: Json) -> Json:
-    """Alters the manifest."""
-    if has("bulk-token-need-not-said"):
-        del known["requiresAccessToken"]
-    if has("bulk-token-need-denied"):
-        known["requiresAccessToken"] = False
+def manifest(has: Has, known: Json, storage: str | None) -> Json:
+    """Alters the manifest; `storage` is another origin, if there is one."""
+    _need_for_a_token(has, known)
     if has("bulk-request-not-said"):
         del known["request"]
     if has("bulk-error-not-listed"):
         del known["error"]
-    for one in known["output"]:
+    if storage and has("bulk-next-page-elsewhere"):
+        for link in known.get("link", []):
+            parts = urlsplit(link["url"])
+            link["url"] = f"{storage}{parts.path}?{parts.query}"
+    _files(has, known["output"])
+    return known
+
+
+def _need_for_a_token(has: Has, known: Json) -> None:
+    if has("bulk-token-wanted-elsewhere"):
+        known["requiresAccessToken"] = True
+    if has("bulk-token-need-denied"):
+        known["requiresAccessToken"] = False
+    if has("bulk-token-need-not-said"):
+        del known["requiresAccessToken"]
+
+
+def _files(has: Has, files: list[Json]) -> None:
+    for one in files:
         if has("bulk-file-urls-relative"):
             one["url"] = urlsplit(one["url"]).path
         if has("bulk-file-types-wrong"):
             one["type"] = "Basic"
-    if known["output"] and has("bulk-file-listed-that-is-not-there"):
-        first = known["output"][0]
-        known["output"].append({**first, "url": first["url"].replace("-1.ndjson", "-0.ndjson")})
-    return known
+    if files and has("bulk-file-listed-that-is-not-there"):
+        url = files[0]["url"].replace("-1.ndjson", "-0.ndjson")
+        files.append({**files[0], "url": url})

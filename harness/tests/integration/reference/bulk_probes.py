@@ -212,10 +212,9 @@ def _other_scopes(p: BulkProbe) -> bool:
 
 
 def _redirected(p: BulkProbe) -> bool:
-    p.endpoint.ehr.bulk.storage = "http://storage.example.org/i"
+    _elsewhere(p)
     answer = p.content()
-    target = answer.headers.get("location", "")
-    return answer.status_code == 307 and target.startswith("http://storage.example.org/i/")
+    return answer.status_code == 307 and _foreign(answer.headers["location"])
 
 
 def _gone(p: BulkProbe) -> bool:
@@ -237,6 +236,32 @@ def _after_delete(p: BulkProbe) -> tuple[int, int, int]:
     return gone, p.status().status_code, p.content(file).status_code
 
 
+def _elsewhere(p: BulkProbe) -> Endpoint:
+    """The same instance, with a storage at another origin."""
+    p.endpoint.ehr.bulk.storage = "http://storage.example.org/i"
+    return p.endpoint
+
+
+def _foreign(url: str) -> bool:
+    return url.startswith("http://storage.example.org/i/")
+
+
+def _status_elsewhere(p: BulkProbe) -> bool:
+    _elsewhere(p)
+    return _foreign(p.ask().headers["content-location"])
+
+
+def _page_elsewhere(p: BulkProbe) -> bool:
+    _elsewhere(p)
+    return _foreign(p.manifest()["link"][0]["url"])
+
+
+def _token_elsewhere(p: BulkProbe) -> bool:
+    _elsewhere(p)
+    found = p.manifest()
+    return found["requiresAccessToken"] is True and _foreign(found["output"][0]["url"])
+
+
 PROBES: dict[str, Callable[[BulkProbe], bool]] = {
     "bulk-not-declared": _undeclared,
     "bulk-scopes-ignored": _any_token,
@@ -247,6 +272,9 @@ PROBES: dict[str, Callable[[BulkProbe], bool]] = {
     "bulk-kickoff-answers-200": lambda p: p.ask().status_code == 200,
     "bulk-location-missing": lambda p: "content-location" not in p.ask().headers,
     "bulk-location-relative": lambda p: p.ask().headers["content-location"].startswith("/"),
+    "bulk-location-elsewhere": _status_elsewhere,
+    "bulk-next-page-elsewhere": _page_elsewhere,
+    "bulk-token-wanted-elsewhere": _token_elsewhere,
     "bulk-type-ignored": lambda p: len(kinds(p.export())) > 20,
     "bulk-type-filter-ignored": lambda p: "Goal" in kinds(p.export(_typeFilter="Goal?_id=none")),
     "bulk-since-ignored": lambda p: bool(p.export(_since=p.now())["output"]),
@@ -318,8 +346,10 @@ PROBES: dict[str, Callable[[BulkProbe], bool]] = {
     "bulk-files-outlive-delete": lambda p: _after_delete(p) == (202, 404, 200),
 }  # fmt: skip
 """By fault."""
-SLOW: dict[str, dict[str, int]] = {
+OPTIONS: dict[str, dict[str, int | bool]] = {
+    "bulk-next-page-elsewhere": {"page_size": 1},
+    "bulk-token-wanted-elsewhere": {"presigned": True},
     "bulk-time-of-the-end": {"seconds": 60},
     "bulk-progress-absurd": {"polls": 1},
 }
-"""How long an export takes where a fault shows while it is under way."""
+"""How an instance exports where a fault shows only then."""

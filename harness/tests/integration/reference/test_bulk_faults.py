@@ -10,7 +10,7 @@ import pytest
 
 from harness.reference.faults import catalogue
 from harness.tests.integration.reference.bulk_client import export
-from harness.tests.integration.reference.bulk_probes import PROBES, SLOW, BulkProbe
+from harness.tests.integration.reference.bulk_probes import OPTIONS, PROBES, BulkProbe
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
 from harness.tests.integration.reference.fhir_server import FhirServer, serving
 from harness.tests.reference_process import Running
@@ -24,12 +24,12 @@ def server() -> Iterator[FhirServer]:
 
 @pytest.mark.parametrize("name", PROBES)
 def test_a_fault_shows(server: FhirServer, name: str) -> None:
-    assert PROBES[name](BulkProbe(server.endpoint(name, **SLOW.get(name, {}))))
+    assert PROBES[name](BulkProbe(server.endpoint(name, **OPTIONS.get(name, {}))))
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_a_server_without_it_does_not_behave_like_that(server: FhirServer, name: str) -> None:
-    assert not PROBES[name](BulkProbe(server.endpoint(**SLOW.get(name, {}))))
+    assert not PROBES[name](BulkProbe(server.endpoint(**OPTIONS.get(name, {}))))
 
 
 class Outside:

@@ -54,6 +54,12 @@ def test_both_headers_are_required(client: httpx.Client, missing: str) -> None:
     assert code_of(client.get(GROUP, headers=headers)) == (400, "required")
 
 
+def test_who_looks_at_the_headers_alone_starts_nothing(server: FhirServer) -> None:
+    client = server.endpoint(one_at_a_time=True).client()
+    assert client.head(GROUP, headers=ASYNC).status_code == 405
+    assert ask(client).status_code == 202
+
+
 @pytest.mark.parametrize("path", ["$export", "Patient/$export", GROUP])
 def test_an_export_is_started_by_get_and_by_post(client: httpx.Client, path: str) -> None:
     for answer in (ask(client, path), post(client, path, _type="Patient")):
