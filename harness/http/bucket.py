@@ -26,6 +26,7 @@ _MOST_SECONDS = 5.0
 _COARSE, _FINE = 48, 40
 _LOWEST, _HIGHEST = 0.15, 1.1
 _NARROW = 1.3
+_NEAR = 0.5
 _FEW = 5.0
 _TOO_FEW = 8
 """Requests let through, from which nothing can be told."""
@@ -79,8 +80,10 @@ def explain(turns: Sequence[Turn], top: float, burst: float | None = None) -> Bu
     refused = sum(turn.refused for turn in turns)
     if not refused or len(turns) - refused < _TOO_FEW:
         return None
-    rates = _spread(_LOWEST * top, _HIGHEST * top, _COARSE)
-    found = next(filter(None, (_fitting(turns, rates, slack) for slack in _SLACKS)), None)
+    rates, near = _spread(_LOWEST * top, _HIGHEST * top, _COARSE), top * _NEAR
+    grids = (rates, _SLACKS[0]), (_spread(near, _HIGHEST * top, 2 * _COARSE), _SLACKS[0])
+    tried = (_fitting(turns, *each) for each in (*grids, (rates, _SLACKS[1])))
+    found = next(filter(None, tried), None)
     if not found:
         return None
     step = (_HIGHEST / _LOWEST) ** (1 / _COARSE)

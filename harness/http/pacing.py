@@ -194,7 +194,9 @@ class LearntRate:
             found = explain(since, self.rate, known)
         self._last_cut = now
         limit = self._CUT * self.rate
-        if found is not None:
+        if found is None:
+            self._certain = False
+        else:
             self.burst, limit = 1.0 if self._strict else found.burst, self._BELOW * found.rate
             self._certain = found.is_certain
         if soon or found is None:

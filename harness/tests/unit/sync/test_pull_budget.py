@@ -58,6 +58,23 @@ def test_a_days_budget_that_is_spent_ends_the_run_and_the_next_day_completes_it(
     assert bench.stored() == bench.ehr.truth()
 
 
+def test_a_days_budget_smaller_than_one_patient_is_enough_after_some_days(bench: Bench) -> None:
+    """Each day goes on at the page where the one before ended, as long as its link lasts."""
+    bench.patients = ("p1",)
+    for number in range(60):
+        bench.ehr.put("Observation", f"o-{number}", "p1", NOON - MONTH)
+    bench.limits = Limits(requests_per_second=50.0, burst=50, per_day=3)
+    days, done, stored = 1, bench.sync(), 0
+    while done.gaps and days < 30:
+        assert len(bench.stored()) > stored, "each day brings something"
+        stored = len(bench.stored())
+        bench.clock.advance(24 * 3600)
+        days, done = days + 1, bench.sync()
+    assert done.gaps == []
+    assert bench.stored() == bench.ehr.truth()
+    assert 3 < days < 30
+
+
 def test_what_is_left_is_heeded_before_anything_is_refused(bench: Bench) -> None:
     fill(bench)
     asked = []
