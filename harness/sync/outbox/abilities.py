@@ -57,6 +57,10 @@ class Abilities:
         """It was claimed, and refused where nothing stood against it."""
         self._refused.add(type_)
 
+    def knows_patients(self, type_: str) -> bool:
+        """Whether `patient` narrows a search of this type, by what the EHR says."""
+        return bool(self.stated and self.stated.has_search_parameter(type_, "patient"))
+
     @property
     def tries_identifiers(self) -> bool:
         """Whether a search by identifier is worth trying: where the file does not rule it out."""

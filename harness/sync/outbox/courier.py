@@ -145,7 +145,7 @@ class Courier:
     def _condition(self, entry: Entry) -> str | None:
         if not self.abilities.creates_once(entry.type):
             return None
-        return condition_of(entry)
+        return condition_of(entry, with_patient=self.abilities.knows_patients(entry.type))
 
     async def _admitted(self, entry: Entry) -> Entry:
         """The entry; a dead one where the patient is none of the tenant's."""
@@ -222,9 +222,13 @@ def halt(verdict: Verdict) -> Halt:
     return Halt(verdict.words, deciding.REFUSED_FOR if verdict.wait is None else verdict.wait)
 
 
-def condition_of(entry: Entry) -> str:
-    """The search of `If-None-Exist`: http://hl7.org/fhir/R4/http.html#ccreate."""
-    search = Search(entry.type, (("identifier", token_of(entry.key)),))
+def condition_of(entry: Entry, *, with_patient: bool) -> str:
+    """The search of `If-None-Exist`: http://hl7.org/fhir/R4/http.html#ccreate.
+
+    The patient narrows it: without, some servers look through everybody's.
+    """
+    whose = (("patient", entry.patient),) if with_patient else ()
+    search = Search(entry.type, (*whose, ("identifier", token_of(entry.key))))
     return search.url("").partition("?")[2]
 
 

@@ -84,8 +84,8 @@ def absent(entry: Entry, now: datetime) -> Entry:
     if entry.answered_well:
         words = f"the EHR answered {entry.status}, and does not show what was written"
         return failed(entry, words, now)
-    waits = entry.status is not None and entry.failures > 0
-    next_at = now + timedelta(seconds=backoff(entry.failures)) if waits else None
+    waits = entry.status is not None and entry.failures > 1
+    next_at = now + timedelta(seconds=backoff(entry.failures - 1)) if waits else None
     return replace(entry, state=State.QUEUED, next_at=next_at)
 
 
