@@ -201,7 +201,8 @@ def _hints(headers: Headers, now: datetime, body: bytes) -> Iterator[float | Non
 
 
 def _seconds_or_date(value: str, now: datetime) -> float | None:
-    seconds = _number(value)
+    # The SMART bulk data server writes an epoch where seconds belong.
+    seconds = reset_in(value, now)
     if seconds is not None:
         return seconds
     moment = http_date(value)

@@ -43,6 +43,8 @@ def http_date(seconds: float) -> str:
         ("-4", None),
         ("1e9", None),
         ("nan", None),
+        (str(int(NOW.timestamp()) + 300), 300.0),
+        (str((int(NOW.timestamp()) + 300) * 1000), 300.0),
         ("0\x1f", 0.0),
         ("٣", None),
         (http_date(90), 90.0),
