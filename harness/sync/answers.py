@@ -27,6 +27,7 @@ from harness.sync.said import (
     missing_parameter,
     refused_parameter,
 )
+from harness.sync.salvage import salvaged
 from harness.sync.stamps import earliest, http_date
 
 OK = 200
@@ -134,7 +135,9 @@ def _content(exchange: Exchange, query: Query, *, first: bool) -> Answer:
     try:
         page = page_of(exchange)
     except ProtocolError as error:
-        return Failed(error.message, exchange.status, strange=True)
+        if (saved := salvaged(exchange.body)) is None:
+            return Failed(error.message, exchange.status, strange=True)
+        page = saved
     body = page.head
     if body.get("resourceType") == "Bundle":
         return _page(exchange, page, query)

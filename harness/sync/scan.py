@@ -32,13 +32,15 @@ def resources_of(body: bytes) -> tuple[tuple[Any, bytes], ...]:
         ProtocolError: the body is not UTF-8 JSON with an object at its top.
     """
     try:
-        return _Page(body.decode("utf-8-sig")).resources()
+        return Walk(body.decode("utf-8-sig")).resources()
     except (ValueError, IndexError, RecursionError) as error:
         raise ProtocolError(f"expected a Bundle as JSON, got {len(body)} bytes: {error}") from None
 
 
-class _Page:
+class Walk:
     """One walk over a page; values that are no resource are parsed and dropped."""
+
+    decoder = _DECODER
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -46,6 +48,11 @@ class _Page:
         self.resource: tuple[Any, bytes] | None = None
 
     def resources(self) -> tuple[tuple[Any, bytes], ...]:
+        """Each resource as (parsed value, raw bytes), in order.
+
+        Raises:
+            ValueError, IndexError, RecursionError: the text is not JSON.
+        """
         end = self._skip(self._object(self._skip(0), self._bundle_member))
         if end != len(self.text):
             raise ValueError(f"more after the end, at character {end}")
@@ -104,7 +111,7 @@ class _Page:
         return self._skip(at + 1)
 
     def _value(self, at: int) -> tuple[Any, int]:
-        return _DECODER.raw_decode(self.text, at)
+        return self.decoder.raw_decode(self.text, at)
 
     def _skip(self, at: int) -> int:
         match = _SPACE.match(self.text, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -86,17 +87,29 @@ def test_fhir_is_taken_under_any_content_type(
     assert complete(trial, trial.sync(Harm(with_headers(Content_Type=kind), on=CONDITIONS)))
 
 
-@pytest.mark.parametrize(
-    ("name", "member"), [("nan", b'"x": NaN'), ("utf-8", b'"x": "\xff"'), ("open", b'"x": {')]
-)
-def test_a_page_that_is_not_json_is_a_gap(
-    tmp_path: Path, reference: Running, name: str, member: bytes
-) -> None:
-    trial = Trial.small(tmp_path, reference, f"wire-json-{name}")
-    spoil = with_body(lambda body: body.replace(b'"Bundle"', b'"Bundle", ' + member, 1))
+def test_a_page_that_is_not_json_is_a_gap(tmp_path: Path, reference: Running) -> None:
+    trial = Trial.small(tmp_path, reference, "wire-json")
+    spoil = with_body(lambda body: body.replace(b'"Bundle"', b'"Bundle", "x": {', 1))
     account = trial.sync(Harm(spoil, on=url("/Condition", trial.patients[0])))
     assert [each.patient for each in account.missing] == [trial.patients[0]]
     assert incomplete(trial, account, "expected JSON")
+
+
+@pytest.mark.parametrize(("name", "member"), [("nan", b'"x": NaN,'), ("utf-8", b'"x": "\xff",')])
+def test_of_a_page_with_one_resource_that_is_not_json_the_others_are_kept(
+    tmp_path: Path, reference: Running, name: str, member: bytes
+) -> None:
+    trial = Trial.small(tmp_path, reference, f"wire-spoilt-{name}")
+
+    def spoil(body: bytes) -> bytes:
+        at = re.search(rb'"resource"\s*:\s*\{', body)
+        assert at is not None
+        return body[: at.end()] + member + body[at.end() :]
+
+    whose = url("/Condition", trial.patients[0])
+    account = trial.sync(Harm(with_body(spoil), on=whose, times=1))
+    assert len(trial.stored()) == len(trial.truth()) - 1
+    assert incomplete(trial, account, "1 entries are no resource with a type and an id")
 
 
 def test_of_repeated_members_the_last_one_counts(tmp_path: Path, reference: Running) -> None:

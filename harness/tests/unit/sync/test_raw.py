@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.errors import ProtocolError
 from harness.http.exchange import Exchange, Request, Response
 from harness.sync.raw import RawPage, page_of
+from harness.sync.salvage import salvaged
 from harness.sync.scan import resources_of
 
 leaves = (
@@ -176,3 +177,21 @@ def test_both_readings_agree_on_what_resembles_json(text: str) -> None:
             page(body)
     else:
         assert quickly(body) == told(found)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_is_no_page_is_not_saved(body: bytes) -> None:
+    assert salvaged(body) is None
+    assert salvaged(b'{"resourceType":"Bundle","entry":[' + body) is None
+
+
+@given(st.lists(values, max_size=4), st.sampled_from([b"NaN", b'"\xff"', b"Infinity"]))
+def test_of_a_page_everything_is_saved_but_what_is_no_json(
+    resources: list[Any], wrong: bytes
+) -> None:
+    good = [json.dumps(each).encode() for each in resources]
+    entries = b",".join(b'{"resource":%b}' % each for each in [*good, wrong])
+    saved = salvaged(b'{"resourceType":"Bundle","entry":[%b]}' % entries)
+    assert saved is not None
+    assert saved.head == {"resourceType": "Bundle"}
+    assert saved.resources == (*zip(resources, good, strict=True), (None, wrong))
