@@ -26,3 +26,5 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_by_state ON outbox (state, place);
 CREATE INDEX outbox_by_server_id ON outbox (server_id);
+CREATE INDEX outbox_by_place ON outbox (place);
+CREATE INDEX outbox_by_target ON outbox (target);
