@@ -126,7 +126,7 @@ def read_answer(exchange: Exchange, query: Query, *, first: bool, now: datetime)
     if exchange.status == OK:
         return _content(exchange, query, first=first)
     if exchange.status in REDIRECTS:
-        return _moved(exchange)
+        return _moved(exchange, query)
     expired = not first and exchange.status in SESSION_GONE
     return SessionGone() if expired else _failed(exchange)
 
@@ -161,10 +161,10 @@ def _failed(exchange: Exchange) -> Failed:
     return Failed(f"status {status}: {in_codes(body)}", status, needs, refuses)
 
 
-def _moved(exchange: Exchange) -> Answer:
+def _moved(exchange: Exchange, query: Query) -> Answer:
     """A redirection to another patient: EHRs answer so for one who was merged (Epic, 4107)."""
     kind, _, id_ = urlsplit(exchange.headers.get("Location") or "").path.rpartition("/")
-    if kind.endswith("/Patient") and id_:
+    if kind.endswith("/Patient") and id_ and id_ != query.patient:
         return Moved(id_)
     failed = _failed(exchange)
     return Moved(None) if EPIC_MERGED in failed.reason else failed

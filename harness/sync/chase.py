@@ -110,7 +110,8 @@ class Chaser:
             if answer.status in GONE:
                 chased.notes.append((type_, "is referred to and not there"))
             else:
-                chased.flaw = f"a {type_} that is referred to: status {answer.status}"
+                article = "an" if type_[0] in "AEIOU" else "a"
+                chased.flaw = f"{article} {type_} that is referred to: status {answer.status}"
             return None
         if is_foreign(json.loads(answer.received.raw), query):
             chased.notes.append((type_, "is referred to and belongs to another patient"))

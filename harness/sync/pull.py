@@ -309,7 +309,7 @@ class Pull:
 
     async def _restart(self, step: Step) -> Sequence[Step]:
         await self._write(lambda: self._store.forget_cursor(self._lease, step.query))
-        if step.restarts == RESTARTS:
+        if step.restarts >= RESTARTS:
             return self._gap(step.query, f"the paging session expired {RESTARTS + 1} times")
         return (step.again(),)
 

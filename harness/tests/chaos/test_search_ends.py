@@ -167,7 +167,7 @@ def test_a_reference_that_cannot_be_read_keeps_its_query_open(
     account = trial.sync(refuse)
     assert account.status is RunStatus.INCOMPLETE
     assert [each.reason for each in account.missing] == [
-        "a Observation that is referred to: status 500"
+        "an Observation that is referred to: status 500"
     ]
     account = trial.sync()
     assert account.status is RunStatus.COMPLETE

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from harness.http.exchange import Exchange, Headers, Request, Response
-from harness.sync.answers import Failed, Page, Refused, SessionGone, read_answer
+from harness.sync.answers import (
+    Failed,
+    Moved,
+    Page,
+    Refused,
+    SessionGone,
+    read_answer,
+)
 from harness.sync.model import Query
 from harness.sync.said import in_codes
 from harness.sync.stamps import earliest, http_date
@@ -142,3 +149,22 @@ def test_a_date_header_that_cannot_be_read_is_none(value: str | None) -> None:
 
 def test_a_date_header_is_read_in_utc() -> None:
     assert http_date("Sun, 01 Mar 2026 12:00:00 GMT") == NOON
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("https://ehr.example/fhir/Patient/q", Moved("q")),
+        ("/fhir/Patient/q", Moved("q")),
+        ("https://ehr.example/fhir/Patient/p", None),
+        ("https://login.example/authorize", None),
+        ("", None),
+    ],
+)
+def test_a_redirection_is_a_merge_only_where_it_leads_to_another_patient(
+    location: str, expected: Moved | None
+) -> None:
+    found = answer({}, 301, Location=location)
+    assert found == expected if expected else isinstance(found, Failed)
+    merged = answer(outcome("error", "not-found", "4107"), 301)
+    assert merged == Moved(None)
