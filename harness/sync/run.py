@@ -195,7 +195,7 @@ class SyncRun:
             way,
             clock=self.world.clock,
             patients=patients,
-            on_page=lambda *page: self._progress(way, *page),
+            on_page=lambda *page: self._loaded(way, *page),
         )
         if self._stop is not None:
             self._export.stop(self._stop)
@@ -228,6 +228,12 @@ class SyncRun:
         """How reports may call a patient."""
         synthetic = self.tenant.ehr.data is DataKind.SYNTHETIC
         return patient if synthetic else self.store.pseudonym(patient)
+
+    def _loaded(self, way: Connection, query: Query, counts: Counts, ended: bool) -> None:  # noqa: FBT001 - a fact of the file
+        """A part of a file of the export."""
+        if self._export is not None:
+            self._queries = self._export.scene.files
+        self._progress(way, query, counts, ended)
 
     def _progress(self, way: Connection, query: Query, counts: Counts, ended: bool) -> None:  # noqa: FBT001 - a fact of the page
         self._done += ended

@@ -65,6 +65,7 @@ class Fetching:
         """
         listed = await self.scene.write(lambda: self.scene.jobs.files(self.job))
         self.files = {each.number: each for each in listed}
+        self.scene.files = len(listed)
         # What was deleted is judged by what came, so it comes last.
         for last in (False, True):
             queue = deque(

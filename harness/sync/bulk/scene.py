@@ -79,6 +79,8 @@ class Scene:
     patients: tuple[str, ...]
     lacks: Callable[[Sequence[str]], tuple[str, ...]]
     on_page: Callable[[Query, Counts, bool], None]
+    files: int = 0
+    """How many the export has, once that is known."""
     types: tuple[str, ...] = ()
     """What is exported: the tenant's types, but those that no scope covers."""
     outcome: Outcome = field(default_factory=Outcome)
