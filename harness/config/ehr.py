@@ -331,6 +331,8 @@ class SyncSpec:
     """References to be read where no search shows what they name: `DiagnosticReport.result`."""
     offset: str | None = None
     """The parameter that names the first match of a page, at an EHR without next links."""
+    link_bases: tuple[str, ...] = ()
+    """Bases that next links name in the place of `fhir_base`, such as one behind a proxy."""
     bulk: BulkSpec = BulkSpec()  # noqa: RUF009 - frozen
     writes: WritesSpec = WritesSpec()
 

@@ -17,6 +17,7 @@ from harness.fhir.client import FhirClient
 from harness.fhir.search import Search
 from harness.http.client import HttpClient
 from harness.http.exchange import Exchange
+from harness.http.origin import relocated
 from harness.http.retry import Policy
 from harness.http.transport import Bounds
 from harness.smart.discovery import discover
@@ -39,11 +40,13 @@ class Connection:
         meter: counts what is sent.
         session: the grant; None at an EHR that asks for none.
         fhir: asks for pages.
+        link_bases: bases that next links name, and that are asked below the FHIR base instead.
     """
 
     meter: Meter
     session: TokenSession | None
     fhir: FhirClient
+    link_bases: tuple[str, ...] = ()
 
     useless: set[str] = field(default_factory=set, repr=False)
     """Access tokens that were new and that the EHR would not take all the same."""
@@ -55,6 +58,8 @@ class Connection:
 
     async def next(self, url: str, type_: str | None = None) -> Exchange:
         """GET the URL of a further page; `type_` is what the search is for, where it is known."""
+        for base in self.link_bases:
+            url = relocated(url, base.rstrip("/"), self.fhir.base)
         return await self._with_token(lambda: self.fhir.page(url), type_)
 
     async def read(self, type_: str, id_: str) -> Exchange:
@@ -116,7 +121,8 @@ async def connection(
         session = await _session(tenant, world, http) if _is_smart(tenant) else None
         token = session.access_token if session else None
         try:
-            yield Connection(meter, session, FhirClient(http, tenant.ehr.fhir_base, token))
+            fhir = FhirClient(http, tenant.ehr.fhir_base, token)
+            yield Connection(meter, session, fhir, tenant.ehr.sync.link_bases)
         finally:
             if session is not None:
                 await session.aclose()

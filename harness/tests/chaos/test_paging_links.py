@@ -65,6 +65,21 @@ def test_no_token_follows_a_link_to_another_origin(
     assert incomplete(trial, account, "an access token goes to")
 
 
+def test_links_to_a_base_that_the_file_names_are_asked_at_home(
+    tmp_path: Path, reference: Running
+) -> None:
+    ehr = '[sync]\nlink_bases = ["http://internal:8080/fhir/"]'
+    trial = Trial.small(tmp_path, reference, "paging-proxied", ehr=ehr)
+    behind = Harm(
+        with_next(lambda link: link.replace(trial.base, "http://internal:8080/fhir")),
+        on=lambda request: CONDITIONS(request) or is_next_page(request),
+    )
+    assert complete(trial, trial.sync(behind))
+    assert behind.struck == 6
+    home = urlsplit(trial.base).netloc
+    assert {urlsplit(each.url).netloc for each in trial.chaos.asked} == {home}
+
+
 def test_relative_links_are_followed(tmp_path: Path, reference: Running) -> None:
     trial = Trial.small(tmp_path, reference, "paging-relative")
 
