@@ -35,8 +35,9 @@ from harness.sync.status import Status, status_of
 from harness.sync.verify_run import VerifyRun
 
 _RUN_HELP = """\
-Pulls what is new since the last sync into the tenant's store, in batches of patients, and goes on
-where an earlier run was cut off. Ctrl-C finishes the pages under way.
+Pulls what is new since the last sync into the tenant's store: one page of everything for each
+patient first, then the rest. It goes on where an earlier run was cut off. Ctrl-C finishes the pages
+under way. On a terminal one line tells how far it is, how fast, and about how long it takes yet.
 
 Status 0: complete. 7: incomplete; what is missing and why is said. 1: nothing could be pulled.
 The report goes to reports/tenants/TENANT/RUN/: Allure results and summary.json.

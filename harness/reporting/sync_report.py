@@ -87,7 +87,7 @@ def _result(account: Account, attachment: str) -> TestResult:
         *_remarks(account, start, stop),
     ]
     result.parameters = [
-        Parameter(name="patients", value=str(account.patients)),
+        Parameter(name="patients", value=f"{account.patients:,}", excluded=True),
         Parameter(name="took", value=span(account.seconds), excluded=True),
     ]
     result.attachments = [Attachment(name="account", source=attachment, type="text/plain")]

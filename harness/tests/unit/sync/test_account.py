@@ -109,6 +109,10 @@ def test_a_report_says_what_failed_by_type(tmp_path: Path) -> None:
     assert steps["Observation"]["status"] == "failed"
     assert {"name": "new", "value": "3"} in steps["Observation"]["parameters"]
     assert {"name": "refusals", "value": "1"} in steps["requests"]["parameters"]
+    remark = {"name": "Observation: warning (4119)", "value": "2"}
+    assert steps["the EHR remarks"]["parameters"] == [remark]
+    assert "patients who ended" not in steps
+    assert "    sync of clinic: incomplete" in result["description"]
     source = result["attachments"][0]["source"]
     assert "sync of clinic" in (folder / "allure-results" / source).read_text()
     assert json.loads((folder / "summary.json").read_text())["run"] == CUT.run
