@@ -22,6 +22,8 @@ _chance = random.random
 NEVER_SENT = frozenset({"dns", "refused"})
 """Kinds of `NoAnswerError` that end before the first byte goes out; TLS may fail later."""
 
+BAD_REQUEST = 400
+
 SILENT = frozenset({"refused", "timeout", "protocol"})
 """Kinds that may mean that the host is down; names and certificates are another matter."""
 
@@ -121,6 +123,8 @@ class Sending:
         refusal = refusal_of(exchange, clock.now())
         if refusal is None:
             self.limiter.answered(place, exchange.headers, exchange.started_at)
+            if exchange.response.status < BAD_REQUEST:
+                return
         else:
             self.limiter.refused(place, refusal, exchange.headers, exchange.started_at)
         self.next = decide(
