@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.config.tenant import Tenant
+from harness.sync.bulk.job import Job, open_job
 from harness.sync.database import Place
 from harness.sync.grant import Grant
 from harness.sync.model import RunRow, Watermark
@@ -41,6 +42,7 @@ class Status:
         error: why there is no state to tell; None where there is.
         grant: how the tenant's grant stands; None where it has none.
         outbox: how many writes there are, by state.
+        export: the bulk export that the next run goes on with.
     """
 
     tenant: str
@@ -51,6 +53,7 @@ class Status:
     error: str | None = None
     grant: Grant | None = None
     outbox: Mapping[str, int] = field(default_factory=dict)
+    export: Job | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For a script; times are ISO 8601 in UTC."""
@@ -69,6 +72,7 @@ class Status:
                 for type_, reach in self.reach.items()
             },
             "resumable_queries": self.open,
+            "export": _export(self.export),
             "outbox": dict(self.outbox),
             "runs": [_run(each) for each in self.runs],
         }
@@ -97,6 +101,11 @@ class Status:
         lines += [f"  {line}" for line in table(columns, rows)]
         if self.open:
             lines.append(f"  {self.open:,} queries stand in the middle; the next run goes on there")
+        if self.export is not None:
+            begun = f"{self.export.asked:%Y-%m-%d %H:%M}"
+            lines.append(
+                f"  an export of {begun} is {self.export.phase.value}; the next run goes on with it"
+            )
         if self.runs[0].come_back is not None and self.runs[0].come_back > now:
             lines.append(f"  the EHR may be asked again at {self.runs[0].come_back:%H:%M:%S} UTC")
         lines.append("  last runs:")
@@ -120,6 +129,7 @@ def status_of(tenant: Tenant, place: Place) -> Status:
             len(store.cursors()),
             store.runs(RUNS),
             outbox={state.value: n for state, n in Box(store).counts().items()},
+            export=open_job(store),
         )
 
 
@@ -139,6 +149,13 @@ def _reach(marks: list[Watermark]) -> Reach:
         max(each.mark for each in marks),
         min(each.confirmed for each in marks),
     )
+
+
+def _export(job: Job | None) -> dict[str, Any] | None:
+    if job is None:
+        return None
+    since = job.since.isoformat() if job.since else None
+    return {"phase": job.phase.value, "begun": job.asked.isoformat(), "since": since}
 
 
 def _run(run: RunRow) -> dict[str, Any]:

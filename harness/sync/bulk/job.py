@@ -116,12 +116,11 @@ class Jobs:
 
     def open(self) -> Job | None:
         """The export to go on with."""
-        rows = self._rows("phase <> ?", Phase.CLOSING)
-        return rows[-1] if rows else None
+        return open_job(self._store)
 
     def closing(self) -> tuple[Job, ...]:
         """Those that the EHR has still to be told to forget."""
-        return self._rows("phase = ?", Phase.CLOSING)
+        return _jobs(self._store, "phase = ?", Phase.CLOSING)
 
     def files(self, job: Job) -> tuple[File, ...]:
         """The files of an export, in order."""
@@ -148,12 +147,11 @@ class Jobs:
             drop_files(db, job)
             db.execute("DELETE FROM bulk_jobs WHERE id = ?", (job.id,))
 
-    def _rows(self, where: str, *values: str) -> tuple[Job, ...]:
-        rows = self._store.connection.execute(
-            f"SELECT * FROM bulk_jobs WHERE {where} ORDER BY id",  # noqa: S608 - our own words
-            values,
-        )
-        return tuple(_job(row) for row in rows)
+
+def open_job(store: Store) -> Job | None:
+    """The export that the next run goes on with."""
+    rows = _jobs(store, "phase <> ?", Phase.CLOSING)
+    return rows[-1] if rows else None
 
 
 def put_job(db: Database, job: Job) -> Job:
@@ -230,6 +228,14 @@ def files_of(entries: Iterable[ManifestFile], lost: Iterable[str] = ()) -> list[
         number = len(files) + 1
         files.append(File(number, Kind.OUTPUT, "", "", done=True, problem=problem))
     return files
+
+
+def _jobs(store: Store, where: str, *values: str) -> tuple[Job, ...]:
+    rows = store.connection.execute(
+        f"SELECT * FROM bulk_jobs WHERE {where} ORDER BY id",  # noqa: S608 - our own words
+        values,
+    )
+    return tuple(_job(row) for row in rows)
 
 
 def _numbered(job: Job, number: int) -> Job:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from harness.config.tenant import load_tenant
 from harness.http.exchange import Headers, Response
 from harness.http.transport import NoAnswerError
 from harness.reference.process import Running
 from harness.sync.model import RunStatus
+from harness.sync.sqlite import SqliteFile
+from harness.sync.status import status_of
 from harness.tests.chaos.bulk import KICKOFF, is_delete, is_file, is_poll, jobs, trial
 from harness.tests.chaos.wire import (
     Harm,
@@ -34,6 +39,14 @@ OUTCOME = {
 
 def kickoffs(of: Trial) -> list[str]:
     return of.chaos.urls("/$export")
+
+
+def status_lines(of: Trial) -> list[str]:
+    with patch.dict(os.environ, of.environment):
+        tenant = load_tenant(str(of.path))
+    status = status_of(tenant, SqliteFile(of.site.store(of.path)))
+    assert (status.as_json()["export"] or {}).get("phase") == "running"
+    return status.lines(of.clock.now())
 
 
 def deletes(of: Trial) -> int:
@@ -59,6 +72,7 @@ def test_an_export_that_takes_days_is_gone_on_with_by_later_runs(
     assert begun.come_back is not None
     assert (begun.come_back - begun.ended).total_seconds() == pytest.approx(HOUR, abs=60)
     assert {each.reason for each in begun.missing} == {"the EHR is still preparing the export"}
+    assert "is running; the next run goes on with it" in "\n".join(status_lines(of))
     of.advance(2 * 24 * HOUR)
     of.observe(of.patients[0], "written-meanwhile")
     again = of.sync(slow)
