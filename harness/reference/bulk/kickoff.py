@@ -5,6 +5,8 @@ http://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,10 +15,14 @@ from harness.reference.bulk.asking import read
 from harness.reference.bulk.faulty import asking as faulty
 from harness.reference.bulk.jobs import MOST_JOBS
 from harness.reference.bulk.links import status_path
+from harness.reference.bulk.status import retry_after
 from harness.reference.bulk.work import begin
 from harness.reference.fhir.context import Context, access_of
 from harness.reference.fhir.formats import FHIR_JSON, preferences, respond
 from harness.reference.fhir.outcome import refused
+
+BUSY_SECONDS: Final = 60
+"""After which a client that was refused may ask again."""
 
 
 async def of_system(context: Context, request: Request) -> Response:
@@ -46,7 +52,7 @@ async def _start(context: Context, request: Request, level: Level) -> Response:
     busy = bulk.options.one_at_a_time and client_id in {one.client_id for one in kept}
     if busy or len(kept) >= MOST_JOBS:
         text = "delete the export that you started before" if busy else "too many exports"
-        raise refused(429, "throttled", text, headers={"Retry-After": "60"})
+        raise refused(429, "throttled", text, headers=retry_after(context, BUSY_SECONDS))
     job = bulk.start(client_id, asked, view.moment, context.now)
     begin(context, job, faulty.view(has, view))
     headers = faulty.headers(has, context.url(status_path(job)), bulk.storage)

@@ -39,7 +39,7 @@ async def status(context: Context, request: Request) -> Response:
     since = (now - job.polled).total_seconds() if job.polled else math.inf
     job.polled = now
     if since < options.poll_seconds:
-        headers = _retry_after(context, options.poll_seconds)
+        headers = retry_after(context, options.poll_seconds)
         raise refused(429, "throttled", "the status was asked for too soon again", headers=headers)
     job.polls += 1
     faulty.require_success(has, job)
@@ -51,7 +51,7 @@ async def status(context: Context, request: Request) -> Response:
     ready = left <= 0 and job.polls > options.polls and job.done
     if not faulty.is_ready(has, ready, job):
         wait = max(left, options.poll_seconds, 1)
-        headers = _retry_after(context, wait) | {
+        headers = retry_after(context, wait) | {
             "X-Progress": faulty.progress(has, _progress(options, job, now))
         }
         return respond(request, None, 202, headers)
@@ -83,7 +83,8 @@ def find(context: Context, request: Request) -> Job:
     return job
 
 
-def _retry_after(context: Context, seconds: float) -> dict[str, str]:
+def retry_after(context: Context, seconds: float) -> dict[str, str]:
+    """Returns the header that says when to come back, in the way of this instance."""
     match context.instance.bulk.options.retry_after:
         case RetryAfter.SECONDS:
             return {"Retry-After": str(math.ceil(seconds))}
