@@ -122,7 +122,8 @@ class HostLimiter:
             urgent: overtakes.
 
         Raises:
-            Throttled: the day's budget is spent, or the host said to come back tomorrow.
+            Throttled: the day's budget is spent; or the host said to come back tomorrow, which
+                is meant for queries, so that writes and token refreshes are let through.
         """
         asked = self._clock.monotonic()
         place = await self._acquire(self._pace.cost(request), urgent=urgent)
@@ -211,7 +212,8 @@ class HostLimiter:
                     await waiter.wait()
                     continue
                 now, wall = self._clock.monotonic(), self._clock.now()
-                self._check_open(wall)
+                if not urgent:
+                    self._check_open(wall)
                 delay = self._pace.delay(now, wall, cost, urgent=urgent)
                 delay = max(delay, self._hold.until - now)
                 if delay <= 0:

@@ -181,8 +181,10 @@ def test_a_host_that_says_to_come_back_tomorrow_is_not_asked_before() -> None:
         async with host.slot() as place:
             refuse(host, place, clock, kind=Kind.DAY)
         with pytest.raises(Throttled, match="come back tomorrow") as told:
-            async with host.slot(urgent=True):
+            async with host.slot():
                 pass
+        async with host.slot(urgent=True):
+            pass
         later = HostLimiter(Limits(day_zone="America/New_York"), clock, known=host.known)
         with pytest.raises(Throttled):
             async with later.slot():
