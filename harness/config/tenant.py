@@ -206,7 +206,9 @@ def _violations(table: Mapping[str, Any], ehr: EhrFile) -> Iterator[Violation]:
         yield meaning("login.username", "missing; a password is given")
     if "login" in table and "vault" not in table:
         yield meaning("vault", "missing; refresh tokens are kept in it, encrypted")
-    if (store := table.get("store", "")).startswith(("postgres:", "postgresql:")) and "@" in store:
+    store = table.get("store", "")
+    is_url = store.startswith(("postgres:", "postgresql:"))
+    if is_url and ("@" in store or "password" in store):
         yield meaning("store", "expected no credentials in the URL; use a reference such as env:X")
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 _PLACES = ("/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/opt")
-_SETTINGS = "-c fsync=off -c max_connections=60 -c log_min_messages=panic"
+_SETTINGS = "-c unix_socket_directories= -c fsync=off -c max_connections=60 -c log_min_messages=panic"
 USER = "harness"
 
 
@@ -27,7 +27,7 @@ class Server:
     """One that runs.
 
     Attributes:
-        folder: data, socket and log.
+        folder: data and log.
         port: on 127.0.0.1.
         password: of `USER`.
     """
@@ -55,7 +55,7 @@ class Server:
         assert done.returncode == 0, done.stdout.decode()
 
     def start(self) -> None:
-        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} {_SETTINGS}"
+        options = f"-h 127.0.0.1 -p {self.port} {_SETTINGS}"
         self.run("pg_ctl", "-w", "-s", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:

@@ -112,6 +112,7 @@ REFUSED = [
     (SMALL + 'fhir_base = "http://own.example"\n' + REST, "fhir_base: expected https"),
     (SMALL + 'resources = ["observation"]\n' + REST, "resources[0]: expected a FHIR resource type"),
     (SMALL + 'store = "postgresql://u:hunter2@db/x"\n' + REST, "store: expected no credentials"),
+    (SMALL + 'store = "postgres://db/x?password=hunter2"\n' + REST, "expected no credentials"),
     (SMALL + f'store = "{reports_dir()}/s.sqlite"\n' + REST, "store: expected a place outside"),
 ]
 
