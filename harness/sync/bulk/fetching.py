@@ -29,6 +29,9 @@ from harness.sync.statements import add_counts
 BREAKS = 3
 """How often in a row a download may break off without a line more, until the next run."""
 
+MOST_DOWNLOADS = 200
+"""How often one run goes on with a download that breaks off behind a few more lines each time."""
+
 RUNS = 3
 """How many runs may leave a file behind, until it is given up."""
 
@@ -105,7 +108,7 @@ class Fetching:
     async def _fetch(self, number: int) -> bool:
         """Bring a file onto the disk; whether there is something to go on with."""
         breaks = 0
-        while True:
+        for _ in range(MOST_DOWNLOADS):
             landing, file = self._landing(number), self.files[number]
             before = landing.size
             try:
@@ -124,12 +127,12 @@ class Fetching:
                 breaks = 0 if self._landing(number).size > before else breaks + 1
                 if breaks == BREAKS:
                     return await self._silence(number, fetched.reason)
-                scene = self.scene
-                await scene.wait(scene.clock.now() + PAUSE, "downloads break off")
+                await self.scene.rest(self.scene.clock.now() + PAUSE)
             elif fetched.busy:
                 raise Halt("the EHR keeps refusing for load", self.scene.clock.now() + COME_BACK)
             else:
                 return await self._leave(number, fetched.reason)
+        return await self._leave(number, f"broke off {MOST_DOWNLOADS} times")
 
     async def _download(self, file: File, landing: Landing) -> Fetched:
         client, job = self.scene.client, self.job

@@ -121,6 +121,14 @@ class Scene:
         """
         if until > self.deadline and until > self.clock.now():
             raise Halt(what, until)
+        await self.rest(until)
+
+    async def rest(self, until: datetime) -> None:
+        """Wait, however long the run has lasted.
+
+        Raises:
+            Halt: the run is to stop.
+        """
         while (left := (until - self.clock.now()).total_seconds()) > 0:
             self.go_on()
             await self.clock.sleep(min(left, SLICE))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness.http.exchange import Headers, Request, Response
+from harness.http.transport import NoAnswerError
 from harness.reference.process import Running
 from harness.sync.model import RunStatus
 from harness.tests.chaos.bulk import is_file, is_poll, jobs, trial
@@ -283,6 +284,22 @@ def test_a_file_that_breaks_off_is_fetched_again(
     of = trial(tmp_path, reference, f"bulk-cut-{abs(hash(request.node.name)) % 10**6}")
     complete(of, Harm(harm, on=a_file("Observation"), times=1))
     assert len(files(of)) == 3
+
+
+def test_a_download_may_break_off_however_long_the_run_has_lasted(
+    tmp_path: Path, reference: Running
+) -> None:
+    of = trial(tmp_path, reference, "bulk-late", spec="wait_seconds = 60")
+    struck: list[int] = []
+
+    async def late(sent: Sent) -> Any:
+        if not struck:
+            struck.append(1)
+            of.advance(600)
+            raise NoAnswerError("protocol", "the connection was reset")
+        return await sent.on()
+
+    complete(of, Harm(late, on=is_file))
 
 
 def test_a_file_that_is_cut_each_time_is_named_and_comes_with_the_next_run(
