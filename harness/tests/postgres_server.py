@@ -18,7 +18,9 @@ from urllib.parse import quote
 import pytest
 
 _PLACES = ("/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/opt")
-_SETTINGS = "-c unix_socket_directories= -c fsync=off -c max_connections=60 -c log_min_messages=panic"
+_SETTINGS = (
+    "-c unix_socket_directories= -c fsync=off -c max_connections=60 -c log_min_messages=panic"
+)
 USER = "harness"
 
 
