@@ -14,6 +14,7 @@ from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.account import Account, account_of
 from harness.sync.bulk.export import Export
+from harness.sync.bulk.job import knows_exports
 from harness.sync.bulk.part import export_of, joined
 from harness.sync.connect import Connection, connection
 from harness.sync.deletions import Histories
@@ -156,6 +157,8 @@ class SyncRun:
                 patients = await self._exported(number, way, patients)
                 if not patients:
                     return
+            elif knows_exports(self.store):
+                await self._exporting(number, way, patients).forget()
             order = order_of(self.tenant, self.store, number, patients)
             now = self.world.clock.now
             plan = await planned(self.tenant, self.store, self.lease, way, order.patients, now)
@@ -187,16 +190,7 @@ class SyncRun:
         self, number: int, way: Connection, patients: tuple[str, ...]
     ) -> tuple[str, ...]:
         """Sync by an export; patients whose history it leaves out, to be searched for."""
-        self._export = export_of(
-            self.tenant,
-            self.store,
-            self.lease,
-            number,
-            way,
-            clock=self.world.clock,
-            patients=patients,
-            on_page=lambda *page: self._loaded(way, *page),
-        )
+        self._export = self._exporting(number, way, patients)
         if self._stop is not None:
             self._export.stop(self._stop)
         try:
@@ -228,6 +222,18 @@ class SyncRun:
         """How reports may call a patient."""
         synthetic = self.tenant.ehr.data is DataKind.SYNTHETIC
         return patient if synthetic else self.store.pseudonym(patient)
+
+    def _exporting(self, number: int, way: Connection, patients: tuple[str, ...]) -> Export:
+        return export_of(
+            self.tenant,
+            self.store,
+            self.lease,
+            number,
+            way,
+            clock=self.world.clock,
+            patients=patients,
+            on_page=lambda *page: self._loaded(way, *page),
+        )
 
     def _loaded(self, way: Connection, query: Query, counts: Counts, ended: bool) -> None:  # noqa: FBT001 - a fact of the file
         """A part of a file of the export."""

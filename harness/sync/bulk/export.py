@@ -70,6 +70,20 @@ class Export:
             self.scene.outcome.seconds += self.scene.clock.monotonic() - began
         return self._left_out()
 
+    async def forget(self) -> None:
+        """Let the EHR forget the tenant's exports: it is synced in another way now."""
+        scene = self.scene
+        try:
+            make_private(scene.folder)
+            await self._lost(Tending(scene))
+            await Tending(scene).close_old()
+        except (LeaseLost, UsageError):
+            raise
+        except HarnessError as error:
+            scene.outcome.note("export", f"could not be deleted: {error.message}")
+        finally:
+            scene.writer.shutdown(wait=True)
+
     async def _run(self) -> None:
         scene, tending = self.scene, Tending(self.scene)
         make_private(scene.folder)

@@ -307,3 +307,20 @@ def test_types_that_no_scope_covers_are_missing_and_hold_up_no_other(
     assert {type_ for type_, _ in of.stored()} == {"Patient"}
     assert "_type=Patient" in kickoffs(of)[0]
     assert jobs(of) == []
+
+
+def test_an_export_is_forgotten_where_the_tenant_is_synced_in_another_way(
+    tmp_path: Path, reference: Running
+) -> None:
+    of = trial(tmp_path, reference, "bulk-other-way", bulk={"one_at_a_time": True})
+    of.sync(Harm(answer(202, Retry_After="3600"), on=is_poll, times=1))
+    assert [phase for phase, _ in jobs(of)] == ["running"]
+    file = of.site.folder / "limited.toml"
+    bulk = file.read_text()
+    file.write_text(bulk.replace('"bulk_since"', '"last_updated"'))
+    complete(of)
+    assert deletes(of) == 1
+    file.write_text(bulk)
+    of.advance(HOUR)
+    of.observe(of.patients[0], "later")
+    complete(of)
