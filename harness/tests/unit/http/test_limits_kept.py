@@ -177,6 +177,15 @@ def test_writes_and_tokens_overtake_a_pull_that_is_held_back_by_the_minute() -> 
     assert host.refused == 0
 
 
+def test_a_host_that_goes_down_in_the_middle_is_knocked_at_by_one_and_ever_more_rarely() -> None:
+    host = Host(down=(5.0, 35.0))
+    done = pull(host, 500, Limits(requests_per_second=50))
+    assert done.got == 500
+    assert host.knocked <= 16
+    last = max(at for at, _ in host.seen)
+    assert last < 35.0 + 8.0 + 500 / 50, "it goes on as soon as somebody got an answer"
+
+
 def test_all_tenants_of_a_process_share_what_a_host_permits() -> None:
     host = Host(rate=50)
 

@@ -18,12 +18,13 @@ from random import Random
 from typing import Any, TypeVar
 
 from harness.config.ehr import Limits
+from harness.errors import EhrUnreachable
 from harness.http.client import HttpClient
 from harness.http.evidence import Evidence
 from harness.http.exchange import Headers, Request, Response
 from harness.http.known import Known
 from harness.http.limiter import HostLimiters
-from harness.http.transport import Answer
+from harness.http.transport import Answer, NoAnswerError
 
 T = TypeVar("T")
 
@@ -92,6 +93,7 @@ class Host:
         body: of a refusal.
         start: its time at 0.0.
         ahead: how far the client's wall is ahead of its own.
+        down: from when to when it takes no connection.
     """
 
     rate: float | None = None
@@ -105,6 +107,9 @@ class Host:
     body: bytes = b'{"resourceType":"OperationOutcome","issue":[{"code":"throttled"}]}'
     start: datetime = START
     ahead: timedelta = timedelta()
+    down: tuple[float, float] = (0.0, 0.0)
+    knocked: int = 0
+    """How often it was asked while it was down."""
     seen: list[tuple[float, int]] = field(default_factory=list)
     """When requests came, and the status of their answers."""
     most_at_once: int = 0
@@ -119,6 +124,9 @@ class Host:
         del request, max_bytes
         clock, began = VirtualClock(start=self.start), VirtualClock(self.ahead, self.start)
         sent, at = began.now(), began.monotonic()
+        if self.down[0] <= at < self.down[1]:
+            self.knocked += 1
+            raise NoAnswerError("refused", "connection refused")
         await asyncio.sleep(self.latency * self._chance.uniform(0.1, 0.4))
         self._under_way += 1
         self.most_at_once = max(self.most_at_once, self._under_way)
@@ -234,7 +242,11 @@ def pull(
             nonlocal got, left
             while left > 0:
                 left -= 1
-                answer = await http.get(f"{BASE}/Observation?patient=p{left}")
+                try:
+                    answer = await http.get(f"{BASE}/Observation?patient=p{left}")
+                except EhrUnreachable:
+                    left += 1
+                    continue
                 got += answer.status == 200
                 left += answer.status != 200
 
