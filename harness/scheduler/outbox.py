@@ -175,7 +175,7 @@ async def _first(tenant: Tenant, site: Site) -> Outgoing | None:
     try:
         return await deliver(tenant, site)
     except LeaseHeld:
-        return replace(before, reason="another process delivers them")
+        return replace(before, reason="another process delivers them", elsewhere=True)
     except HarnessError as error:
         return replace(before, reason=str(error))
 

@@ -102,7 +102,7 @@ class Account:
     @property
     def exit_status(self) -> ExitStatus:
         """0 complete, 7 incomplete, 1 failed; writes that are not delivered are missing as well."""
-        unsent = self.outbox is not None and (self.outbox.open or self.outbox.died)
+        unsent = self.outbox is not None and not self.outbox.is_complete
         if self.status is RunStatus.COMPLETE and unsent:
             return ExitStatus.INCOMPLETE
         return {

@@ -24,7 +24,7 @@ from harness.sync.outbox.model import Entry, Halt, Op, State
 from harness.sync.outbox.text import dumps, loads, loads_plain
 from harness.sync.outbox.updating import Updating
 from harness.sync.outbox.verdict import Kind, Verdict, of_batch, said
-from harness.sync.outbox.wire import OK, NotTold, Wire, json_request
+from harness.sync.outbox.wire import OK, NotTold, Wire, halt, json_request
 
 PRECONDITION_FAILED = 412
 _GONE = frozenset({404, 410})
@@ -215,11 +215,6 @@ class Courier:
 
     def _save(self, entry: Entry) -> Entry:
         return self.box.save(self.lease, entry, self.clock.now())
-
-
-def halt(verdict: Verdict) -> Halt:
-    """What a write that surely was not processed means to all that wait."""
-    return Halt(verdict.words, deciding.REFUSED_FOR if verdict.wait is None else verdict.wait)
 
 
 def condition_of(entry: Entry, *, with_patient: bool) -> str:

@@ -178,7 +178,8 @@ class Delivery:
         if halt.seconds is None:
             return
         seconds = max(halt.seconds, min(LONGEST_HOLD, halt.seconds * 2.0**self._holds))
-        self._holds += 1
+        if self.held_until is None:
+            self._holds += 1
         until = self.clock.now() + timedelta(seconds=seconds)
         self.held_until = max(until, self.held_until or until)
 

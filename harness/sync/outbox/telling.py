@@ -6,18 +6,13 @@ are shown only to whoever asks for them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from harness.sync.outbox.model import Entry, Op, State
-
-_CODES = re.compile(
-    r"status \d{3}|\[[A-Za-z0-9 ,._-]{1,80}\]|\b(?:fatal|error|warning) [a-z-]{2,24}\b"
-)
-_ALTERED = re.compile(r"([A-Za-z][A-Za-z0-9.]*)[^\s:]*: wrote ")
+from harness.sync.outbox.verdict import in_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +79,6 @@ class Teller:
         return text
 
 
-def in_codes(text: str) -> str:
-    """Words of an EHR with nothing left of them but status, codes and names of elements."""
-    found = _CODES.findall(text)
-    if found:
-        return " ".join(found)
-    if "wrote " in text:
-        return "altered: " + ", ".join(_ALTERED.findall(text))
-    return text.partition(":")[0]
-
-
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """What a delivery did, in numbers.
@@ -106,6 +91,7 @@ class Outgoing:
         dead: how many are in the dead-letter list, from earlier as well.
         reason: why some are still open; None where none is, or they only wait for their time.
         come_back: when the EHR may be asked again; None where nothing was said.
+        elsewhere: another process is about to deliver what is open.
     """
 
     confirmed: int = 0
@@ -115,6 +101,12 @@ class Outgoing:
     dead: int = 0
     reason: str | None = None
     come_back: datetime | None = None
+    elsewhere: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was refused, and nothing waits that nobody delivers."""
+        return not self.died and (self.elsewhere or not self.open)
 
     def line(self) -> str:
         """For a person."""

@@ -22,7 +22,7 @@ from harness.sync.outbox.merging import changes, lost, merged
 from harness.sync.outbox.model import Entry, Halt, Op, State
 from harness.sync.outbox.text import dumps, loads
 from harness.sync.outbox.verdict import Kind, Verdict, said
-from harness.sync.outbox.wire import OK, Wire, json_request
+from harness.sync.outbox.wire import OK, Wire, halt, json_request
 
 MOST_CLASHES = 3
 _TARGET_OPEN = timedelta(seconds=30)
@@ -133,8 +133,7 @@ class Updating:
                 raise
             entry = self._save(self._after(sent[0], entry, verdict))
             if verdict.kind is Kind.LATER:
-                wait = deciding.REFUSED_FOR if verdict.wait is None else verdict.wait
-                raise Halt(verdict.words, wait)
+                raise halt(verdict)
             if verdict.kind is not Kind.CLASH:
                 return entry
             again = await self.wire.ask(url)

@@ -8,6 +8,7 @@ http://hl7.org/fhir/R4/http.html#create, http://hl7.org/fhir/R4/http.html#concur
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,12 @@ from harness.fhir.outcome import Issue, issues_of
 from harness.fhir.writes import Answered, answers, version_of, written_place
 from harness.http.exchange import Exchange
 from harness.http.retry import is_refusal, retry_after
+
+_CODES = re.compile(
+    r"status \d{3}"
+    r"|\b(?:fatal|error|warning|information) [a-z-]{2,24}(?: \[[A-Za-z0-9 ,._-]{1,80}\])?"
+)
+_ALTERED = re.compile(r"([A-Za-z][A-Za-z0-9.]*)[^\s:]*: wrote ")
 
 NOT_IMPLEMENTED = 501
 _UNKNOWN = frozenset({408, 425})
@@ -105,6 +112,16 @@ def of_batch(exchange: Exchange, size: int, now: datetime) -> list[Verdict] | No
 def said(exchange: Exchange) -> str:
     """Status, and what the OperationOutcome says: the EHR's own words on one line."""
     return _said(exchange.status, issues_of(exchange))
+
+
+def in_codes(text: str) -> str:
+    """Words of an EHR with nothing left of them but status, codes and names of elements."""
+    if "wrote " in text:
+        return "altered: " + ", ".join(_ALTERED.findall(text))
+    found = _CODES.findall(text)
+    if found:
+        return " ".join(found)
+    return text.partition(":")[0]
 
 
 def _of_entry(entry: Answered, wait: float | None) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.errors import EhrUnreachable, HarnessError, HostileInput, ProtocolError, Throttled
@@ -13,7 +14,7 @@ from harness.http.retry import is_refusal, retry_after
 from harness.sync.connect import UNAUTHORIZED, Connection
 from harness.sync.outbox.deciding import REFUSED_FOR
 from harness.sync.outbox.model import Halt
-from harness.sync.outbox.verdict import Kind, Verdict, of_exchange, said
+from harness.sync.outbox.verdict import Kind, Verdict, in_codes, of_exchange, said
 
 OK = 200
 UNREACHED_FOR = 5.0
@@ -70,7 +71,8 @@ class Wire:
             return Verdict(kind, error.message, wait=None if error.sent else UNREACHED_FOR), None
         except HostileInput as error:
             return Verdict(Kind.UNKNOWN, str(error)), None
-        return of_exchange(exchange, type_, self.clock.now()), exchange
+        verdict = of_exchange(exchange, type_, self.clock.now())
+        return replace(verdict, words=_hidden(verdict.words, exchange)), exchange
 
     async def ask(self, url: str) -> Exchange:
         """GET; the exchange whatever its status, as long as it says something about the question.
@@ -87,13 +89,13 @@ class Wire:
         if is_refusal(exchange):
             raise self.halt(exchange)
         if exchange.status >= _SERVER_ERROR:
-            raise NotTold(said(exchange))
+            raise NotTold(_hidden(said(exchange), exchange))
         return exchange
 
     def halt(self, exchange: Exchange) -> Halt:
         """What a refusal for load means to all that waits."""
         wait = retry_after(exchange.headers, self.clock.now(), exchange.body)
-        return Halt(said(exchange), REFUSED_FOR if wait is None else wait)
+        return Halt(in_codes(said(exchange)), REFUSED_FOR if wait is None else wait)
 
     async def _send(self, request: Request, *, repeatable: bool) -> Exchange:
         """With the current token; after a 401 once more with a new one."""
@@ -135,11 +137,23 @@ class Wire:
             raise _halted(error) from None
 
 
+def halt(verdict: Verdict) -> Halt:
+    """What a write that surely was not processed means to all that wait."""
+    reason = verdict.words if verdict.status is None else in_codes(verdict.words)
+    return Halt(reason, REFUSED_FOR if verdict.wait is None else verdict.wait)
+
+
 def json_request(method: str, url: str, body: str, conditions: Mapping[str, str | None]) -> Request:
     """A write whose body is JSON text, sent as it is."""
     fields: dict[str, Any] = {"Accept": FHIR_JSON, "Content-Type": FHIR_JSON}
     fields |= {name: value for name, value in conditions.items() if value is not None}
     return Request(method, url, Headers(tuple(fields.items())), body.encode())
+
+
+def _hidden(words: str, exchange: Exchange) -> str:
+    """The EHR's words without the token that it was sent; some echo what they refuse."""
+    token = (exchange.request.headers.get("Authorization") or "").partition(" ")[2]
+    return words.replace(token, "[access token]") if token else words
 
 
 def _halted(error: HarnessError) -> Halt:

@@ -11,10 +11,12 @@ import pytest
 
 from harness.config.ehr import WritesSpec
 from harness.errors import UsageError
-from harness.http.exchange import Headers, Request, Response
+from harness.http.exchange import Exchange, Headers, Request, Response
 from harness.sync.outbox.drafting import to_correct, to_create, to_retract, to_update
 from harness.sync.outbox.model import KeyTaken, State
-from harness.tests.unit.sync.outbox.desk import Desk, rate
+from harness.sync.outbox.verdict import in_codes, said
+from harness.sync.outbox.wire import _hidden
+from harness.tests.unit.sync.outbox.desk import NOON, Desk, rate
 from harness.tests.unit.sync.outbox.fake_writes import made, told
 
 
@@ -493,3 +495,21 @@ def test_only_what_never_went_out_or_is_dead_can_be_dropped(desk: Desk) -> None:
     desk.deliver()
     with pytest.raises(UsageError, match="it is confirmed"):
         desk.box.drop(desk.box.entries([State.CONFIRMED])[0].id)
+
+
+def test_a_token_that_an_ehr_echoes_is_not_kept() -> None:
+    fields = Headers((("Authorization", "Bearer s3cr3t-token"),))
+    request = Request("POST", "https://ehr.example/fhir/Observation", fields)
+    outcome = told(403, "forbidden", "the token s3cr3t-token may not write")
+    exchange = Exchange(1, "act", request, outcome, NOON, 0.0)
+    assert "s3cr3t" not in _hidden(said(exchange), exchange)
+
+
+def test_what_is_told_of_real_data_is_codes_alone() -> None:
+    words = "status 400: fatal business-rule [59188]: no row for John Doe (MRN 7)"
+    assert in_codes(words) == "status 400 fatal business-rule [59188]"
+    altered = (
+        "altered: valueQuantity.value: wrote 72, read 71; note[John]: wrote 'John', read nothing"
+    )
+    assert in_codes(altered) == "altered: valueQuantity.value, note"
+    assert in_codes("the EHR has it 2 times") == "the EHR has it 2 times"
