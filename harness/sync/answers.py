@@ -230,7 +230,10 @@ def received_of(resource: dict[str, Any], raw: bytes) -> Received | None:
 
 
 def _name(value: Any) -> str | None:
-    return value if isinstance(value, str) and value and not _UNFIT.search(value) else None
+    if not isinstance(value, str) or not value:
+        return None
+    # Nearly all are printable, which is known at once.
+    return value if value.isprintable() or not _UNFIT.search(value) else None
 
 
 def is_foreign(resource: dict[str, Any], query: Query) -> bool:

@@ -66,6 +66,9 @@ def listed(plan: Plan, whole: Iterable[Query]) -> Iterator[tuple[str, str]]:
 
 def unseen(store: Store, run: int, pairs: Iterable[tuple[str, str]]) -> tuple[Held, ...]:
     """What the store holds of these (patient, type) and `run` did not see."""
+    first = store.connection.execute("SELECT min(id) AS id FROM runs").fetchone()
+    if first["id"] == run:
+        return ()  # it saw all that there is, and looking through that takes a tenth of its time
     found = []
     for patient, type_ in pairs:
         rows = store.connection.execute(
