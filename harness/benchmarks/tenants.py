@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.benchmarks.yardstick import Yardstick
 
-UNLIMITED = {"requests_per_second": 10_000, "burst": 1000, "concurrency": 6}
+UNLIMITED = {"requests_per_second": 10_000, "burst": 1000, "concurrency": 10}
 """Limits of an EHR file that hold nobody back."""
 
 _EHR = """\
