@@ -2,8 +2,8 @@
 
 Every patient gets something before any gets everything: first each query is asked for one page,
 type by type; then what goes on is read to its end, so many patients at a time and round robin by
-pages. Queries are made when their turn comes, and those that wait for their second page have their
-cursor in the store, so that memory does not grow with what there is to read.
+pages. Queries are made when their turn comes, and of those that wait for their second page no more
+than their names is kept: the store has the rest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from harness.sync.model import Query
@@ -21,7 +20,6 @@ CHUNK = 64
 """Queries that are looked up in the store at a time."""
 
 Load = Callable[[Sequence[Query]], Awaitable[Sequence[Step]]]
-Recall = Callable[[Sequence[Step]], Awaitable[Sequence[Step]]]
 
 
 class Frontier:
@@ -29,19 +27,19 @@ class Frontier:
 
     Args:
         fresh: every query, in the order of their first pages.
-        load: where each query stands.
-        recall: these steps with the cursors that they were put aside without.
+        load: where each query stands before its first page.
+        recall: where each query stands after it.
         batch_size: patients whose further pages are read at a time.
     """
 
-    def __init__(self, fresh: Iterator[Query], load: Load, recall: Recall, batch_size: int) -> None:
+    def __init__(self, fresh: Iterator[Query], load: Load, recall: Load, batch_size: int) -> None:
         self._fresh = fresh
         self._load = load
         self._recall = recall
         self._batch_size = batch_size
         self._first_pages = True
         self._ready: deque[Step] = deque()
-        self._aside: dict[str, list[Step]] = {}
+        self._aside: dict[str, list[Query | Step]] = {}
         self._under_way = 0
         self._closed = False
         self._news = asyncio.Event()
@@ -69,7 +67,7 @@ class Frontier:
         self._under_way -= 1
         for step in again:
             if self._first_pages and step.cursor is not None:
-                kept = step if step.flaw is not None else replace(step, cursor=None)
+                kept = step.query if step.is_plain else step
                 self._aside.setdefault(step.query.patient, []).append(kept)
             else:
                 self._ready.append(step)
@@ -83,8 +81,8 @@ class Frontier:
     def rest(self) -> Iterator[Query]:
         """What was not asked to its end; to be called once, after the last step is over."""
         yield from (step.query for step in self._ready)
-        for steps in self._aside.values():
-            yield from (step.query for step in steps)
+        for kept in self._aside.values():
+            yield from (each if isinstance(each, Query) else each.query for each in kept)
         yield from self._fresh
 
     async def _fill(self) -> None:
@@ -96,7 +94,9 @@ class Frontier:
                 self._first_pages = False
         if not self._ready and self._aside:
             whose = list(islice(self._aside, self._batch_size))
-            steps = [step for patient in whose for step in self._aside[patient]]
-            self._ready.extend(await self._recall(steps))
+            kept = [each for patient in whose for each in self._aside[patient]]
+            self._ready.extend(each for each in kept if isinstance(each, Step))
+            queries = [each for each in kept if isinstance(each, Query)]
+            self._ready.extend(await self._recall(queries))
             for patient in whose:
                 del self._aside[patient]

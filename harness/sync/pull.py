@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from harness.config.ehr import Strategy
@@ -99,7 +100,7 @@ class Pull:
         """
         fresh = self.plan.queries(order.patients, order.types)
         frontier = Frontier(
-            iter(fresh), lambda queries: self._load(order, queries), self._recall, order.batch_size
+            iter(fresh), partial(self._load, order), partial(self._stand, order), order.batch_size
         )
         self._frontier = frontier
         if order.spec.chase and self._chaser is None:
@@ -118,20 +119,16 @@ class Pull:
     async def _load(self, order: Order, queries: Sequence[Query]) -> Sequence[Step]:
         """Where queries stand, as they are asked by now."""
         current = [each for query in queries for each in self.plan.current(query)]
-        return await self._write(lambda: [self._step(order, query) for query in current])
+        return await self._stand(order, current)
+
+    async def _stand(self, order: Order, queries: Sequence[Query]) -> Sequence[Step]:
+        """Where queries stand in the store."""
+        return await self._write(lambda: [self._step(order, query) for query in queries])
 
     def _step(self, order: Order, query: Query) -> Step:
         cursor = self._store.cursor(query)
         resumed = cursor is not None and cursor.run != order.run
         return Step(query, self._store.watermark(query), cursor, resumed=resumed)
-
-    async def _recall(self, steps: Sequence[Step]) -> Sequence[Step]:
-        """The cursors again of steps that were put aside."""
-
-        def recalled(step: Step) -> Step:
-            return replace(step, cursor=step.cursor or self._store.cursor(step.query))
-
-        return await self._write(lambda: [recalled(step) for step in steps])
 
     async def _held(self, keys: Sequence[Key]) -> dict[Key, bytes]:
         return await self._write(lambda: dict(self._store.held(keys)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from harness.http.exchange import Exchange
@@ -40,7 +40,7 @@ class Step:
     query: Query
     watermark: Watermark | None
     cursor: Cursor | None
-    visited: set[int] = field(default_factory=set)
+    visited: frozenset[int] = frozenset()
     empty: int = 0
     restarts: int = 0
     resumed: bool = False
@@ -57,7 +57,7 @@ class Step:
         return replace(
             self,
             cursor=None,
-            visited=set(),
+            visited=frozenset(),
             empty=0,
             resumed=False,
             restarts=self.restarts + 1,
@@ -84,9 +84,22 @@ class Step:
 
     def following(self, here: Cursor, page: Page, flaw: str | None) -> Step:
         """The step to the next page."""
-        self.visited.add(hash(here.url))
-        empty = 0 if page.received else self.empty + 1
-        return replace(self, cursor=here, empty=empty, tries=0, flaw=flaw, last=self.of(page))
+        return replace(
+            self,
+            cursor=here,
+            visited=self.visited | {hash(here.url)},
+            empty=0 if page.received else self.empty + 1,
+            tries=0,
+            flaw=flaw,
+            last=self.of(page),
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the store knows all of it that matters after its first page."""
+        known = Step(self.query, self.watermark, None)
+        told = replace(self, cursor=None, visited=frozenset(), asked_count=None, last=None)
+        return told == known
 
     def of(self, page: Page) -> int:
         """What tells two pages apart."""

@@ -23,7 +23,7 @@ class Asker:
         self.made = 0
         self.pages: dict[Query, int] = {}
         self.order: list[tuple[str, int]] = []
-        self.cursors_aside = 0
+        self.recalled = 0
         self.frontier = Frontier(self.fresh(), self.load, self.recall, batch_size)
 
     def fresh(self) -> Iterator[Query]:
@@ -35,9 +35,9 @@ class Asker:
     async def load(self, queries: Sequence[Query]) -> Sequence[Step]:
         return [Step(query, None, None) for query in queries]
 
-    async def recall(self, steps: Sequence[Step]) -> Sequence[Step]:
-        self.cursors_aside += sum(step.cursor is not None for step in steps)
-        return [replace(step, cursor=cursor(step.query)) for step in steps]
+    async def recall(self, queries: Sequence[Query]) -> Sequence[Step]:
+        self.recalled += len(queries)
+        return [Step(query, None, cursor(query)) for query in queries]
 
     async def work(self, until: int = 1_000_000) -> None:
         while len(self.order) < until and (step := await self.frontier.take()) is not None:
@@ -83,13 +83,26 @@ def test_many_workers_leave_nothing_out_and_end() -> None:
     assert list(asker.frontier.rest()) == []
 
 
-def test_queries_are_made_when_their_turn_comes_and_wait_without_their_cursor() -> None:
+def test_queries_are_made_when_their_turn_comes_and_wait_as_their_names_alone() -> None:
     asker = Asker()
     asyncio.run(asker.work(until=10))
     assert asker.made == CHUNK
     asker = Asker()
-    asyncio.run(together(asker, 4))
-    assert asker.cursors_aside == 0
+    asyncio.run(together(asker, 1))
+    assert asker.recalled == PATIENTS * len(TYPES)
+
+
+def test_what_the_store_does_not_know_of_a_query_is_kept() -> None:
+    asker = Asker()
+
+    async def flawed() -> Step | None:
+        while (step := await asker.frontier.take()) is not None and step.cursor is None:
+            asker.frontier.done([replace(step, cursor=cursor(step.query), flaw="a flaw")])
+        return step
+
+    step = asyncio.run(flawed())
+    assert step is not None
+    assert (step.flaw, asker.recalled) == ("a flaw", 0)
 
 
 def test_what_was_not_asked_to_its_end_is_named() -> None:
