@@ -264,9 +264,7 @@ def checked(resource: Resource) -> Resource:
     except ValueError as error:
         # What stands in brackets behind the reason quotes the value, which may be about a person.
         first = [line.partition(" [type=")[0].strip() for line in str(error).splitlines()[1:3]]
-        raise UsageError(
-            f"{kind.lower()}: not valid FHIR: {', '.join(first)}"
-        ) from None
+        raise UsageError(f"{kind.lower()}: not valid FHIR: {', '.join(first)}") from None
     return resource
 
 
