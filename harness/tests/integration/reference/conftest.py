@@ -6,8 +6,10 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
 from harness.tests.reference_process import App, Running
 
 NewApp = Callable[..., App]
@@ -46,3 +48,28 @@ def new_instance(reference: Running) -> Iterator[NewInstance]:
     yield make
     for name in names:
         reference.control("DELETE", f"/instances/{name}")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FhirServer]:
+    """The FHIR interface alone, served over a socket."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def endpoint(server: FhirServer) -> Endpoint:
+    """A new instance of it without faults."""
+    return server.endpoint()
+
+
+@pytest.fixture
+def client(endpoint: Endpoint) -> httpx.Client:
+    """A client that may do everything there."""
+    return endpoint.client()
+
+
+@pytest.fixture
+def patient(endpoint: Endpoint) -> str:
+    """One of its patients."""
+    return endpoint.ehr.store.patient_ids()[0]

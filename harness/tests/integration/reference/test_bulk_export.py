@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -22,21 +21,10 @@ from harness.tests.integration.reference.bulk_client import (
     references,
     truth,
 )
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer
 from harness.tests.unit.reference.fhir_doubles import weight
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def endpoint(server: FhirServer) -> Endpoint:
-    return server.endpoint()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -12,14 +12,8 @@ from harness.reference.faults import catalogue
 from harness.tests.integration.reference.bulk_client import export
 from harness.tests.integration.reference.bulk_probes import OPTIONS, PROBES, BulkProbe
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
-from harness.tests.integration.reference.fhir_server import FhirServer, serving
+from harness.tests.integration.reference.fhir_server import FhirServer
 from harness.tests.reference_process import Running
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
 
 
 @pytest.mark.parametrize("name", PROBES)

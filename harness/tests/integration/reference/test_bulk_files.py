@@ -13,16 +13,10 @@ import pytest
 
 from harness.tests.integration.reference.bulk_client import ask, export, location
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer
 from harness.tests.reference_process import Running
 
 NDJSON = "application/fhir+ndjson"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

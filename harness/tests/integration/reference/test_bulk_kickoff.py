@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -20,15 +19,9 @@ from harness.tests.integration.reference.bulk_client import (
     post,
     references,
 )
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer
 
 LENIENT = ASYNC | {"Prefer": "respond-async, handling=lenient"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -10,13 +9,7 @@ import pytest
 
 from harness.reference.fhir.resources import RESOURCES
 from harness.tests.integration.reference.bulk_client import ask, location, references, truth
-from harness.tests.integration.reference.fhir_server import FhirServer, serving
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
+from harness.tests.integration.reference.fhir_server import FhirServer
 
 
 def test_an_export_takes_as_many_polls_as_it_is_told_to(server: FhirServer) -> None:

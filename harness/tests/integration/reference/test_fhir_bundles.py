@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint
 from harness.tests.unit.reference.fhir_doubles import weight
 
 Json = dict[str, Any]
 FHIR = {"Content-Type": "application/fhir+json"}
 URN = "urn:uuid:5b1d1d5e-3b0c-4c39-9f13-0c2f3a4b5c6d"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def endpoint(server: FhirServer) -> Endpoint:
-    return server.endpoint()
-
-
-@pytest.fixture
-def client(endpoint: Endpoint) -> httpx.Client:
-    return endpoint.client()
-
-
-@pytest.fixture
-def patient(endpoint: Endpoint) -> str:
-    return endpoint.ehr.store.patient_ids()[0]
 
 
 def send(client: httpx.Client, kind: str, *entries: Any, **headers: str) -> httpx.Response:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer
 
 Json = dict[str, Any]
 SAMPLES = {
@@ -21,12 +20,6 @@ SAMPLES = {
     "uri": "x",
     "composite": "x$1",
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ import pytest
 
 from harness.reference.faults import FHIR, catalogue
 from harness.reference.fhir.faulty.writing import LOCAL_UNITS
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer
 from harness.tests.integration.reference.record_probes import RECORDING
 from harness.tests.integration.reference.search_probes import SEARCHING
 from harness.tests.integration.reference.writing_probes import WRITING
@@ -480,12 +480,6 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "revinclude-leaks-other-patient": _foreign_provenance,
     "capability-format-xml-only": lambda p: "json" not in p.metadata()["format"],
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
 
 
 def test_every_fault_of_the_fhir_part_is_tried_here() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,31 +8,10 @@ import httpx
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint
 from harness.tests.unit.reference.fhir_doubles import VITALS, weight
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def endpoint(server: FhirServer) -> Endpoint:
-    return server.endpoint()
-
-
-@pytest.fixture
-def client(endpoint: Endpoint) -> httpx.Client:
-    return endpoint.client()
-
-
-@pytest.fixture
-def patient(endpoint: Endpoint) -> str:
-    return endpoint.ehr.store.patient_ids()[0]
 
 
 def searched(client: httpx.Client, path: str, **headers: str) -> Json:

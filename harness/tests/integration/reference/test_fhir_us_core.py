@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,7 +12,7 @@ from harness.reference.fhir.parameters import PARAMETERS, Parameter
 from harness.reference.fhir.reach import ROSTERS
 from harness.reference.fhir.resources import RESOURCES
 from harness.reference.fhir.stored import Stored
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer
 
 Json = dict[str, Any]
 SEARCHES = {
@@ -53,12 +52,6 @@ SEARCHES = {
     "Specimen": "_id patient",
 }
 CASES = [(kind, one) for kind, several in SEARCHES.items() for one in several.split()]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

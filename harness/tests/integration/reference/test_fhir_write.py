@@ -1,37 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer, serving
+from harness.tests.integration.reference.fhir_server import Endpoint
 from harness.tests.unit.reference.fhir_doubles import VITALS, weight
 
 JSON = {"Content-Type": "application/fhir+json"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FhirServer]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def endpoint(server: FhirServer) -> Endpoint:
-    return server.endpoint()
-
-
-@pytest.fixture
-def client(endpoint: Endpoint) -> httpx.Client:
-    return endpoint.client()
-
-
-@pytest.fixture
-def patient(endpoint: Endpoint) -> str:
-    return endpoint.ehr.store.patient_ids()[0]
 
 
 def post(client: httpx.Client, resource: dict[str, Any], **headers: str) -> httpx.Response:
