@@ -68,6 +68,8 @@ class HostLimiter:
         known: what an earlier run learnt.
         spent: what earlier runs spent of the day's budget.
         chance: gives numbers from 0.0 to 1.0, for jitter.
+        patient: whether requests wait for a host that has fallen silent, as those of a sync do;
+            a run that judges says at once that nothing comes.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class HostLimiter:
         known: Known = Known(),  # noqa: B008 - frozen
         spent: Spent | None = None,
         chance: Callable[[], float] = random.random,
+        patient: bool = False,
     ) -> None:
         self.counters = Counters()
         self._limits = limits
@@ -86,6 +89,7 @@ class HostLimiter:
         self._cap = LearntCap(limits.concurrency, known.concurrency or 0)
         self._hold = Hold(chance)
         self._breaker = Breaker(first=0.5, longest=8.0, tolerated=_TOLERATED)
+        self._patient = patient
         self._closed_until = known.closed_until
         self._active = 0
         self._line = Line()
@@ -181,8 +185,9 @@ class HostLimiter:
 
     def unanswered(self) -> None:
         """A request brought no answer: after some in a row all wait for one that tries."""
-        now = self._clock.monotonic()
-        self._breaker.unanswered(now)
+        if not self._patient:
+            return
+        self._breaker.unanswered(self._clock.monotonic())
         if self._breaker.is_open:
             self.pause(self._breaker.until)
 
@@ -248,6 +253,7 @@ class HostLimiters:
         remembered: what earlier runs learnt, by host.
         spent: what earlier runs spent of a day's budget, by host.
         chance: gives numbers from 0.0 to 1.0, for jitter.
+        patient: whether requests wait for a host that has fallen silent.
     """
 
     def __init__(
@@ -258,12 +264,14 @@ class HostLimiters:
         remembered: Mapping[str, Known] | None = None,
         spent: Mapping[str, Spent] | None = None,
         chance: Callable[[], float] = random.random,
+        patient: bool = False,
     ) -> None:
         self.limits = limits
         self._clock = clock
         self._remembered = remembered or {}
         self._spent = spent or {}
         self._chance = chance
+        self._patient = patient
         self._by_host: dict[str, HostLimiter] = {}
 
     def of(self, host: str) -> HostLimiter:
@@ -275,6 +283,7 @@ class HostLimiters:
                 known=self._remembered.get(host, Known()),
                 spent=self._spent.get(host),
                 chance=self._chance,
+                patient=self._patient,
             )
         return self._by_host[host]
 

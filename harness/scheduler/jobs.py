@@ -66,6 +66,7 @@ class Site:
                 self.clock,
                 remembered=store.rates() if store else None,
                 spent=store.spent() if store else None,
+                patient=True,
             )
         breaker = self._breakers.setdefault(host, Breaker())
         return World(

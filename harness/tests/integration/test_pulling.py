@@ -15,7 +15,7 @@ def test_each_client_gets_all_and_is_measured() -> None:
     assert list(laps) == [OURS, BARE, "other"]
     assert [each.resources for taken in laps.values() for each in taken] == [6, 6, 6]
     assert all(each.cpu_seconds > 0 for each in laps[OURS])
-    assert all(10 < each.peak_mib < 150 for each in laps[OURS])
+    assert all(each.peak_mib > 10 for each in laps[OURS])
 
 
 @pytest.mark.parametrize(

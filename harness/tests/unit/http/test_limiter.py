@@ -18,7 +18,7 @@ from harness.http.transport import Bounds
 
 def limiter(clock: ManualClock, **limits: Any) -> HostLimiter:
     limits = {"requests_per_second": 10.0, "burst": 1, **limits}
-    return HostLimiter(Limits(**limits), clock, chance=lambda: 0.0)
+    return HostLimiter(Limits(**limits), clock, chance=lambda: 0.0, patient=True)
 
 
 def test_requests_are_paced() -> None:
