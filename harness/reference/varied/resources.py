@@ -46,7 +46,8 @@ def request(instance: Instance, asked: Asked) -> Asked:
 
 def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
     """Alters the resources of an answer, and the headers that tell of their versions."""
-    if not asked.path.startswith(f"{FHIR}/"):
+    # A next link may be the base itself, with a parameter.
+    if asked.path != FHIR and not asked.path.startswith(f"{FHIR}/"):
         return given
     given = _headers(instance, asked, given)
     value = given.json()

@@ -232,7 +232,7 @@ def pull(
         clock = VirtualClock(host.ahead, host.start)
         remembered = {HOST: known} if known is not None else None
         chance = Random(11).random
-        limiters = HostLimiters(limits, clock, remembered=remembered, chance=chance)
+        limiters = HostLimiters(limits, clock, remembered=remembered, chance=chance, patient=True)
         http = HttpClient(
             base=BASE, evidence=Evidence(), limiter=limiters, clock=clock, transport=host
         )
