@@ -65,13 +65,30 @@ class Ladder:
         return self._barer(step, asked_from) if failed.status in BOUND_REFUSED else None
 
     def _barer(self, step: Step, asked_from: datetime | None) -> Otherwise | None:
-        """Without the lower bound, then without `_count`: the EHR does not say what it minds."""
+        """Without an order, a lower bound, `_count`: the EHR does not say what it minds.
+
+        An order goes first, because without it the query begins anew, from its watermark.
+        """
+        if self.plan.ascends(step.query.type):
+            self.unsorted(step.query.type)
+            return Otherwise((step.again(),))
         if asked_from is not None:
             self.outcome.note(step.query.type, "refused a lower bound, so everything was read")
             return Otherwise((step.again(unbounded=True),))
         if self.plan.page_size is not None and not (self.taken or step.uncounted):
             return Otherwise((step.again(uncounted=True),))
         return None
+
+    def sorts(self, type_: str, *, honoured: bool) -> None:
+        """Whether the EHR sorts a type by `_lastUpdated`."""
+        self.plan = self.plan.sorting(type_, honoured=honoured)
+        self.outcome.orders[type_] = honoured
+
+    def unsorted(self, type_: str) -> None:
+        """Ask for a type in ascending order no more."""
+        if self.plan.ascends(type_):
+            self.outcome.note(type_, "does not keep the order that was asked for")
+        self.sorts(type_, honoured=False)
 
     def _needing(self, step: Step, need: str, spec: SyncSpec) -> Otherwise | None:
         """The same query with what the EHR says that it needs; None where it had that already."""

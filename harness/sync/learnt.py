@@ -35,6 +35,7 @@ def recall(store: Store, now: datetime) -> Learnt:
         {type_: frozenset(value.split(",")) for type_, value in of("unknown").items()},
         {type_: value == _HONOURED for type_, value in of("history").items()},
         int(sizes) if sizes else None,
+        {type_: value == _HONOURED for type_, value in of("order").items()},
     )
 
 
@@ -58,6 +59,8 @@ def remember_outcome(store: Store, lease: Lease, outcome: Outcome, now: datetime
     """Keep what a pull found out about searches."""
     _remember(store, lease, "needs", outcome.needs, now)
     remember_honours(store, lease, dict.fromkeys(outcome.unhonoured, False), now)
+    orders = {type_: _HONOURED if each else _NOT for type_, each in outcome.orders.items()}
+    _remember(store, lease, "order", orders, now)
     known = recall(store, now).unknown
     unknown = {
         type_: ",".join(sorted(parts | known.get(type_, frozenset())))

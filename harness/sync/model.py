@@ -84,6 +84,7 @@ class Cursor:
         newest: the newest believable `lastUpdated` in the pages so far.
         pages: pages committed so far.
         run: the run that opened it.
+        reached: up to which `lastUpdated` its pages held everything; None where that is not known.
     """
 
     url: str
@@ -92,6 +93,7 @@ class Cursor:
     newest: datetime | None
     pages: int
     run: int
+    reached: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class Learnt:
         unknown: categories that it does not know.
         histories: whether it shows what changed since a time, deletions included.
         page_size: the largest `_count` that it takes; None if it refused none.
+        orders: whether it sorts by `_lastUpdated`; a type that is not here is unproven.
     """
 
     honours: Mapping[str, bool] = field(default_factory=dict)
@@ -145,6 +148,7 @@ class Learnt:
     unknown: Mapping[str, frozenset[str]] = field(default_factory=dict)
     histories: Mapping[str, bool] = field(default_factory=dict)
     page_size: int | None = None
+    orders: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

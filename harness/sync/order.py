@@ -108,6 +108,7 @@ class Outcome:
         unknown: categories that the EHR turned out not to know, by type.
         page_size: the `_count` that it takes, where it refused a larger one.
         unhonoured: types whose lower bound it turned out to ignore.
+        orders: types of which it turned out to sort by `_lastUpdated`, or not to.
         moved: patients that it turned out to have merged, with the one who took their place.
     """
 
@@ -122,6 +123,7 @@ class Outcome:
     unknown: dict[str, frozenset[str]] = field(default_factory=dict)
     page_size: int | None = None
     unhonoured: set[str] = field(default_factory=set)
+    orders: dict[str, bool] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
 
     def note(self, type_: str, note: str) -> None:

@@ -19,6 +19,7 @@ from harness.errors import HarnessError, HostileInput
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange
 from harness.sync.answers import Failed, Moved, Page, Refused, SessionGone, read_answer
+from harness.sync.ascending import EXPIRED, Ascent
 from harness.sync.chase import Chased, Chaser
 from harness.sync.doubt import Doubt, doubt
 from harness.sync.frontier import Frontier
@@ -73,6 +74,7 @@ class Pull:
         self._writer = Writer(lambda: store.together(lease))
         self._outcome = Outcome()
         self._ladder = Ladder(plan, self._outcome)
+        self._ascent = Ascent(self._ladder, clock.now)
         self._trouble = Trouble(clock, self.stop)
         self._frontier: Frontier | None = None
         self._chaser: Chaser | None = None
@@ -150,7 +152,9 @@ class Pull:
         if (refusal := self._trouble.no_grant.get(id(reader))) is not None:
             return self._gap(step.query, refusal)
         if step.cursor is None:
-            step = replace(step, asked_count=None if step.uncounted else self.plan.page_size)
+            count = None if step.uncounted else self.plan.page_size
+            ordered = self.plan.ascends(step.query.type)
+            step = replace(step, asked_count=count, ordered=ordered)
         began = self._clock.monotonic()
         try:
             exchange = await self._send(reader, step)
@@ -175,8 +179,8 @@ class Pull:
         return await reader.first(step.query.type, parameters)
 
     def _asked_from(self, step: Step) -> datetime | None:
-        if step.unbounded:
-            return None
+        if step.unbounded or step.since is not None:
+            return None if step.unbounded else step.since
         return self.plan.asked_from(step.query, step.watermark, self._clock.now())
 
     async def _answered(
@@ -189,6 +193,8 @@ class Pull:
             return (step,)
         self._trouble.let_through()
         if isinstance(answer, SessionGone):
+            if exchange.status in EXPIRED:
+                await self._ascent.learn(step, reader)
             return await self._restart(step)
         if isinstance(answer, Moved):
             return self._moved(step.query, answer)
@@ -229,11 +235,14 @@ class Pull:
         page = self._linked(step, page, exchange)
         chased = await self._chased(reader, query, page)
         here = step.advanced(page, exchange, self._asked_from(step), order.run)
+        here = self._ascent.after(step, page, here) if step.in_order else here
         self._remark(query, page, here, chased)
         flaw, dead_end = step.flaw_after(page) or chased.flaw, step.dead_end(page)
         done = PageDone(query, page.received, self._clock.now(), chased=tuple(chased.found))
         ends, again = step.ends(page), None
-        if dead_end is None and not ends:
+        if dead_end is None and step.in_order and here.reached is None:
+            again, flaw = step.again(), None  # what is left out may be in what was not asked for
+        elif dead_end is None and not ends:
             # A page that follows a flaw has no cursor, so that a kill does not let it be forgotten.
             done = replace(done, cursor=here if flaw is None else None)
             again = step.following(here, page, flaw)
@@ -305,7 +314,12 @@ class Pull:
         return None, f"the EHR counts {total} matches and shows {came}: {found.value}{hint}"
 
     async def _restart(self, step: Step) -> Sequence[Step]:
-        await self._write(lambda: self._store.forget_cursor(self._lease, step.query))
+        further = self._ascent.again(step)
+        if further is not None and further.restarts <= RESTARTS:
+            # The cursor stays until the next page takes its place: it says from where to go on.
+            return (further,)
+        if further is None:
+            await self._write(lambda: self._store.forget_cursor(self._lease, step.query))
         if step.restarts >= RESTARTS:
             return self._gap(step.query, f"the paging session expired {RESTARTS + 1} times")
         return (step.again(),)

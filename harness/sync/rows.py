@@ -66,6 +66,7 @@ def cursor_of(row: Row) -> Cursor:
         instant_or_none(row["newest"]),
         row["pages"],
         row["run"],
+        instant_or_none(row["reached"]),
     )
 
 

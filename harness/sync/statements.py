@@ -25,11 +25,12 @@ def add_counts(db: Database, run: int, patient: str, type_: str, done: Counts) -
 def put_cursor(db: Database, query: Query, cursor: Cursor) -> None:
     """Set where a query is to go on."""
     db.execute(
-        "INSERT INTO cursors (patient, type, part, url, asked_from, started, newest, pages, run)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO cursors (patient, type, part, url, asked_from, started, newest, pages, run,"
+        " reached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (patient, type, part) DO UPDATE SET url = excluded.url,"
         " asked_from = excluded.asked_from, started = excluded.started,"
-        " newest = excluded.newest, pages = excluded.pages, run = excluded.run",
+        " newest = excluded.newest, pages = excluded.pages, run = excluded.run,"
+        " reached = excluded.reached",
         (
             *key(query),
             cursor.url,
@@ -38,6 +39,7 @@ def put_cursor(db: Database, query: Query, cursor: Cursor) -> None:
             text_of(cursor.newest),
             cursor.pages,
             cursor.run,
+            text_of(cursor.reached),
         ),
     )
 

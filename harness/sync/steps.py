@@ -34,6 +34,9 @@ class Step:
         tries: how often its page came as something that is no FHIR.
         counted: how many matches the store had of it when it was read for a second time because
             the EHR counts more; None where it was not.
+        ordered: whether its first page was asked for in ascending order.
+        since: the lower bound that spares it what came in ascending order before its paging session
+            expired; None asks from its watermark.
         flaw: what is wrong with a page that it has passed: it is read to its end and stays open.
     """
 
@@ -51,6 +54,8 @@ class Step:
     tries: int = 0
     counted: int | None = None
     flaw: str | None = None
+    ordered: bool = False
+    since: datetime | None = None
 
     def again(self, *, unbounded: bool = False, uncounted: bool = False) -> Step:
         """From the first page on, once more."""
@@ -61,6 +66,7 @@ class Step:
             empty=0,
             resumed=False,
             restarts=self.restarts + 1,
+            since=None,
             unbounded=self.unbounded or unbounded,
             uncounted=self.uncounted or uncounted,
         )
@@ -91,14 +97,21 @@ class Step:
             empty=0 if page.received else self.empty + 1,
             tries=0,
             flaw=flaw,
+            since=None,
             last=self.of(page),
         )
+
+    @property
+    def in_order(self) -> bool:
+        """Whether its pages came in ascending order so far, as they were asked for."""
+        return self.ordered if self.cursor is None else self.cursor.reached is not None
 
     @property
     def is_plain(self) -> bool:
         """Whether the store knows all of it that matters after its first page."""
         known = Step(self.query, self.watermark, None)
         told = replace(self, cursor=None, visited=frozenset(), asked_count=None, last=None)
+        told = replace(told, ordered=False)
         return told == known
 
     def of(self, page: Page) -> int:

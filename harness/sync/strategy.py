@@ -24,6 +24,7 @@ SOONER = timedelta(hours=2)
 """How much earlier than after whole days it is time to read all again: a daily run starts a little
 earlier or later each day, and an hour earlier when clocks go forward."""
 
+SORT = "_sort"
 _DAY = timedelta(days=1)
 _EVER = "ge1900-01-01"
 
@@ -58,6 +59,7 @@ class Plan:
         window: how much further back a search by clinical date starts.
         full_every: after how long everything is read again; None as the strategy needs it.
         offset: the parameter that names the first match of a page, where pages have no next link.
+        orders: by type, whether the EHR is known to sort by `_lastUpdated`, or known not to.
     """
 
     overlap: timedelta
@@ -66,6 +68,7 @@ class Plan:
     window: timedelta = timedelta(days=30)
     full_every: timedelta | None = None
     offset: str | None = None
+    orders: Mapping[str, bool] = field(default_factory=dict)
 
     def way(self, type_: str) -> Way:
         """How `type_` is asked for."""
@@ -120,9 +123,23 @@ class Plan:
             parameters.append((way.date, f"ge{day.isoformat()}"))
         elif way.dated and way.date is not None:
             parameters.append((way.date, _EVER))
+        if self.ascends(query.type):
+            parameters.append((SORT, "_lastUpdated"))
         if self.page_size is not None and counted:
             parameters.append(("_count", str(self.page_size)))
         return tuple(parameters)
+
+    def ascends(self, type_: str) -> bool:
+        """Whether `type_` is asked for in ascending order of `_lastUpdated`."""
+        return self.by_last_updated(type_) and self.orders.get(type_, False)
+
+    def by_last_updated(self, type_: str) -> bool:
+        """Whether what is new of `type_` is asked for by `_lastUpdated`."""
+        return self.way(type_).strategy is Strategy.LAST_UPDATED
+
+    def sorting(self, type_: str, *, honoured: bool) -> Plan:
+        """A plan that also knows whether the EHR sorts `type_` by `_lastUpdated`."""
+        return replace(self, orders={**self.orders, type_: honoured})
 
     def needing(self, type_: str, parameter: str, spec: SyncSpec) -> Plan:
         """A plan that also knows that a search of `type_` needs `category` or `date`."""
@@ -170,6 +187,7 @@ def plan_for(
         timedelta(days=spec.window_days),
         None if spec.full_every_days is None else timedelta(days=spec.full_every_days),
         spec.offset,
+        learnt.orders,
     )
 
 

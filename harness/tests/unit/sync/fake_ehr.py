@@ -37,6 +37,8 @@ class FakeEhr:
         """Ids that can be read and that no search shows."""
         self.needs_category = False
         """Whether a search for Observation without a category is refused."""
+        self.order: Callable[[list[Resource], str], list[Resource] | None] = lambda rows, _by: rows
+        """What `_sort` does to matches; None refuses it."""
         self.asked: list[str] = []
         """Path and query of every request, in order."""
         self.bearers: list[str | None] = []
@@ -113,15 +115,22 @@ class FakeEhr:
             return self.response(400, needed)
         if self.ignores_last_updated:
             query.pop("_lastUpdated", None)
-        matches = [
-            encoded(each)
+        found = [
+            each
             for (type_, _), each in sorted(self.current.items())
             if path.endswith(f"/{type_}")
             and each["id"] not in self.unlisted
             and _matches(each, query)
         ]
+        return self._first_page(found, query)
+
+    def _first_page(self, found: list[Resource], query: dict[str, str]) -> Response:
+        by = query.get("_sort")
+        ordered = found if by is None else self.order(found, by)
+        if ordered is None:
+            return self.outcome(400, "invalid")
         session = f"s{len(self.asked)}"
-        self._sessions[session] = matches
+        self._sessions[session] = [encoded(each) for each in ordered]
         self._owners[session] = query.get("patient") or query.get("_id", "")
         return self._page(session, 0)
 
@@ -133,6 +142,11 @@ class FakeEhr:
             links.append({"relation": "next", "url": f"{BASE}?{query}"})
         entries = [{"resource": json.loads(row)} for row in rows[at : at + self.page_size]]
         return self.response(200, bundle(entries, links))
+
+
+def by_last_updated(rows: list[Resource], by: str) -> list[Resource]:
+    """`_sort=_lastUpdated` as it should be."""
+    return sorted(rows, key=lambda row: row["meta"]["lastUpdated"], reverse=by.startswith("-"))
 
 
 def bundle(entries: list[Any], links: list[Any] | None = None) -> Resource:
