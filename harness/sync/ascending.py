@@ -62,7 +62,7 @@ class Ascent:
             here: the cursor to the next one.
         """
         plan, type_, there = self.ladder.plan, step.query.type, None
-        if plan.ascends(type_):
+        if plan.by_last_updated(type_) and plan.orders.get(type_, True):
             before = here.reached or here.asked_from or NEVER
             there = reached(before, page.received, type_, here.started - plan.overlap)
         if there is None:
@@ -109,8 +109,7 @@ async def sorts(
     """Whether `_sort=_lastUpdated` is honoured; None where `query` cannot prove it.
 
     One match for each order: the first ascending has to be older than the first descending. An EHR
-    that ignores `_sort` shows the same twice, and one that sorts within pages has to ignore
-    `_count` as well to show two pages that overlap.
+    that ignores `_sort` shows the same twice; so does one that sorts each page by itself.
     """
     try:
         if (oldest := await _stamps(reader, plan, query, "_lastUpdated", now)) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from harness.sync.ascending import reached
 from harness.sync.learnt import recall, remember_outcome
 from harness.sync.model import Query, Received
 from harness.sync.order import NEVER, Outcome
-from harness.sync.strategy import Way
+from harness.sync.strategy import Plan, Way
 from harness.tests.unit.sync.conftest import NOON, Bench
 from harness.tests.unit.sync.fake_ehr import Resource, by_last_updated
 
@@ -36,8 +37,7 @@ def day(bench: Bench, budget: int = 12) -> Outcome:
     done = bench.sync()
     remember_outcome(bench.store, bench.lease(), done, bench.clock.now())
     orders = recall(bench.store, bench.clock.now()).orders
-    bench.plan = bench.pull.plan.sorting("Other", honoured=False)
-    assert {key: bench.plan.orders[key] for key in orders} == dict(orders)
+    bench.plan = replace(bench.plan, orders=orders)
     bench.clock.advance(24 * 3600)
     return done
 
@@ -136,11 +136,57 @@ def test_an_order_that_is_broken_once_is_trusted_no_more_and_loses_nothing(
 def test_a_search_by_clinical_date_is_not_sorted(bench: Bench) -> None:
     fill(bench)
     bench.ehr.order = by_last_updated
-    bench.plan = bench.plan.__class__(
-        timedelta(minutes=5), {"Observation": Way(Strategy.DATE_WINDOW, date="date")}
-    )
+    bench.plan = Plan(timedelta(minutes=5), {"Observation": Way(Strategy.DATE_WINDOW, date="date")})
     days(bench, most=3)
     assert not any("_sort" in each for each in bench.ehr.asked)
+
+
+def test_an_ehr_whose_next_links_last_is_asked_for_no_order(bench: Bench) -> None:
+    """Its links may count matches anew for each page: what changes would move others out of it."""
+    fill(bench)
+    bench.ehr.order = by_last_updated
+    bench.limits = Limits(requests_per_second=50.0, burst=50, per_day=12)
+    while bench.sync().gaps:
+        bench.clock.advance(24 * 3600)
+    assert bench.stored() == bench.ehr.truth()
+    assert not any("_sort" in each for each in bench.ehr.asked)
+
+
+def test_an_order_within_each_page_alone_is_none(bench: Bench) -> None:
+    fill(bench)
+
+    def within(rows: list[Resource], by: str) -> list[Resource]:
+        size = bench.ehr.page_size
+        parts = [rows[at : at + size] for at in range(0, len(rows), size)]
+        return [row for part in parts for row in by_last_updated(part, by)]
+
+    bench.ehr.order = within
+    days(bench, most=3)
+    assert "Observation" not in bench.plan.orders
+
+
+def test_an_ehr_that_begins_to_ignore_the_order_loses_nothing_by_it(bench: Bench) -> None:
+    fill(bench)
+    bench.ehr.order = by_last_updated
+    day(bench), day(bench)
+    assert bench.plan.orders["Observation"] is True
+    bench.ehr.order = lambda rows, _by: rows
+    days(bench, budget=15, most=2)
+    assert bench.plan.orders["Observation"] is False
+    assert days(bench, budget=80, most=2)[-1].gaps == []
+    assert bench.stored() == bench.ehr.truth()
+
+
+def test_an_order_that_was_forgotten_is_found_out_again_and_not_taken_for_broken(
+    bench: Bench,
+) -> None:
+    fill(bench)
+    bench.ehr.order = by_last_updated
+    day(bench), day(bench)
+    bench.plan = Plan(timedelta(minutes=5))
+    assert days(bench)[-1].gaps == []
+    assert bench.plan.orders["Observation"] is True
+    assert bench.stored() == bench.ehr.truth()
 
 
 def test_a_400_to_a_next_link_is_no_reason_to_sort(bench: Bench) -> None:
