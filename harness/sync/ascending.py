@@ -74,13 +74,13 @@ class Ascent:
 
         A restart that gains ground does not count as one.
         """
-        cursor, ascends = step.cursor, self.ladder.plan.ascends(step.query.type)
-        if not ascends or cursor is None or cursor.reached is None:
+        cursor, plan = step.cursor, self.ladder.plan
+        if not plan.ascends(step.query.type) or cursor is None:
+            return None
+        if cursor.reached is None or cursor.reached - NEVER <= plan.overlap:
             return None
         begun = cursor.asked_from or NEVER
-        since = max(cursor.reached.replace(microsecond=0), begun)
-        if since == NEVER:
-            return None
+        since = max(cursor.reached - plan.overlap, begun)
         restarts = step.restarts + (since == begun)
         return replace(step.again(), since=since, restarts=restarts)
 
@@ -92,13 +92,13 @@ def reached(
 
     Args:
         before: up to where the pages before it came.
-        received: the page.
+        received: the page; compared to the second, because bounds and some EHRs are no finer.
         type_: what was searched for; other resources are not sorted with it.
         changing: stamps from here on may be those of changes that were made while paging, which a
             server may show in their old place: they tell nothing.
     """
     stamps = [each.last_updated for each in received if each.type == type_]
-    known = [each for each in stamps if each is not None]
+    known = [each.replace(microsecond=0) for each in stamps if each is not None]
     settled = [before, *(each for each in known if each < changing)]
     return settled[-1] if len(known) == len(stamps) and _ascend(settled) else None
 

@@ -223,6 +223,16 @@ def test_a_session_that_expires_within_a_run_goes_on_as_often_as_it_gains_ground
     assert asked > 4 * 6, "more often than a search may begin anew"
 
 
+def test_stamps_of_the_year_one_are_no_place_to_go_on_from(bench: Bench) -> None:
+    fill(bench)
+    bench.ehr.order = by_last_updated
+    for number in range(3):
+        bench.ehr.put("Observation", f"old-{number}", "p", NEVER + timedelta(seconds=number))
+    days(bench, budget=4, most=4)
+    assert days(bench, budget=80, most=3)[-1].gaps == []
+    assert bench.stored() == bench.ehr.truth()
+
+
 def row(hours: float | None) -> Received:
     return Received("Observation", "o", None, None if hours is None else NOON + HOUR * hours, b"")
 
@@ -235,6 +245,7 @@ def test_a_page_reaches_to_its_last_stamp_that_can_change_no_more() -> None:
     assert there(1, 99, 3) == NOON + HOUR * 3, "changed while it was paged, in its old place"
     assert there(1, 99) == NOON + HOUR
     assert there(2, 1) is None
+    assert there(1.0001, 1) == NOON + HOUR, "the same second"
     assert there(-1) is None, "older than the page before"
     assert there(1, None) is None
     assert there() == NOON
