@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from harness.config.ehr import Limits, Strategy
-from harness.http.exchange import Request
+from harness.http.exchange import Request, Response
 from harness.sync.ascending import reached
 from harness.sync.learnt import recall, remember_outcome
 from harness.sync.model import Query, Received
 from harness.sync.order import NEVER, Outcome
 from harness.sync.strategy import Plan, Way
 from harness.tests.unit.sync.conftest import NOON, Bench
-from harness.tests.unit.sync.fake_ehr import Resource, by_last_updated
+from harness.tests.unit.sync.fake_ehr import Resource, by_last_updated, encoded
 
 HOUR = timedelta(hours=1)
 ROWS = 60
@@ -82,6 +83,32 @@ def test_what_changes_between_the_pieces_is_stored_as_it_is_in_the_end(bench: Be
             break
     else:
         pytest.fail("it never ended")
+    assert bench.stored() == bench.ehr.truth()
+
+
+def test_a_change_that_is_shown_in_its_old_place_does_not_hide_what_stands_behind_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of ids is kept, as HAPI does; the versions are those of the moment."""
+    fill(bench)
+    bench.ehr.order = by_last_updated
+    show, begun = bench.ehr._page, 0
+
+    def current(session: str, at: int) -> Response:
+        ids = [json.loads(each)["id"] for each in bench.ehr._sessions[session]]
+        if len(bench.ehr.asked) - begun == 12:
+            last = ids[min(at + 1, len(ids) - 1)]
+            bench.ehr.put("Observation", last, "p", bench.clock.now(), day=begun)
+        bench.ehr._sessions[session] = [
+            encoded(bench.ehr.current["Observation", each]) for each in ids
+        ]
+        return show(session, at)
+
+    monkeypatch.setattr(bench.ehr, "_page", current)
+    while day(bench).gaps:
+        begun = len(bench.ehr.asked)
+        assert begun < 100
+    assert bench.plan.orders["Observation"] is True
     assert bench.stored() == bench.ehr.truth()
 
 
