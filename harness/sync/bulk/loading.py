@@ -128,9 +128,12 @@ class Loader:
         self._path = path
         self._splitter = Splitter(longest, offset=file.loaded, number=file.lines)
         self._lines = self._read()
-        self._handle: BinaryIO | None = None
+        self._handle: BinaryIO
 
     def __enter__(self) -> Self:
+        # Opened here and not in the thread that loads: who is cancelled amid a batch closes it.
+        self._handle = self._path.open("rb")
+        self._handle.seek(self.file.loaded)
         return self
 
     def __exit__(
@@ -139,8 +142,7 @@ class Loader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._handle is not None:
-            self._handle.close()
+        self._handle.close()
 
     def batch(self) -> Counts:
         """Load the next lines, and commit; what that did."""
@@ -165,8 +167,6 @@ class Loader:
         return counts
 
     def _read(self) -> Iterator[Line]:
-        self._handle = self._path.open("rb")
-        self._handle.seek(self.file.loaded)
         while chunk := self._handle.read(_CHUNK):
             yield from self._splitter.feed(chunk)
         yield from self._splitter.end()
