@@ -109,10 +109,11 @@ class Scratch:
         Raises:
             NotPermitted: as `create`.
         """
-        entries = [self._begin("POST", writer, each) for each in resources]
         with ExitStack() as stack:
-            for entry in entries:
-                stack.enter_context(_whole(entry))
+            entries = []
+            for each in resources:
+                entries.append(self._begin("POST", writer, each))
+                stack.enter_context(_whole(entries[-1]))
             await self.journal.secure()
             exchange = await send()
             places = _places(exchange)[skip:]
@@ -225,7 +226,6 @@ class Scratch:
     def _begin(self, method: str, writer: Writer, resource: Resource) -> Written:
         self._permitted()
         entry = Written(len(self.written) + 1, str(resource["resourceType"]), resource, writer)
-        self.written.append(entry)
         self.journal.write(
             event="sent",
             number=entry.number,
@@ -234,6 +234,8 @@ class Scratch:
             id=resource.get("id"),
             identifier=identifiers(resource),
         )
+        # Last, for the undoing waits until everything that stands there is over.
+        self.written.append(entry)
         return entry
 
     def _done(self, entry: Written, exchange: Exchange) -> None:

@@ -70,10 +70,11 @@ class Written:
 
 def identifiers(resource: Mapping[str, Any]) -> list[dict[str, str]]:
     """System and value of each business identifier, by which a lost create can be found again."""
-    found = resource.get("identifier") or []
+    found = resource.get("identifier")
     return [
         {key: str(each[key]) for key in ("system", "value") if key in each}
         for each in (found if isinstance(found, list) else [found])
+        if isinstance(each, Mapping)
     ]
 
 

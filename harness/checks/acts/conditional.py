@@ -20,9 +20,9 @@ from harness.checks.acts.observing import (
     having,
     identifier_of,
     new,
+    observation_of,
     of_kind,
     place_of,
-    resource_of,
 )
 from harness.checks.acts.updates import Updated
 from harness.checks.acts.versions import declared
@@ -153,7 +153,7 @@ async def patches(
     tried = ("applied", [replace_status]), ("failing", failing), ("stale", [replace_value])
     for name, operations in tried:
         before = await read(run, writable, done.id)
-        expected = resource_of(before) | ({"status": "amended"} if name == "applied" else {})
+        expected = observation_of(before) | ({"status": "amended"} if name == "applied" else {})
         version = first if name == "stale" else current_version(before)
         send = partial(writable.client.patch, "Observation", done.id, operations, if_match=version)
         answer = await run.scratch.updated(writable.client, expected, send, identity=done.id)

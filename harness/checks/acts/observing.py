@@ -213,6 +213,29 @@ def resource_of(exchange: Exchange) -> Resource:
         raise PrerequisiteFailed(str(error)) from None
 
 
+def observation_of(exchange: Exchange) -> Resource:
+    """The Observation that was read, to be changed and sent back.
+
+    Raises:
+        PrerequisiteFailed: what was read is none, or has no id.
+    """
+    resource = resource_of(exchange)
+    if resource.get("resourceType") != "Observation":
+        raise PrerequisiteFailed(f"{exchange.where}: expected an Observation")
+    if not isinstance(resource.get("id"), str):
+        raise PrerequisiteFailed(f"{exchange.where}: expected an Observation with an id")
+    return resource
+
+
+def id_of(exchange: Exchange) -> str:
+    """The id of the Observation that was read.
+
+    Raises:
+        PrerequisiteFailed: as `observation_of`.
+    """
+    return str(observation_of(exchange)["id"])
+
+
 def meta_of(exchange: Exchange) -> Resource:
     """`meta` of the resource that an exchange brought; empty where it has none."""
     meta = resource_of(exchange).get("meta")

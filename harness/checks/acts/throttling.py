@@ -107,7 +107,12 @@ def oddity(attempt: Exchange, first: Exchange) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class UnderLoad:
-    """Token requests that were sent the moment the FHIR interface refused for load."""
+    """Token requests that were under way while the FHIR interface refused for load.
+
+    Attributes:
+        exchange: the first refusal of the FHIR interface.
+        answers: one per wave of reads in which it refused.
+    """
 
     exchange: Exchange
     answers: tuple[Exchange, ...]
@@ -126,27 +131,30 @@ async def token_under_load(
     if not batch_pull.refusals:
         raise NotApplicable(batch_pull.no_refusal)
     client, endpoint = backend_client(run), str(discovery.configuration.token_endpoint)
-    http = run.http.with_limiter(unpaced(run))
+    fields = (("grant_type", "client_credentials"), ("scope", " ".join(client.scopes)))
     url = f"{run.ehr.fhir_base}/Patient?_id={access.patient}"
     read = Request("GET", url, Headers((("Accept", FHIR_JSON),)))
-    refusal = None
-    for _ in range(REQUESTS // CONCURRENCY):
-        wave = await together(
-            *(http.send(read, bearer=access.bearer, retry=False) for _ in range(CONCURRENCY))
+
+    async def wave() -> tuple[Exchange | None, Exchange]:
+        http, tokens = (run.http.with_limiter(unpaced(run)) for _ in range(2))
+        proof = authenticate(client, run.secrets, endpoint, run.clock.now(), run.entropy)
+        *reads, token = await together(
+            *(http.send(read, bearer=access.bearer, retry=False) for _ in range(CONCURRENCY)),
+            tokens.send(token_request(endpoint, fields, proof), retry=False),
         )
-        refusal = next((each for each in wave if each.status in REFUSED), None)
+        return next((each for each in reads if each.status in REFUSED), None), token
+
+    refusals, answers = [], []
+    for _ in range(REQUESTS // CONCURRENCY):
+        refusal, token = await wave()
         if refusal is not None:
+            refusals.append(refusal)
+            answers.append(token)
+        if len(answers) == TOKENS:
             break
-    if refusal is None:
+    if not refusals:
         raise NotApplicable("the FHIR interface does not refuse any more")
-    knocking = run.http.with_limiter(unpaced(run))
-    fields = (("grant_type", "client_credentials"), ("scope", " ".join(client.scopes)))
-    proofs = [
-        authenticate(client, run.secrets, endpoint, run.clock.now(), run.entropy)
-        for _ in range(TOKENS)
-    ]
-    asked = (token_request(endpoint, fields, proof) for proof in proofs)
-    return UnderLoad(refusal, await together(*(knocking.send(each, retry=False) for each in asked)))
+    return UnderLoad(refusals[0], tuple(answers))
 
 
 def unpaced(run: Run) -> HostLimiters:
@@ -156,13 +164,13 @@ def unpaced(run: Run) -> HostLimiters:
 
 
 async def together(*requests: Awaitable[Exchange]) -> tuple[Exchange, ...]:
-    """The answers to requests that are under way at the same time."""
-    answers: list[Exchange] = []
+    """The answers to requests that are under way at the same time, in the requests' order."""
+    answers: dict[int, Exchange] = {}
 
-    async def one(request: Awaitable[Exchange]) -> None:
-        answers.append(await request)
+    async def one(number: int, request: Awaitable[Exchange]) -> None:
+        answers[number] = await request
 
     async with anyio.create_task_group() as tasks:
-        for each in requests:
-            tasks.start_soon(one, each)
-    return tuple(answers)
+        for number, each in enumerate(requests):
+            tasks.start_soon(one, number, each)
+    return tuple(answers[number] for number in range(len(requests)))

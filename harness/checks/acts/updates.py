@@ -19,8 +19,10 @@ from harness.checks.acts.observing import (
     Written,
     compared,
     current_version,
+    id_of,
     meta_of,
     new,
+    observation_of,
     resource_of,
 )
 from harness.checks.acts.write import by_code_of, first_accepted, read, stored
@@ -122,7 +124,7 @@ async def change(
     if_match: str | None,
 ) -> Updated:
     """Update an Observation, and read it back."""
-    client, id_ = writable.client, str(resource_of(before)["id"])
+    client, id_ = writable.client, id_of(before)
     update = await run.scratch.updated(
         client, changed, partial(client.update, changed, if_match=if_match), identity=id_
     )
@@ -131,7 +133,7 @@ async def change(
 
 def edited(before: Exchange, value: float, status: str | None = None) -> Resource:
     """What was read, with another value, and another status if one is named."""
-    resource = copy.deepcopy(resource_of(before))
+    resource = copy.deepcopy(observation_of(before))
     if isinstance(quantity := resource.get("valueQuantity"), dict):
         quantity["value"] = value
     return resource | ({"status": status} if status else {})
@@ -194,7 +196,7 @@ async def stale_strong_update(
 ) -> Updated:
     """The same with a strong ETag, which some clients and gateways make of a weak one."""
     older = older_version(updated, capability)
-    before = await read(run, writable, str(resource_of(updated.read)["id"]))
+    before = await read(run, writable, id_of(updated.read))
     sent = edited(before, 92)
     return await change(run, writable, before, sent, if_match=f'"{older}"')
 
@@ -205,7 +207,7 @@ async def strong_update(
 ) -> Updated:
     """An update with the current version as a strong ETag."""
     older_version(updated, capability)
-    before = await read(run, writable, str(resource_of(updated.read)["id"]))
+    before = await read(run, writable, id_of(updated.read))
     version = tag_version(current_version(before)) or version_of(before)
     return await change(run, writable, before, edited(before, 73), if_match=f'"{version}"')
 
@@ -213,14 +215,14 @@ async def strong_update(
 @act(after=("stale_update", "stale_strong_update", "strong_update"))
 async def blind_update(run: Run, writable: Access, updated: Updated) -> Updated:
     """An update without If-Match."""
-    before = await read(run, writable, str(resource_of(updated.read)["id"]))
+    before = await read(run, writable, id_of(updated.read))
     return await change(run, writable, before, edited(before, 74), if_match=None)
 
 
 @act(after=("blind_update",))
 async def mismatched_update(run: Run, writable: Access, updated: Updated) -> Updated:
     """An update whose resource names another id than the URL."""
-    id_ = str(resource_of(updated.read)["id"])
+    id_ = id_of(updated.read)
     before = await read(run, writable, id_)
     sent = edited(before, 93) | {"id": UNMATCHED}
     client, version = writable.client, current_version(before)
@@ -264,7 +266,7 @@ async def stale_delete(
 @act(after=("blind_update", "mismatched_update"))
 async def corrections(run: Run, writable: Access, updated: Updated) -> Mapping[str, Updated]:
     """The heart rate again: corrected, and at last marked as entered in error."""
-    id_ = str(resource_of(updated.read)["id"])
+    id_ = id_of(updated.read)
     done = {"amended": updated}
     for number, status in enumerate(CORRECTIONS[1:]):
         before = await read(run, writable, id_)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import SEARCHES, Access
-from harness.checks.acts.observing import new, resource_of
+from harness.checks.acts.observing import id_of, new
 from harness.checks.acts.updates import Updated
 from harness.checks.acts.write import read, recent, stored
 from harness.checks.found import Found, object_, objects
@@ -102,10 +102,10 @@ async def versions_read(
     wanted = {"first": updated.before, "newest": newest}
     found = {}
     for name, then in wanted.items():
-        version, resource = version_of(then), resource_of(then)
+        version, id_ = version_of(then), id_of(then)
         if version is None:
             raise PrerequisiteFailed("the server names no version")
-        exchange = await writable.client.vread("Observation", str(resource["id"]), version)
+        exchange = await writable.client.vread("Observation", id_, version)
         found[name] = Version(version, then, exchange)
     if found["first"].wanted == found["newest"].wanted:
         raise PrerequisiteFailed("the updates made no new version")
@@ -118,7 +118,7 @@ async def unknown_version(
 ) -> Exchange:
     """A version that there never was."""
     declared(capability, "vread")
-    return await writable.client.vread("Observation", str(resource_of(updated.read)["id"]), "99999")
+    return await writable.client.vread("Observation", id_of(updated.read), "99999")
 
 
 @act
@@ -132,7 +132,7 @@ async def history(
     declared(capability, "history-instance")
     reads = [corrections["amended"].before, *(each.read for each in corrections.values())]
     seen = dict.fromkeys(version for each in reads if (version := version_of(each)))
-    id_ = str(resource_of(reads[0])["id"])
+    id_ = id_of(reads[0])
     return History(await writable.client.history("Observation", id_), tuple(seen))
 
 

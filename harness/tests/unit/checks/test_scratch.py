@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from harness.checks.scratch import Journal, Scratch, created_id
+from harness.checks.undoing import identifiers
 from harness.config.ehr import AuthSpec, EhrFile, Environment, Permit
 from harness.errors import EhrUnreachable, NotPermitted
 from harness.http.exchange import Exchange, Headers, Request, Response
@@ -223,3 +224,25 @@ def test_a_write_by_other_means_to_what_was_there_is_put_back(server: Server) ->
     anyio.run(patched)
     assert undo(scratch, server) == []
     assert server.asked == ["PUT old"]
+
+
+def test_a_write_that_could_not_be_begun_keeps_no_undoing_waiting(server: Server) -> None:
+    scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
+
+    async def send() -> Exchange:
+        return answer(200)
+
+    async def begun_and_undone() -> list[str]:
+        with pytest.raises(KeyError):
+            await scratch.bundle(server, [OBSERVATION, {}], send)
+        with anyio.fail_after(5):
+            return await scratch.undo()
+
+    assert anyio.run(begun_and_undone) == [
+        "Observation (its id is unknown): the server did not say where it put it"
+    ]
+
+
+@pytest.mark.parametrize("junk", [7, "x", [7, None, []], {"value": []}, [{}]])
+def test_identifiers_of_any_shape_are_no_defect(junk: Any) -> None:
+    assert all(isinstance(each, dict) for each in identifiers({"identifier": junk}))
