@@ -1,0 +1,1 @@
+"""FHIR definitions reduced to tables, and their reader."""
