@@ -130,6 +130,7 @@ async def _sync(tenant: Tenant, bound: float | None) -> Account:
     site = Site(os.environ, SystemClock(), system_entropy)
     # What was imported stays; looking through it again and again is a tenth of a long pull.
     gc.freeze()
+    gc.set_threshold(10_000)
     with _progress() as told:
         return await write_and_sync(
             tenant,

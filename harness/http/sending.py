@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tenacity import AsyncRetrying
-
 from harness.errors import EhrUnreachable, HostileInput
 from harness.http.clock import Clock
 from harness.http.evidence import Evidence, current_act
@@ -61,22 +59,28 @@ class Sending:
             EhrUnreachable: the last attempt brought no answer.
             HostileInput: the body exceeds its cap.
         """
-        attempts = AsyncRetrying(
-            retry=lambda _: self.next is not None,
-            wait=lambda _: self.next.wait if self.next else 0.0,
-            sleep=clock.sleep,
-        )
         # A replay finds its answers by the act.
         before = current_act.set(self.act)
         try:
-            exchange: Exchange = await attempts(self._once, transport, evidence, clock)
+            return await self._attempts(transport, evidence, clock)
         except NoAnswerError as error:
             where = f"{self.request.method} {host_of(self.request.url)}"
             sent = error.kind not in NEVER_SENT
             raise EhrUnreachable(f"{where}: {error.reason}", hint=error.hint, sent=sent) from None
         finally:
             current_act.reset(before)
-        return exchange
+
+    async def _attempts(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
+        while True:
+            try:
+                exchange = await self._once(transport, evidence, clock)
+            except NoAnswerError:
+                if self.next is None:
+                    raise
+            else:
+                if self.next is None:
+                    return exchange
+            await clock.sleep(self.next.wait)
 
     async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
         self.attempt += 1

@@ -1,4 +1,4 @@
-"""One request on the wire, one response off it. The only importer of the HTTP library.
+"""One request on the wire, one response off it. With `tls` the only importer of the HTTP library.
 
 Whatever goes wrong below becomes `NoAnswerError` with a kind and one line that says what to do.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -20,12 +18,14 @@ import anyio
 import httpx
 
 from harness.config.ehr import Limits, Tls
-from harness.errors import ConfigError, HostileInput
+from harness.errors import HostileInput
 from harness.http.clock import Clock
 from harness.http.decoding import ACCEPTED, Body, UndecodableError
 from harness.http.exchange import Headers, Request, Response
 from harness.http.inflow import ASIDE, SLOWEST, Inflow, Receive
 from harness.http.origin import host_of
+from harness.http.spares import Spares
+from harness.http.tls import old_tls_context, tls_context
 
 # The library logs URLs, headers and cookies as they are, so pytest's --log-cli-level=DEBUG would
 # print live tokens. What went over the wire stands, redacted, in the evidence.
@@ -116,11 +116,15 @@ class WireTransport:
             "write": bounds.write,
             "pool": bounds.pool,
         }
-        self._connections = self._opened(tls_context(tls))
-        self._old: httpx.AsyncHTTPTransport | None = None
+        self._connections = self._of(tls_context(tls))
+        self._old: Spares[httpx.AsyncHTTPTransport] | None = None
+
+    def _of(self, context: ssl.SSLContext) -> Spares[httpx.AsyncHTTPTransport]:
+        """Connections with one kind of TLS."""
+        return Spares(lambda: self._opened(context))
 
     def _opened(self, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
-        """Connections with one kind of TLS.
+        """A connection, opened with its first request.
 
         The library's client would add redirects, cookies and headers of its own: none is wanted,
         and leaving it out makes a request twice as fast.
@@ -131,7 +135,7 @@ class WireTransport:
             http1=True,
             http2=False,
             trust_env=False,
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
         )
 
     async def __aenter__(self) -> Self:
@@ -160,18 +164,20 @@ class WireTransport:
         return await self._attempt(request, receive, max_bytes)
 
     async def _attempt(self, request: Request, receive: Receive | None, max_bytes: int) -> Answer:
-        where = f"{request.method} {host_of(request.url)}"
+        host = host_of(request.url)
+        where = f"{request.method} {host}"
         started_at, started = self._clock.now(), self._clock.monotonic()
         try:
             with anyio.fail_after(self._bounds.total) as scope:
-                answer = await self._asked(request)
-                try:
-                    if receive is None:
-                        response = await _whole(answer, max_bytes, where)
-                    else:
-                        response = await _given(answer, receive, max_bytes, where, scope)
-                finally:
-                    await answer.aclose()
+                async with self._spares(request).one(host) as connection:
+                    answer = await self._asked(connection, request)
+                    try:
+                        if receive is None:
+                            response = await _whole(answer, max_bytes, where)
+                        else:
+                            response = await _given(answer, receive, max_bytes, where, scope)
+                    finally:
+                        await answer.aclose()
         except TimeoutError:
             raise NoAnswerError(
                 "timeout", f"no complete answer within {self._bounds.total:g} s"
@@ -190,12 +196,16 @@ class WireTransport:
         if self._old is not None:
             await self._old.aclose()
 
-    async def _asked(self, request: Request) -> httpx.Response:
+    def _spares(self, request: Request) -> Spares[httpx.AsyncHTTPTransport]:
+        if not request.old_tls:
+            return self._connections
+        self._old = self._old or self._of(old_tls_context(self._tls))
+        return self._old
+
+    async def _asked(
+        self, connection: httpx.AsyncHTTPTransport, request: Request
+    ) -> httpx.Response:
         """Status and headers; the body is still to be read, and the answer to be closed."""
-        connections = self._connections
-        if request.old_tls:
-            self._old = self._old or self._opened(old_tls_context(self._tls))
-            connections = self._old
         # The rest of a file is counted in bytes of the file: whoever asks for it wants no coding.
         coding = () if "Accept-Encoding" in request.headers else (("Accept-Encoding", ACCEPTED),)
         message = httpx.Request(
@@ -205,7 +215,7 @@ class WireTransport:
             content=request.body or None,
             extensions={"timeout": self._timeouts},
         )
-        return await connections.handle_async_request(message)
+        return await connection.handle_async_request(message)
 
 
 def _head(answer: httpx.Response) -> Response:
@@ -242,57 +252,6 @@ async def _given(
             take(piece)
     inflow.end()
     return head
-
-
-@lru_cache(maxsize=8)
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Trust of the system and of the HTTP library, plus `tls.ca_file`; always verifying.
-
-    Raises:
-        ConfigError: a file is missing, or holds no certificate or key.
-    """
-    return _trusting(tls)
-
-
-def old_tls_context(tls: Tls) -> ssl.SSLContext:
-    """The same trust, with nothing newer than TLS 1.1 on offer; it is never used with a token.
-
-    Raises:
-        ConfigError: as `tls_context`.
-    """
-    context = _trusting(tls)
-    # What is deprecated here is what is looked for; newer security levels offer it no more.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    return context
-
-
-def offers_old_tls() -> bool:
-    """Whether the TLS library of this machine can offer TLS 1.1 at all."""
-    try:
-        old_tls_context(Tls())
-    except (ssl.SSLError, ValueError):
-        return False
-    return ssl.HAS_TLSv1_1
-
-
-def _trusting(tls: Tls) -> ssl.SSLContext:
-    context = httpx.create_ssl_context(trust_env=False)
-    context.load_default_certs()
-    try:
-        if tls.ca_file:
-            context.load_verify_locations(cafile=tls.ca_file)
-        if tls.client_cert:
-            context.load_cert_chain(tls.client_cert, tls.client_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"tls: a certificate or key file cannot be used: {error}",
-            hint="tls.ca_file, tls.client_cert and tls.client_key are PEM files",
-        ) from None
-    return context
 
 
 def _explain(error: httpx.HTTPError, bounds: Bounds) -> NoAnswerError:

@@ -175,10 +175,9 @@ def _server_time(exchange: Exchange) -> datetime | None:
 
 
 def _page(exchange: Exchange, page: RawPage, query: Query) -> Page | Moved:
-    received, notes, foreign, unusable, entries = [], [], 0, 0, 0
+    received, notes, foreign, unusable = [], [], 0, 0
     lacks: str | None = None
     for resource, raw in page.resources:
-        entries += 1
         if not isinstance(resource, dict):
             unusable += 1
         elif resource.get("resourceType") == "OperationOutcome":
@@ -201,7 +200,7 @@ def _page(exchange: Exchange, page: RawPage, query: Query) -> Page | Moved:
         _server_time(exchange),
         lacks,
         _total(page.head),
-        entries,
+        len(page.resources),
     )
 
 
@@ -212,8 +211,9 @@ def _total(bundle: dict[str, Any]) -> int | None:
 
 def _replaces(resource: dict[str, Any], query: Query) -> bool:
     """Whether a search for a patient was answered with the one who took that one's place."""
-    mine = query.type == resource.get("resourceType") == "Patient"
-    if not mine or not isinstance(resource.get("id"), str):
+    if query.type != "Patient" or resource.get("resourceType") != "Patient":
+        return False
+    if not isinstance(resource.get("id"), str):
         return False
     return resource["id"] != query.patient and query.patient in linked(resource, "replaces")
 
@@ -240,10 +240,11 @@ def is_foreign(resource: dict[str, Any], query: Query) -> bool:
     """Whether an entry belongs to another patient: a server that ignored the patient parameter."""
     if resource.get("resourceType") == "Patient":
         return resource.get("id") != query.patient
+    ours = f"Patient/{query.patient}"
     for member in OF_PATIENT:
         reference = resource.get(member)
         target = reference.get("reference") if isinstance(reference, dict) else None
-        if isinstance(target, str):
+        if isinstance(target, str) and target != ours:
             kind, _, id_ = target.partition("/_history/")[0].rpartition("/")
             if kind.endswith("Patient") and id_ != query.patient:
                 return True

@@ -25,7 +25,6 @@ from harness.smart.identity import Identity
 from harness.smart.session import TokenSession
 from harness.smart.vault import Entry, Vault
 from harness.sync.granted import not_covered, require
-from harness.sync.login import keep, sign_in
 from harness.sync.meter import Meter
 from harness.sync.world import World
 
@@ -204,6 +203,9 @@ async def _session(tenant: Tenant, world: World, http: HttpClient) -> TokenSessi
                 f"tenant {tenant.name}: nobody has signed in yet; the vault has no refresh token",
                 hint=f"harness login --tenant {tenant.name}",
             )
+        # Few runs sign in, and what parses forms takes a while to import.
+        from harness.sync.login import keep, sign_in
+
         token = await sign_in(tenant, tenant.login, world, http, found)
         await keep(vault, entry, token, world)
     names_scope = tenant.ehr.auth.refresh_names_scope

@@ -20,11 +20,11 @@ from harness.sync.scan import resources_of
 _BOM = b"\xef\xbb\xbf"
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
     resource: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Telling(msgspec.Struct):
+class _Telling(msgspec.Struct, gc=False):
     """The members by which a sync knows what a resource is; the others are not even parsed."""
 
     resourceType: Any = None  # noqa: N815 - as FHIR spells it
@@ -76,6 +76,7 @@ def page_of(exchange: Exchange) -> RawPage:
         # This says what is wrong. Half a character (a text cut off within a surrogate pair), a
         # number beyond all floats or a resource that is no object are no reason to lose a page.
         return RawPage(exchange.json_object(), resources_of(exchange.body))
-    if any(nests_deeper(raw, MAX_DEPTH) for raw in (*map(bytes, members.values()), *raws)):
+    deep = [raw for raw in raws if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH]
+    if any(nests_deeper(raw, MAX_DEPTH) for raw in (*map(bytes, members.values()), *deep)):
         raise ProtocolError(f"{exchange.where}: JSON nested deeper than {MAX_DEPTH} levels")
     return RawPage(head, resources)

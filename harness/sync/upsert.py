@@ -130,11 +130,13 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
     seen: list[Values] = []
     for key, each in part.items():
         came = known_of(each)
-        match judge(stored.get(key), came):
+        before = stored.get(key)
+        if before is None:
+            new.append((*key, patient, *came[:3], each.raw, now, now, run, run))
+            continue
+        match judge(before, came):
             case Change.UNCHANGED:
                 seen.append((now, run, *key))
-            case Change.NEW:
-                new.append((*key, patient, *came[:3], each.raw, now, now, run, run))
             case Change.CHANGED:
                 outgrown.append(key)
                 changed.append((patient, *came[:3], each.raw, now, run, run, *key))

@@ -13,7 +13,7 @@ from harness.errors import EhrUnreachable, NotApplicable, NotConfigured
 from harness.http.client import SMALL
 from harness.http.exchange import Exchange, Request
 from harness.http.origin import origin
-from harness.http.transport import offers_old_tls
+from harness.http.tls import offers_old_tls
 from harness.smart.discovery import Discovery
 
 

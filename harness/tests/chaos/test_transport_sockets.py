@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.ehr import Tls
-from harness.http.transport import tls_context
+from harness.http.tls import tls_context
 from harness.reference.process import Running
 from harness.tests.chaos import proxy as wires
 from harness.tests.chaos.proxy import Mischief, proxy

@@ -29,7 +29,8 @@ from harness.http.clock import SystemClock
 from harness.http.evidence import Evidence
 from harness.http.exchange import Request
 from harness.http.limiter import HostLimiters
-from harness.http.transport import Bounds, WireTransport, offers_old_tls
+from harness.http.tls import offers_old_tls
+from harness.http.transport import Bounds, WireTransport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
