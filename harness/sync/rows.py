@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import overload
 
 from harness.sync.database import Row
@@ -18,13 +17,10 @@ def text_of(at: None) -> None: ...
 def text_of(at: datetime | None) -> str | None: ...
 def text_of(at: datetime | None) -> str | None:
     """An aware time as the store writes it."""
-    return None if at is None else _text_of(at)
-
-
-@lru_cache(maxsize=1024)
-def _text_of(at: datetime) -> str:
-    # The resources of a page share few stamps.
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    if at is None:
+        return None
+    # Nearly all are in UTC, which is known at once.
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def instant(text: str) -> datetime:

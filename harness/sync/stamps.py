@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
 from harness.fhir.dates import parse
 
@@ -19,30 +18,16 @@ _INSTANT = re.compile(
 )
 """An instant as nearly all servers write it."""
 
-_LONGEST = 40
-"""Characters of a stamp that is worth remembering."""
-
 
 def earliest(stamp: object) -> datetime | None:
     """The earliest instant that `stamp` can mean, in UTC; None if it means none."""
-    if isinstance(stamp, str) and len(stamp) <= _LONGEST:
-        # The resources of a page share few stamps.
-        return _earliest(stamp)
-    return _interpreted(stamp)
-
-
-@lru_cache(maxsize=1024)
-def _earliest(stamp: str) -> datetime | None:
-    if _INSTANT.fullmatch(stamp):
+    if isinstance(stamp, str) and _INSTANT.fullmatch(stamp):
         # Nothing is missing, so there is nothing to interpret, which takes twenty times as long.
         try:
-            return datetime.fromisoformat(stamp).astimezone(UTC)
+            moment = datetime.fromisoformat(stamp)
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             pass  # such as second 60; `suppress` would take as long as all the rest
-    return _interpreted(stamp)
-
-
-def _interpreted(stamp: object) -> datetime | None:
     interval = parse(stamp)
     return None if interval is None else interval.widened().low.astimezone(UTC)
 

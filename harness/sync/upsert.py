@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
@@ -77,23 +78,19 @@ def known_of(came: Received) -> Known:
 
 def stored_among(db: Database, resources: Iterable[Key]) -> dict[Key, Known]:
     """What the store knows of these (type, id)."""
-    by_type: dict[str, list[str]] = {}
-    for type_, id_ in resources:
-        by_type.setdefault(type_, []).append(id_)
     found = {}
-    for type_, ids in _some(by_type):
-        marks = ", ".join("?" * len(ids))
-        rows = db.execute(
-            "SELECT id, version, last_updated, hash, deleted FROM resources"  # noqa: S608 - marks only
-            f" WHERE type = ? AND id IN ({marks})",
-            (type_, *ids),
-        )
+    for type_, ids in _some(resources):
+        rows = db.execute(_among(_LOOK, len(ids)), (type_, *ids))
         for id_, version, last_updated, digest, deleted in rows:
             found[type_, id_] = Known(version, last_updated, digest, bool(deleted))
     return found
 
 
-def _some(by_type: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
+def _some(resources: Iterable[Key]) -> Iterator[tuple[str, list[str]]]:
+    """Ids of one type, no more of them than a statement takes."""
+    by_type: dict[str, list[str]] = {}
+    for type_, id_ in resources:
+        by_type.setdefault(type_, []).append(id_)
     for type_, ids in by_type.items():
         for start in range(0, len(ids), MOST):
             yield type_, ids[start : start + MOST]
@@ -127,7 +124,7 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
     outgrown: list[Values] = []
     changed: list[Values] = []
     older: list[Values] = []
-    seen: list[Values] = []
+    seen: list[Key] = []
     for key, each in part.items():
         came = known_of(each)
         before = stored.get(key)
@@ -136,14 +133,19 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
             continue
         match judge(before, came):
             case Change.UNCHANGED:
-                seen.append((now, run, *key))
+                seen.append(key)
             case Change.CHANGED:
                 outgrown.append(key)
                 changed.append((patient, *came[:3], each.raw, now, run, run, *key))
             case Change.OLDER:
                 older.append((*key, *came[:3], each.raw, now, run))
-                seen.append((now, run, *key))
-    writes = {_INSERT: new, _OUTGROW: outgrown, _REPLACE: changed, _KEEP_OLDER: older, _SEEN: seen}
+                seen.append(key)
+    for start in range(0, len(new), MOST):
+        rows = new[start : start + MOST]
+        db.execute(_insert(len(rows)), [value for row in rows for value in row])
+    for type_, ids in _some(seen):
+        db.execute(_among(_SEEN, len(ids)), (now, run, type_, *ids))
+    writes = {_OUTGROW: outgrown, _REPLACE: changed, _KEEP_OLDER: older}
     for statement, rows in writes.items():
         if rows:
             db.executemany(statement, rows)
@@ -152,11 +154,23 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
     )
 
 
+@lru_cache(maxsize=MOST)
+def _insert(rows: int) -> str:
+    """The statement that adds so many resources: one for all, because each takes the GIL anew."""
+    return _INSERT + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)
+
+
+@lru_cache(maxsize=2 * MOST)
+def _among(statement: str, ids: int) -> str:
+    """A statement about so many ids of a type."""
+    return f"{statement} WHERE type = ? AND id IN ({', '.join('?' * ids)})"
+
+
+_LOOK = "SELECT id, version, last_updated, hash, deleted FROM resources"
 _INSERT = """
 INSERT INTO resources (type, id, patient, version, last_updated, hash, body,
                        first_seen, last_seen, run, seen_in)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+VALUES """
 _OUTGROW = """
 INSERT INTO versions (type, id, version, hash, last_updated, body, seen, run)
 SELECT type, id, version, hash, last_updated, body, last_seen, run
@@ -174,4 +188,4 @@ INSERT INTO versions (type, id, version, last_updated, hash, body, seen, run)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
-_SEEN = "UPDATE resources SET last_seen = ?, seen_in = ? WHERE type = ? AND id = ?"
+_SEEN = "UPDATE resources SET last_seen = ?, seen_in = ?"
