@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from tenacity import AsyncRetrying
+
 from harness.errors import EhrUnreachable, HostileInput
 from harness.http.clock import Clock
 from harness.http.evidence import Evidence, current_act
@@ -71,16 +73,23 @@ class Sending:
             current_act.reset(before)
 
     async def _attempts(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
-        while True:
-            try:
-                exchange = await self._once(transport, evidence, clock)
-            except NoAnswerError:
-                if self.next is None:
-                    raise
-            else:
-                if self.next is None:
-                    return exchange
-            await clock.sleep(self.next.wait)
+        """The first attempt is nearly always the last: only what follows it is the library's."""
+        try:
+            exchange = await self._once(transport, evidence, clock)
+        except (NoAnswerError, HostileInput):
+            if self.next is None:
+                raise
+        else:
+            if self.next is None:
+                return exchange
+        await clock.sleep(self.next.wait)
+        again = AsyncRetrying(
+            retry=lambda _: self.next is not None,
+            wait=lambda _: self.next.wait if self.next else 0.0,
+            sleep=clock.sleep,
+        )
+        last: Exchange = await again(self._once, transport, evidence, clock)
+        return last
 
     async def _once(self, transport: Transport, evidence: Evidence, clock: Clock) -> Exchange:
         self.attempt += 1
