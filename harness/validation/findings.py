@@ -7,7 +7,9 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad it is. https://hl7.org/fhir/R4/valueset-issue-severity.html
+    """How bad it is.
+
+    https://hl7.org/fhir/R4/valueset-issue-severity.html
 
     An error makes a resource invalid. A warning is advice. Information is what could not be
     checked, or was exempted, with the reason.

@@ -20,7 +20,10 @@ UNBOUNDED = 2**31 - 1
 
 
 class Strength(StrEnum):
-    """How binding a binding is. https://hl7.org/fhir/R4/terminologies.html#strength"""
+    """How binding a binding is.
+
+    https://hl7.org/fhir/R4/terminologies.html#strength
+    """
 
     REQUIRED = "required"
     EXTENSIBLE = "extensible"
@@ -81,7 +84,9 @@ class TypeRef:
 
 @dataclass(frozen=True, slots=True)
 class Discriminator:
-    """What tells slices apart. https://hl7.org/fhir/R4/profiling.html#discriminator
+    """What tells slices apart.
+
+    https://hl7.org/fhir/R4/profiling.html#discriminator
 
     Attributes:
         kind: `value`, `pattern`, `exists`, `type` or `profile`.

@@ -1,0 +1,1 @@
+"""Packages of FHIR definitions: fetched, unpacked, and reduced to tables."""
