@@ -59,13 +59,17 @@ def same(written: Mapping[str, Any], read: Mapping[str, Any]) -> Comparison:
 
 def _resource(written: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Difference | str]:
     # A tag that was written must come back, whatever else the server keeps in meta.
-    tags = (written.get("meta") or {}).get("tag", [])
-    meta = read.get("meta")
-    kept = meta.get("tag", []) if isinstance(meta, dict) else []
-    yield from (each for each in _list("meta.tag", tags, kept) if isinstance(each, Difference))
+    tags = _list("meta.tag", _tags(written), _tags(read))
+    yield from (each for each in tags if isinstance(each, Difference))
     own = {name: value for name, value in written.items() if name not in _SERVERS_OWN}
     came = {name: value for name, value in read.items() if name not in _SERVERS_OWN}
     yield from _object("", own, came)
+
+
+def _tags(resource: Mapping[str, Any]) -> list[Any]:
+    meta = resource.get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return tags if isinstance(tags, list) else []
 
 
 def _object(
@@ -90,15 +94,15 @@ def _element(path: str, written: Any, read: Any) -> Iterator[Difference | str]:
 
 
 def _list(path: str, written: list[Any], read: list[Any]) -> Iterator[Difference | str]:
-    left = list(read) if isinstance(read, list) else []
+    left = list(read)
     for value in written:
         at = f"{path}[{_label(value)}]"
-        partner = next((each for each in left if _keys(value) & _keys(each)), None)
+        keys = _keys(value)
+        partner = next((place for place, each in enumerate(left) if keys & _keys(each)), None)
         if partner is None:
             yield Difference(at, value, None)
-            continue
-        left.remove(partner)
-        yield from _element(at, value, partner)
+        else:
+            yield from _element(at, value, left.pop(partner))
     yield from (f"{path}[{_label(each)}]" for each in left)
 
 
