@@ -63,6 +63,11 @@ class Capability:
         listed = (e for each in self._resources(kind) for e in _objects(each.get("interaction")))
         return frozenset(str(each.get("code")) for each in listed)
 
+    def operations(self, kind: str) -> frozenset[str]:
+        """The operations listed for a type, by name and without `$`: `export`, `lastn`."""
+        listed = (e for each in self._resources(kind) for e in _objects(each.get("operation")))
+        return frozenset(str(each.get("name")).removeprefix("$") for each in listed)
+
     @property
     def system_interactions(self) -> frozenset[str]:
         """The interactions listed for the whole server: `batch`, `transaction`."""

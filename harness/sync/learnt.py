@@ -36,6 +36,7 @@ def recall(store: Store, now: datetime) -> Learnt:
         {type_: value == _HONOURED for type_, value in of("history").items()},
         int(sizes) if sizes else None,
         {type_: value == _HONOURED for type_, value in of("order").items()},
+        exports == _HONOURED if (exports := of("export").get(ANY)) else None,
     )
 
 
@@ -53,6 +54,11 @@ def remember_histories(
     """Keep, by type, whether what changed since a time can be asked for."""
     said = {type_: _HONOURED if each else _NOT for type_, each in histories.items()}
     _remember(store, lease, "history", said, now)
+
+
+def remember_exports(store: Store, lease: Lease, now: datetime, *, honoured: bool) -> None:
+    """Keep whether a bulk export serves."""
+    _remember(store, lease, "export", {ANY: _HONOURED if honoured else _NOT}, now)
 
 
 def remember_outcome(store: Store, lease: Lease, outcome: Outcome, now: datetime) -> None:

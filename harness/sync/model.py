@@ -141,6 +141,7 @@ class Learnt:
         histories: whether it shows what changed since a time, deletions included.
         page_size: the largest `_count` that it takes; None if it refused none.
         orders: whether it sorts by `_lastUpdated`; a type that is not here is unproven.
+        exports: whether a bulk export serves; None where none was tried.
     """
 
     honours: Mapping[str, bool] = field(default_factory=dict)
@@ -149,6 +150,7 @@ class Learnt:
     histories: Mapping[str, bool] = field(default_factory=dict)
     page_size: int | None = None
     orders: Mapping[str, bool] = field(default_factory=dict)
+    exports: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-from harness.config.ehr import DataKind, Strategy
+from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant
 from harness.errors import EhrUnreachable, HarnessError, Throttled, UsageError
 from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.account import Account, account_of
+from harness.sync.bulk.choice import by_export, remember
 from harness.sync.bulk.export import Export
 from harness.sync.bulk.job import knows_exports
 from harness.sync.bulk.part import export_of, joined
@@ -153,7 +154,8 @@ class SyncRun:
         try:
             patients = await patients_of(self.tenant, way)
             self._names = {each: self._name(each) for each in patients}
-            if self.tenant.strategy is Strategy.BULK_SINCE:
+            began = self.world.clock.now()
+            if await by_export(self.tenant, self.store, way, patients, began):
                 patients = await self._exported(number, way, patients)
                 if not patients:
                     return
@@ -193,12 +195,25 @@ class SyncRun:
         self._export = self._exporting(number, way, patients)
         if self._stop is not None:
             self._export.stop(self._stop)
+        export, scene = self._export, self._export.scene
         try:
-            return await self._export.run()
+            left_out = await export.run()
         finally:
-            scene = self._export.scene
             self._outcome = scene.outcome
             self._swept = Swept(tuple(scene.gone), merged_of(self.store, self._names, {}))
+        remember(
+            self.tenant,
+            self.store,
+            self.lease,
+            self.world.clock.now(),
+            refused=export.refused,
+            since=export.since,
+            counts=scene.outcome.counts,
+        )
+        if export.refused and self.tenant.strategy is None:
+            self._export, self._outcome = None, Outcome()
+            return patients
+        return left_out
 
     def _begin(self, plan: Plan, patients: Sequence[str]) -> None:
         """A round begins; further ones are for those into whom patients were merged."""

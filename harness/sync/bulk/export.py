@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from harness.config.paths import make_private
 from harness.errors import (
@@ -43,6 +43,10 @@ class Export:
     scene: Scene
     _served: frozenset[str] | None = None
     """Whom the export is for; None where none was begun."""
+    since: datetime | None = None
+    """From when on it holds changes; None for everything."""
+    refused: bool = False
+    """Whether the EHR will not, or cannot, export at all."""
 
     def stop(self, reason: str) -> None:
         """End after the batches under way; the next run goes on."""
@@ -60,6 +64,7 @@ class Export:
         try:
             await self._run()
         except Halt as halt:
+            self.refused = halt.refused
             self._missing(halt)
         except (LeaseLost, UsageError):
             raise
@@ -99,14 +104,14 @@ class Export:
                     job = await tending.begin(await scene.write(self._span), known)
                 else:
                     job = known
-                self._served = frozenset(job.patients)
+                self._served, self.since = frozenset(job.patients), job.since
                 job = await tending.ready(job)
                 files = await Fetching(scene, tending, job).run()
                 await self._conclude(job, files, tending)
             except JobLost as lost:
                 await self._lost(tending)
                 if attempt == ATTEMPTS:
-                    raise Halt(lost.reason) from None
+                    raise Halt(lost.reason, refused=True) from None
                 scene.outcome.note("export", f"{lost.reason}; another one was begun")
             else:
                 return

@@ -31,12 +31,16 @@ class Halt(Exception):
     Args:
         reason: one line without ids.
         come_back: when to go on; None where nothing was said.
+        refused: whether the EHR will not, or cannot, export at all.
     """
 
-    def __init__(self, reason: str, come_back: datetime | None = None) -> None:
+    def __init__(
+        self, reason: str, come_back: datetime | None = None, *, refused: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.come_back = come_back
+        self.refused = refused
 
 
 class JobLost(Exception):

@@ -186,7 +186,8 @@ class Tending:
         if isinstance(answer, Denied):
             if answer.status < SERVER_ERROR:
                 await scene.write(lambda: scene.jobs.remove(job))
-            raise Halt(f"the EHR starts no export: {answer.reason}")
+            reason = f"the EHR starts no export: {answer.reason}"
+            raise Halt(reason, refused=answer.status < SERVER_ERROR)
         date = http_date(exchange.headers.get("Date"))
         started = server_start(date, exchange.seconds, exchange.started_at)
         job = replace(job, phase=Phase.RUNNING, started=started)

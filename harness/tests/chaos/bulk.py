@@ -24,6 +24,7 @@ def trial(  # noqa: PLR0913 - each is one choice of a test
     reference: Running,
     name: str,
     *,
+    strategy: str = 'strategy = "bulk_since"',
     spec: str = "",
     sync: str = "",
     whose: str | None = None,
@@ -37,6 +38,7 @@ def trial(  # noqa: PLR0913 - each is one choice of a test
         folder: for files and the store.
         reference: the server.
         name: of the instance and the tenant.
+        strategy: the line of `[sync]` that says how changes are found.
         spec: lines of `[sync.bulk]` of the EHR file.
         sync: lines of `[sync]`.
         whose: lines of `[patients]` of the tenant file; by default the Group of all patients.
@@ -49,7 +51,7 @@ def trial(  # noqa: PLR0913 - each is one choice of a test
         reference,
         name,
         types=types,
-        ehr=f'[sync]\nstrategy = "bulk_since"\n{sync}\n[sync.bulk]\n{spec}\n',
+        ehr=f"[sync]\n{strategy}\n{sync}\n[sync.bulk]\n{spec}\n",
         bulk=bulk or {},
         **what,
     )
