@@ -40,6 +40,8 @@ T = TypeVar("T")
 RESTARTS = 2
 """How often one query may start again within a run because its paging session expired."""
 
+STIRRED = "changed whenever its pages were read; a full reading finds what may have slipped"
+
 STRANGE_TRIES = 1
 """How often a page that is no FHIR is asked for again; a proxy's word may be over by then."""
 
@@ -236,6 +238,7 @@ class Pull:
         chased = await self._chased(reader, query, page)
         here = step.advanced(page, exchange, self._asked_from(step), order.run)
         here = self._ascent.after(step, page, here) if step.in_order else here
+        step = replace(step, stirred=step.stirred_by(page, exchange))
         self._remark(query, page, here, chased)
         flaw, dead_end = step.flaw_after(page) or chased.flaw, step.dead_end(page)
         done = PageDone(query, page.received, self._clock.now(), chased=tuple(chased.found))
@@ -297,7 +300,11 @@ class Pull:
     ) -> tuple[Step | None, str | None]:
         """What a last page means when the EHR counts more: read again, a gap, or neither."""
         query, total = step.query, page.total
-        if total is None or step.resumed or (step.cursor is None and total <= page.entries):
+        if step.resumed:
+            return None, None
+        if total is None:
+            return self._unsettled(step), None
+        if step.cursor is None and total <= page.entries:
             return None, None
         seen = await self._write(lambda: self._store.seen(query, order.run))
         came = len(seen | {each.id for each in page.received if each.type == query.type})
@@ -312,6 +319,15 @@ class Pull:
             return None, None
         hint = "; see [sync] offset in the EHR file" if found is Doubt.CUT else ""
         return None, f"the EHR counts {total} matches and shows {came}: {found.value}{hint}"
+
+    def _unsettled(self, step: Step) -> Step | None:
+        """Read again, once, what changed amid pages that nobody counts."""
+        if not step.stirred:
+            return None
+        if step.counted is None:
+            return replace(step.again(), counted=0)
+        self._outcome.note(step.query.type, STIRRED)
+        return None
 
     async def _restart(self, step: Step) -> Sequence[Step]:
         further = self._ascent.again(step)

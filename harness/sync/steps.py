@@ -7,7 +7,7 @@ from datetime import datetime
 
 from harness.http.exchange import Exchange
 from harness.sync.answers import Page
-from harness.sync.marks import advance, believable, latest, server_start
+from harness.sync.marks import SKEW, advance, believable, latest, server_start
 from harness.sync.model import Cursor, Query, Watermark
 
 EMPTY_PAGES = 10
@@ -38,6 +38,8 @@ class Step:
         since: the lower bound that spares it what came in ascending order before its paging session
             expired; None asks from its watermark.
         flaw: what is wrong with a page that it has passed: it is read to its end and stays open.
+        stirred: whether a page held what changed after the first one was asked for: where rows are
+            sorted anew for each page, others may have slipped from one to another.
     """
 
     query: Query
@@ -54,6 +56,7 @@ class Step:
     tries: int = 0
     counted: int | None = None
     flaw: str | None = None
+    stirred: bool = False
     ordered: bool = False
     since: datetime | None = None
 
@@ -67,6 +70,7 @@ class Step:
             resumed=False,
             restarts=self.restarts + 1,
             since=None,
+            stirred=False,
             unbounded=self.unbounded or unbounded,
             uncounted=self.uncounted or uncounted,
         )
@@ -87,6 +91,17 @@ class Step:
             pages=before.pages + 1,
             run=run,
         )
+
+    def stirred_by(self, page: Page, exchange: Exchange) -> bool:
+        """Whether this page or one before it held what changed after the first was asked for.
+
+        In ascending order that is no harm: what changes moves to the end, and nothing before it.
+        """
+        if self.cursor is None or self.stirred or self.in_order:
+            return self.stirred
+        latest_true = (page.server_time or exchange.started_at) + SKEW
+        stamps = (each.last_updated for each in page.received if each.last_updated is not None)
+        return any(self.cursor.started < stamp <= latest_true for stamp in stamps)
 
     def following(self, here: Cursor, page: Page, flaw: str | None) -> Step:
         """The step to the next page."""

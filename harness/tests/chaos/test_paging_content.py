@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,28 @@ def test_a_row_that_slips_between_pages_is_read_again(tmp_path: Path, reference:
         del bundle["entry"][0]
 
     account = trial.sync(Harm(with_json(slip), on=is_next_page, times=1))
+    assert complete(trial, account)
+    assert len(trial.chaos.urls("/Condition?patient")) == 3, "one of two was asked again"
+
+
+def uncounted(bundle: dict[str, Any]) -> None:
+    bundle.pop("total", None)
+
+
+def test_a_row_that_slips_where_nobody_counts_is_told_by_what_changed_meanwhile(
+    tmp_path: Path, reference: Running
+) -> None:
+    trial = Trial.small(tmp_path, reference, "rows-slip-uncounted")
+
+    def slip(bundle: dict[str, Any]) -> None:
+        del bundle["entry"][0]
+        changed = trial.clock.now() + timedelta(seconds=1)
+        bundle["entry"][0]["resource"]["meta"]["lastUpdated"] = changed.isoformat()
+
+    account = trial.sync(
+        Harm(with_json(uncounted), on=lambda each: CONDITIONS(each) or is_next_page(each)),
+        Harm(with_json(slip), on=is_next_page, times=1),
+    )
     assert complete(trial, account)
     assert len(trial.chaos.urls("/Condition?patient")) == 3, "one of two was asked again"
 
