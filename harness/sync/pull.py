@@ -300,9 +300,7 @@ class Pull:
     ) -> tuple[Step | None, str | None]:
         """What a last page means when the EHR counts more: read again, a gap, or neither."""
         query, total = step.query, page.total
-        if step.resumed:
-            return None, None
-        if total is None:
+        if total is None or step.resumed:
             return self._unsettled(step), None
         if step.cursor is None and total <= page.entries:
             return None, None
@@ -322,7 +320,7 @@ class Pull:
 
     def _unsettled(self, step: Step) -> Step | None:
         """Read again, once, what changed amid pages that nobody counts."""
-        if not step.stirred:
+        if step.resumed or not step.stirred:
             return None
         if step.counted is None:
             return replace(step.again(), counted=0)
