@@ -43,6 +43,7 @@ COMMANDS = {
     "sync": Command("sync", "pull a tenant's changes now; show its state"),
     "write": Command("write", "write an application's resources to a tenant's EHR"),
     "scheduler": Command("scheduler", "sync all tenants on their schedules"),
+    "profiles": Command("profiles", "derive or install FHIR definitions"),
     "report": Command("report", "turn the results of a run into HTML"),
     "coverage": Command("coverage", "say what is judged and what is not, and why"),
 }

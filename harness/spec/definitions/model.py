@@ -39,11 +39,14 @@ class Binding:
         strength: how binding it is.
         value_set: canonical URL, without a version.
         maximum: canonical URL of the set that an extensible binding may not leave, or None.
+        additional: purpose and canonical URL of further sets: `current`, that new records take;
+            `minimum`, whose codes a system has to support; `extensible`, `preferred`.
     """
 
     strength: Strength
     value_set: str
     maximum: str | None = None
+    additional: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,55 @@ class Type:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Must-support elements or targets of which one is enough.
+
+    Attributes:
+        elements: ids below the root: `reasonCode`, `extension:assertedDate`, `address.period.end`.
+        targets: canonical URLs of the profiles that the one element in `elements` leads to.
+        uscdi: whether what it is about are additional USCDI requirements.
+    """
+
+    elements: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    uscdi: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A must-support flag that was given or taken after the definition was published.
+
+    Attributes:
+        element: id below the root, such as `custodian` or `name.use`.
+        reason: the tracker number or the notice, for a person.
+        value: the one value that counts, such as `old` of `name.use`; None where any does.
+        targets: canonical URLs where it is about these targets of the element alone.
+        uscdi: whether it is an additional USCDI requirement.
+    """
+
+    element: str
+    reason: str
+    value: str | None = None
+    targets: tuple[str, ...] = ()
+    uscdi: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What is to be supported beyond the flags of the elements, from the guide's own words.
+
+    Attributes:
+        choices: of which one is enough.
+        added: to be supported without a flag.
+        withdrawn: flagged, and not to be supported.
+    """
+
+    choices: tuple[Choice, ...] = ()
+    added: tuple[Amendment, ...] = ()
+    withdrawn: tuple[Amendment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A profile or extension.
 
@@ -196,7 +248,9 @@ class Profile:
         base: canonical URL of the definition that it narrows; what that one says is included here
             unless it is the type itself.
         root: what it says beyond the type.
-        context: of an extension: the elements it may stand on, such as `Patient`.
+        context: of an extension: the elements it may stand on, such as `Patient`, and the URLs of
+            extensions that it may stand in; empty where it may stand anywhere.
+        support: what its must-support flags do not say.
     """
 
     url: str
@@ -206,6 +260,7 @@ class Profile:
     base: str
     root: Element
     context: tuple[str, ...] = ()
+    support: Support = Support()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +271,26 @@ class ValueSet:
         url: canonical, without a version.
         codes: by system; None stands for every code of a system whose codes are not known here.
         complete: whether a code that is not among them is certainly not in the set.
+        systems: all that the set takes codes from, where that is known of a set that is not
+            complete: a code of another system is certainly not in it. None where it is not known.
     """
 
     url: str
     codes: Mapping[str, frozenset[str] | None]
     complete: bool
+    systems: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSystem:
+    """A code system whose codes are all known.
+
+    Attributes:
+        url: the system.
+        codes: all of them.
+        above: codes directly above a code, by the code; of those that have any.
+    """
+
+    url: str
+    codes: frozenset[str]
+    above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,155 @@
+"""A package reduced to tables: what `harness.spec.definitions` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+from harness.profiles import known
+from harness.profiles.codes import Known
+from harness.profiles.package import Package
+from harness.profiles.search import parameters_of, servers_of
+from harness.profiles.structure import profiles_of, types_of
+from harness.profiles.terminology import (
+    Terminology,
+    code_systems_of,
+    known_of,
+    value_set_of,
+)
+from harness.spec.definitions import Definitions, Source
+from harness.spec.definitions import Package as Origin
+from harness.spec.definitions.encode import (
+    code_system_row,
+    profile_row,
+    type_row,
+    value_set_row,
+)
+from harness.spec.definitions.model import Binding, CodeSystem, Element, Strength, ValueSet
+from harness.spec.definitions.server_rows import parameter_row, server_row
+from harness.spec.definitions.table import Row, text_of
+
+_OF_HL7 = ("http://hl7.org/", "http://terminology.hl7.org/")
+_FEW = 100
+"""So many codes of others a list may have that no binding needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a package was reduced to.
+
+    Attributes:
+        origin: the package.
+        texts: of the tables, by name.
+    """
+
+    origin: Origin
+    texts: Mapping[str, str]
+
+    def files(self) -> dict[str, str]:
+        """The texts of the files of a folder of tables, by name."""
+        manifest = json.dumps(asdict(self.origin), indent=2) + "\n"
+        return {"package.json": manifest} | {f"{n}.json": text for n, text in self.texts.items()}
+
+    def source(self) -> tuple[Origin, Source]:
+        """For `Definitions.read`."""
+        return self.origin, self.texts.get
+
+
+def derive(
+    package: Package, below: Definitions | None, at_most: Mapping[str, int] | None = None
+) -> Tables:
+    """Reduce a package.
+
+    Args:
+        package: the package.
+        below: the definitions that it builds on; None of FHIR R4 itself.
+        at_most: how many codes of a system a value set may list to be taken with its codes.
+    """
+    manifest = package.manifest
+    structures = package.of("StructureDefinition")
+    own = types_of(structures)
+    types = own if below is None else {**below.types, **own}
+    profiles = profiles_of(structures, types, known.support(manifest.name, manifest.version))
+    systems = _systems(package, below)
+    roots = [*(each.root for each in own.values()), *(each.root for each in profiles.values())]
+    tables: dict[str, Mapping[str, Row]] = {
+        "types": {name: type_row(each) for name, each in own.items()},
+        "profiles": {url: profile_row(each) for url, each in profiles.items()},
+        "value-sets": _value_sets(package, systems, roots, below, at_most or {}),
+        "code-systems": {url: code_system_row(each) for url, each in systems.items()},
+        "search-parameters": {
+            url: parameter_row(each)
+            for url, each in parameters_of(package.of("SearchParameter")).items()
+        },
+        "servers": {
+            url: server_row(each)
+            for url, each in servers_of(package.of("CapabilityStatement")).items()
+        },
+    }
+    origin = Origin(manifest.name, manifest.version, manifest.licence, package.sha256)
+    return Tables(origin, {name: text_of(rows) for name, rows in tables.items() if rows})
+
+
+def _systems(package: Package, below: Definitions | None) -> dict[str, CodeSystem]:
+    """The code systems that a package carries; of FHIR R4 those that are HL7's own."""
+    found = code_systems_of(package.of("CodeSystem"))
+    return {url: each for url, each in found.items() if below or url.startswith(_OF_HL7)}
+
+
+def _value_sets(
+    package: Package,
+    systems: Mapping[str, CodeSystem],
+    roots: Iterable[Element],
+    below: Definitions | None,
+    at_most: Mapping[str, int],
+) -> dict[str, Row]:
+    """Those that a binding needs, and those that list little that belongs to others."""
+    said = {each["url"]: each for each in package.of("ValueSet")}
+
+    def elsewhere(url: str) -> Known | None:
+        if below is not None and url in below.value_sets:
+            return known_of(below.value_sets[url])
+        return known.value_sets().get(url)
+
+    def system(url: str) -> CodeSystem | None:
+        return systems.get(url) or (below.code_systems.get(url) if below else None)
+
+    terminology = Terminology(said, system, elsewhere, at_most)
+    needed = {url for root in roots for binding in _bindings(root) for url in _sets(binding)}
+    found = {url: value_set_of(url, terminology.of(url)) for url in sorted({*said, *needed})}
+    return {
+        url: value_set_row(each)
+        for url, each in found.items()
+        if (url in needed or _little_of_others(each)) and not _is_below(each, below)
+    }
+
+
+def _is_below(value_set: ValueSet, below: Definitions | None) -> bool:
+    return below is not None and below.value_sets.get(value_set.url) == value_set
+
+
+def _little_of_others(value_set: ValueSet) -> bool:
+    listed = [
+        len(codes or ())
+        for system, codes in value_set.codes.items()
+        if not system.startswith(_OF_HL7)
+    ]
+    return sum(listed) <= _FEW
+
+
+def _bindings(element: Element) -> Iterator[Binding]:
+    if element.binding:
+        yield element.binding
+    slices = element.slicing.slices if element.slicing else {}
+    for each in (*element.children.values(), *slices.values()):
+        yield from _bindings(each)
+
+
+def _sets(binding: Binding) -> Iterator[str]:
+    """The value sets that decide something."""
+    if binding.strength in (Strength.REQUIRED, Strength.EXTENSIBLE):
+        yield binding.value_set
+    if binding.maximum:
+        yield binding.maximum
+    yield from (url for _, url in binding.additional)
