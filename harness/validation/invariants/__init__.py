@@ -12,14 +12,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.validation.invariants import elements, observation
+from harness.validation.invariants import (
+    administration,
+    bundle,
+    clinical,
+    conformance,
+    datatypes,
+    element_definitions,
+    elements,
+    observation,
+    questionnaire,
+    structure_definitions,
+    terminologies,
+    testing,
+    us_core_care,
+    us_core_people,
+)
 from harness.validation.invariants.scope import Entries, Scope
 from harness.validation.invariants.words import Holds
 
 __all__ = ["TRANSLATIONS", "Entries", "Holds", "Scope", "translated"]
 
+_SUBJECTS = (
+    administration,
+    bundle,
+    clinical,
+    conformance,
+    datatypes,
+    element_definitions,
+    elements,
+    observation,
+    questionnaire,
+    terminologies,
+    testing,
+    structure_definitions,
+    us_core_care,
+    us_core_people,
+)
+
 TRANSLATIONS: Mapping[str, Holds] = MappingProxyType(
-    {**elements.TRANSLATIONS, **observation.TRANSLATIONS}
+    {expression: holds for each in _SUBJECTS for expression, holds in each.TRANSLATIONS.items()}
 )
 """By expression."""
 

@@ -5,13 +5,11 @@ https://hl7.org/fhir/R4/element.html and https://hl7.org/fhir/R4/domainresource.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from harness.validation.invariants.nodes import each, items
 from harness.validation.invariants.scope import Scope
-from harness.validation.invariants.words import Holds, spellings
+from harness.validation.invariants.words import spellings, table
 
 _no_value = spellings("value[x]").isdisjoint
 
@@ -82,19 +80,24 @@ def has_narrative(node: Any, _: Scope) -> bool:
     return text.__class__ is dict and "div" in text
 
 
-TRANSLATIONS: Mapping[str, Holds] = MappingProxyType(
-    {
-        "hasValue() or (children().count() > id.count())": has_content,
-        "extension.exists() != value.exists()": extends_or_says,
-        "contained.contained.empty()": holds_no_nested,
-        "contained.where((('#'+id in (%resource.descendants().reference | "
-        "%resource.descendants().as(canonical) | %resource.descendants().as(uri) | "
-        "%resource.descendants().as(url))) or descendants().where(reference = "
-        "'#').exists() or descendants().where(as(canonical) = '#').exists() or "
-        "descendants().where(as(canonical) = "
-        "'#').exists()).not()).trace('unmatched', id).empty()": contained_is_referred_to,
-        "contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()": unversioned,
-        "contained.meta.security.empty()": contained_has_no_security,
-        "text.`div`.exists()": has_narrative,
-    }
+TRANSLATIONS = table(
+    ("hasValue() or (children().count() > id.count())", has_content),
+    ("extension.exists() != value.exists()", extends_or_says),
+    ("contained.contained.empty()", holds_no_nested),
+    (
+        (
+            "contained.where((('#'+id in (%resource.descendants().reference | "
+            "%resource.descendants().as(canonical) | "
+            "%resource.descendants().as(uri) | "
+            "%resource.descendants().as(url))) or "
+            "descendants().where(reference = '#').exists() or "
+            "descendants().where(as(canonical) = '#').exists() or "
+            "descendants().where(as(canonical) = "
+            "'#').exists()).not()).trace('unmatched', id).empty()"
+        ),
+        contained_is_referred_to,
+    ),
+    (("contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()"), unversioned),
+    ("contained.meta.security.empty()", contained_has_no_security),
+    ("text.`div`.exists()", has_narrative),
 )

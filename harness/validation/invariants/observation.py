@@ -5,13 +5,11 @@ https://hl7.org/fhir/R4/observation.html#invs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from harness.validation.invariants.nodes import each
 from harness.validation.invariants.scope import Scope
-from harness.validation.invariants.words import Holds, exists, spellings
+from harness.validation.invariants.words import exists, spellings, table
 
 _no_value = spellings("value[x]").isdisjoint
 _TO_THE_DAY = len("2024-02-29")
@@ -58,20 +56,33 @@ def precise_to_the_day(node: Any, _: Scope) -> bool:
     return node.__class__ is not str or len(node) >= _TO_THE_DAY
 
 
-TRANSLATIONS: Mapping[str, Holds] = MappingProxyType(
-    {
-        "dataAbsentReason.empty() or value.empty()": says_why_only_without_value,
-        "value.empty() or "
-        "component.code.where(coding.intersect(%resource.code.coding).exists())"
-        ".empty()": value_stands_once,
-        "(component.empty() and hasMember.empty()) implies "
-        "(dataAbsentReason.exists() or value.exists())": has_value_or_reason_or_parts,
-        "value.exists() or dataAbsentReason.exists()": has_value_or_reason,
-        "low.exists() or high.exists() or text.exists()": exists("low", "high", "text"),
-        "($this as dateTime).toString().length() >= 8": precise_to_the_day,
-        "Observation.effectiveDateTime.exists() implies "
-        "Observation.effectiveDateTime.toString().length() >= 8": precise_to_the_day,
-        "$this is DateTime implies $this.toString().length() >= 10": precise_to_the_day,
-        "$this is dateTime implies $this.toString().length() >= 10": precise_to_the_day,
-    }
+TRANSLATIONS = table(
+    ("dataAbsentReason.empty() or value.empty()", says_why_only_without_value),
+    (
+        (
+            "value.empty() or "
+            "component.code.where(coding.intersect(%resource.code.coding).exists"
+            "()).empty()"
+        ),
+        value_stands_once,
+    ),
+    (
+        (
+            "(component.empty() and hasMember.empty()) implies "
+            "(dataAbsentReason.exists() or value.exists())"
+        ),
+        has_value_or_reason_or_parts,
+    ),
+    ("value.exists() or dataAbsentReason.exists()", has_value_or_reason),
+    ("low.exists() or high.exists() or text.exists()", exists("low", "high", "text")),
+    ("($this as dateTime).toString().length() >= 8", precise_to_the_day),
+    (
+        (
+            "Observation.effectiveDateTime.exists() implies "
+            "Observation.effectiveDateTime.toString().length() >= 8"
+        ),
+        precise_to_the_day,
+    ),
+    ("$this is DateTime implies $this.toString().length() >= 10", precise_to_the_day),
+    ("$this is dateTime implies $this.toString().length() >= 10", precise_to_the_day),
 )

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/fhirpath.html#variables and https://hl7.org/fhir/R4/bund
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _restful = re.compile(r"(?:(.+)/)?([A-Z][A-Za-z]{2,63})/([A-Za-z0-9\-.]{1,64})(/_history/.+)?")
@@ -42,12 +42,18 @@ class Scope:
         root: `%rootResource`: the resource that contains `resource`, or that itself.
         entries: of the Bundle that `root` came in, or None.
         full_url: of the entry that `root` came in, or None.
+        contained: the contained resources of `root` by id, once they were asked for.
     """
 
     resource: Any
     root: Any
     entries: Entries | None = None
     full_url: str | None = None
+    contained: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def inside(self, resource: Any) -> Scope:
+        """The scope of the elements of a resource that `root` contains."""
+        return Scope(resource, self.root, self.entries, self.full_url, self.contained)
 
 
 def resolve(reference: Any, scope: Scope) -> Any:
@@ -72,11 +78,12 @@ def resolve(reference: Any, scope: Scope) -> Any:
 
 def contained(identity: str, scope: Scope) -> Any:
     """The contained resource with that id, or None."""
-    resources = scope.root.get("contained") if scope.root.__class__ is dict else None
-    for resource in resources if resources.__class__ is list else ():
-        if resource.__class__ is dict and resource.get("id") == identity:
-            return resource
-    return None
+    if not scope.contained:
+        resources = scope.root.get("contained") if scope.root.__class__ is dict else None
+        for resource in resources if resources.__class__ is list else ():
+            if resource.__class__ is dict and resource.get("id").__class__ is str:
+                scope.contained.setdefault(resource["id"], resource)
+    return scope.contained.get(identity)
 
 
 def target_type(reference: Any, scope: Scope) -> str | None:

@@ -8,10 +8,15 @@ node has the shape of its type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import cache
-from typing import Any
+from math import inf
+from types import MappingProxyType
+from typing import Any, TypeGuard
 
+from harness.validation.invariants.moments import after
 from harness.validation.invariants.nodes import each, items
 from harness.validation.invariants.scope import Scope
 
@@ -28,6 +33,14 @@ _OPEN_TYPES = (
     *("ParameterDefinition", "RelatedArtifact", "TriggerDefinition", "UsageContext", "Dosage"),
     *("Meta", "Narrative", "Extension", "ElementDefinition"),
 )
+
+
+def table(*translations: tuple[str, Holds]) -> Mapping[str, Holds]:
+    """Translations by expression; none of them twice."""
+    by_expression = dict(translations)
+    if len(by_expression) != len(translations):
+        raise ValueError("an expression is translated twice")
+    return MappingProxyType(by_expression)
 
 
 @cache
@@ -51,9 +64,72 @@ def empty(*names: str) -> Holds:
     return lambda node, _: node.__class__ is not dict or absent(node)
 
 
-def value(name: str, *values: Any) -> Holds:
+def among(name: str, *values: Any) -> Holds:
     """The element has one of these values; it does not when it is absent."""
     return lambda node, _: node.__class__ is dict and node.get(name) in values
+
+
+def true(name: str) -> Holds:
+    """The element is true; it is not when it is absent."""
+    return lambda node, _: node.__class__ is dict and node.get(name) is True
+
+
+def matches(name: str, pattern: str) -> Holds:
+    """The whole of the element matches; so does an element that is absent."""
+    whole = re.compile(pattern).fullmatch
+
+    def check(node: Any, _: Scope) -> bool:
+        text = node.get(name) if node.__class__ is dict else None
+        return text.__class__ is not str or whole(text) is not None
+
+    return check
+
+
+def starts(name: str, *beginnings: str) -> Holds:
+    """The element starts with one of these; it does not when it is absent."""
+
+    def check(node: Any, _: Scope) -> bool:
+        text = node.get(name) if node.__class__ is dict else None
+        return text.__class__ is str and text.startswith(beginnings)
+
+    return check
+
+
+def bounded(name: str, least: float = -inf, most: float = inf) -> Holds:
+    """The number is within the bounds; so is one that is absent."""
+
+    def check(node: Any, _: Scope) -> bool:
+        number = node.get(name) if node.__class__ is dict else None
+        return not is_number(number) or least <= number <= most
+
+    return check
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether it is a JSON number."""
+    return value.__class__ in _NUMBERS
+
+
+_NUMBERS = (int, float, Decimal)
+
+
+def in_order(first: str, second: str) -> Holds:
+    """The moment of the first element is not after that of the second, as far as both are known."""
+
+    def check(node: Any, _: Scope) -> bool:
+        return node.__class__ is not dict or not after(node.get(first), node.get(second))
+
+    return check
+
+
+def counted(*names: str, least: int = 0, most: int | None = None) -> Holds:
+    """There are so many of these elements together."""
+
+    def check(node: Any, _: Scope) -> bool:
+        total = sum(len(items(node, name)) for name in names)
+        return least <= total and (most is None or total <= most)
+
+    return check
 
 
 def any_of(*tests: Holds) -> Holds:
@@ -95,6 +171,11 @@ def at_most_one(*tests: Holds) -> Holds:
     return lambda node, scope: sum(test(node, scope) for test in tests) <= 1
 
 
+def always(_: Any, __: Scope) -> bool:
+    """It holds by what the expression says, whatever the node."""
+    return True
+
+
 def same(first: Holds, second: Holds) -> Holds:
     """Both hold or neither does."""
     return lambda node, scope: first(node, scope) == second(node, scope)
@@ -131,6 +212,28 @@ def coded(path: str, system: str, *codes: str) -> Holds:
     return check
 
 
+def known(path: str, among_path: str) -> Holds:
+    """Each value at the first path is one of those at the second."""
+    names, others = path.split("."), among_path.split(".")
+
+    def check(node: Any, _: Scope) -> bool:
+        there = {other for other in each(node, *others) if other.__class__ is str}
+        return all(one in there for one in each(node, *names) if one.__class__ is str)
+
+    return check
+
+
+def alone(path: str, *names: str) -> Holds:
+    """The nodes at the path differ in what these elements say together."""
+    way = path.split(".")
+
+    def check(node: Any, _: Scope) -> bool:
+        nodes = (child for child in each(node, *way) if child.__class__ is dict)
+        return all_different(tuple(str(child.get(name)) for name in names) for child in nodes)
+
+    return check
+
+
 def distinct(path: str) -> Holds:
     """The values at the path differ from each other."""
     names = path.split(".")
@@ -149,8 +252,3 @@ def all_different(values: Iterable[Any]) -> bool:
 
 
 _HASHABLE = (str, tuple, int)
-
-
-def count(node: Any, *names: str) -> int:
-    """How many there are of these elements together."""
-    return sum(len(items(node, name)) for name in names)
