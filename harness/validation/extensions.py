@@ -1,0 +1,128 @@
+"""Extensions: each is judged by the profile that its `url` names, wherever it stands.
+
+https://hl7.org/fhir/R4/extensibility.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.validation.fields import Walk
+from harness.validation.findings import Rule, Severity
+from harness.validation.judging import DEEPEST, Judging
+from harness.validation.keys import keys
+from harness.validation.paths import Path, bare
+from harness.validation.sources import Sources
+from harness.validation.telling import told
+
+_ANYWHERE = frozenset({"Element", "Resource"})
+
+
+class Extensions:
+    """Walks over extensions.
+
+    Args:
+        of_type: the walk over objects of a type.
+        sources: the definitions.
+        profiled: what a profile asks.
+    """
+
+    __slots__ = ("_known", "_of_type", "_profiled", "_profiles", "_values")
+
+    def __init__(
+        self, of_type: Callable[[str], Walk], sources: Sources, profiled: Callable[[str], Walk]
+    ) -> None:
+        self._of_type = of_type
+        value = sources.types["Extension"].root.children["value[x]"]
+        self._values = frozenset(key.name for key in keys(value))
+        self._profiles = sources.profiles
+        self._profiled = profiled
+        self._known: dict[str, tuple[Walk, frozenset[str]]] = {}
+
+    def walk(self, standing: frozenset[str], modifier: bool) -> Walk:  # noqa: FBT001 - two kinds
+        """The walk over extensions that stand on something.
+
+        Args:
+            standing: what that is, in the words of extension contexts: `Patient`, `HumanName`.
+            modifier: whether they are modifier extensions.
+        """
+        base, known, values = self._of_type("Extension"), self._known, self._values
+
+        def judge(node: Any, path: Path, run: Judging) -> None:
+            if run.depth >= DEEPEST:
+                run.error(Rule.JSON, path, f"at most {DEEPEST} levels of recursion", node)
+                return
+            run.depth += 1
+            base(node, path, run)
+            if ("extension" in node) is not values.isdisjoint(node):
+                _either(node, path, run)
+            url = node.get("url")
+            if url.__class__ is str:
+                found = known.get(url) or self._find(url)
+                if found is not None:
+                    profiled, contexts = found
+                    if contexts and contexts.isdisjoint(standing):
+                        _in_place(url, contexts, path, run)
+                    profiled(node, path, run)
+                elif modifier:
+                    _unknown_modifier(url, path, run)
+            run.depth -= 1
+
+        return judge
+
+    def _find(self, url: str) -> tuple[Walk, frozenset[str]] | None:
+        profile = self._profiles.get(url)
+        if profile is None or profile.type != "Extension":
+            return None
+        contexts = frozenset(profile.context)
+        found = (self._profiled(url), frozenset() if contexts & _ANYWHERE else contexts)
+        self._known[url] = found
+        return found
+
+
+def _either(node: dict[str, Any], path: Path, run: Judging) -> None:
+    run.add(
+        Severity.ERROR,
+        Rule.INVARIANT,
+        path,
+        "either extensions or a value[x], not both or none",
+        "both" if "extension" in node else "none",
+        None,
+        "ext-1",
+    )
+
+
+def _in_place(url: str, contexts: frozenset[str], path: Path, run: Judging) -> None:
+    """Judges contexts that name an element, now that the names of types did not suffice."""
+    array = path[0]
+    holder = None if array is None else array[0]
+    if holder is None or run.top is None:
+        return
+    inner = bare(holder, run.top)
+    here = f"{_kind(run)}.{inner}" if inner else ""
+    last = inner.rpartition(".")[2]
+    for context in contexts:
+        kind, _, element = context.replace("[x]", "").partition(".")
+        if f"{kind}.{element}" == here:
+            return
+        # An element of a data type: which type the holder's own holder has is not in the path.
+        if element and kind != _kind(run) and element.endswith(last):
+            return
+    expected = f"{url} stands on {', '.join(sorted(contexts))}"
+    actual = here or f"on {_kind(run)}"
+    run.add_error(Rule.EXTENSION, path, expected, actual, url)
+
+
+def _unknown_modifier(url: str, path: Path, run: Judging) -> None:
+    run.add(
+        Severity.WARNING,
+        Rule.EXTENSION,
+        path,
+        "a modifier extension that is known, because it may change what the resource means",
+        told(url),
+    )
+
+
+def _kind(run: Judging) -> Any:
+    return run.scope.resource.get("resourceType")

@@ -1,0 +1,55 @@
+"""What stands in a resource, told to a person in a few words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LONGEST = 80
+_NAMES = 6
+_DIGITS = 10**40
+
+
+def told(value: Any) -> str:
+    """A JSON value, shortened and without control characters: `"fnal"`, `an array of 3`."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, list):
+        return f"an array of {len(value)}"
+    if isinstance(value, dict):
+        return _members(value)
+    return _literal(value)
+
+
+def worded(pattern: Any) -> str:
+    """A fixed or pattern value of a definition, compact: `{coding: [{code: 85354-9}]}`."""
+    if isinstance(pattern, dict):
+        return "{" + ", ".join(f"{key}: {worded(value)}" for key, value in pattern.items()) + "}"
+    if isinstance(pattern, list):
+        return "[" + ", ".join(worded(item) for item in pattern) + "]"
+    return str(pattern) if isinstance(pattern, str) else told(pattern)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and not -_DIGITS < value < _DIGITS:
+        # Python refuses to write out what an EHR may well send: ten thousand digits.
+        return "a number of more than 40 digits"
+    return str(value)[:_LONGEST]
+
+
+def _quoted(text: str) -> str:
+    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    if not short.isprintable():
+        short = "".join(c if c.isprintable() else "\ufffd" for c in short)
+    return f'"{short}"'
+
+
+def _members(value: dict[Any, Any]) -> str:
+    if not value:
+        return "an empty object"
+    names = [str(name)[:_LONGEST] for name in list(value)[:_NAMES]]
+    listed = ", ".join(n if n.isprintable() else "\ufffd" for n in names)
+    return f"an object with {listed}{', …' if len(value) > _NAMES else ''}"

@@ -1,0 +1,63 @@
+"""Walks made of walks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.validation.fields import Walk
+from harness.validation.findings import Rule
+from harness.validation.judging import DEEPEST, Judging
+from harness.validation.paths import Path
+
+
+def in_turn(walk: Walk, extras: tuple[Walk, ...]) -> Walk:
+    """A walk, then what else is asked of the same value."""
+    if not extras:
+        return walk
+    if len(extras) == 1:
+        (only,) = extras
+
+        def both(value: Any, path: Path, run: Judging) -> None:
+            walk(value, path, run)
+            only(value, path, run)
+
+        return both
+
+    def each(value: Any, path: Path, run: Judging) -> None:
+        walk(value, path, run)
+        for extra in extras:
+            extra(value, path, run)
+
+    return each
+
+
+def bounded(walk: Walk) -> Walk:
+    """A walk that refuses to go on where things stand too deep in each other."""
+
+    def guarded(value: Any, path: Path, run: Judging) -> None:
+        if run.depth >= DEEPEST:
+            run.error(Rule.JSON, path, f"at most {DEEPEST} levels of recursion", value)
+            return
+        run.depth += 1
+        walk(value, path, run)
+        run.depth -= 1
+
+    return guarded
+
+
+def longest(most: int | None, profile: str | None) -> tuple[Walk, ...]:
+    """A step that judges the length of a string, or none."""
+    if most is None:
+        return ()
+
+    def step(value: Any, path: Path, run: Judging) -> None:
+        if value.__class__ is str and len(value) > most:
+            run.add_error(
+                Rule.VALUE, path, f"at most {most} characters", f"{len(value)} characters", profile
+            )
+
+    return (step,)
+
+
+def nothing(_value: Any, _path: Path, _run: Judging) -> None:
+    """Judges nothing."""
