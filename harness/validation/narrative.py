@@ -5,8 +5,9 @@ https://hl7.org/fhir/R4/narrative.html#Narrative
 It is a well-formed `div` in the XHTML namespace with some text or an image, made of the basic
 formatting of HTML 4.0 (chapters 7 to 11 without 9.4, and 15), links and images. Scripts, forms,
 frames, event handlers and style sheets are no part of it: what is not listed here is refused.
-Entities of HTML such as `&nbsp;` do not exist in it. A document type is refused before anything is
-parsed, so that no entity can be declared.
+Entities of HTML such as `&nbsp;` have no place in XML, but HL7's own validator and examples have
+them, so they pass. A document type is refused before anything is parsed, so that no other entity
+can be declared.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLParser
+from xml.parsers.expat import errors
 
 _XHTML = "{http://www.w3.org/1999/xhtml}"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -72,15 +74,44 @@ def check(value: Any) -> str | None:
         return "a JSON string"
     if "<!DOCTYPE" in value or "<?" in value:
         return "XHTML without a document type and without processing instructions"
-    parser = XMLParser()  # noqa: S314 - without a document type there is no entity to expand
     try:
-        parser.feed(value)
-        root = parser.close()
+        root = _parsed(value)
     except ParseError as fault:
         return f"well-formed XHTML: {fault}"
     except (UnicodeError, ValueError):
         return "XHTML of valid Unicode characters"
     return _judge(root)
+
+
+def _parsed(text: str) -> Element:
+    try:
+        return _tree(text)
+    except ParseError as fault:
+        if fault.code != _UNDEFINED_ENTITY:
+            raise
+    return _tree(_entity(_character, text))
+
+
+def _tree(text: str) -> Element:
+    parser = XMLParser()  # noqa: S314 - without a document type there is no entity to expand
+    parser.feed(text)
+    return parser.close()
+
+
+_UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
+_entity = re.compile("&([A-Za-z][A-Za-z0-9]*);").sub
+
+
+def _character(entity: re.Match[str]) -> str:
+    """The character that an entity of HTML 4 stands for; another entity, and those of XML, stay."""
+    from html.entities import name2codepoint
+
+    name = entity[1]
+    known = name not in _OF_XML and name in name2codepoint
+    return chr(name2codepoint[name]) if known else entity[0]
+
+
+_OF_XML = ("amp", "lt", "gt", "quot", "apos")
 
 
 def _judge(root: Element) -> str | None:

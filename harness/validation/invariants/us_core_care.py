@@ -44,15 +44,22 @@ _reported = among(
 def ucum_quantity(node: Any, _: Scope) -> bool:
     """SHALL use UCUM for coded quantity units; of other values there is nothing to say.
 
-    In 3.1.1 to 6.1.0 the expression looks for a value within the value; 7.0.0 has it right.
+    It stands on the value or on the Observation. On the value, the expression of 3.1.1 to 6.1.0
+    looks for a value within the value; 7.0.0 has it right.
     """
-    return node.__class__ is not dict or node.get("system", UCUM) == UCUM
+    quantity = _value(node, "valueQuantity")
+    return quantity.__class__ is not dict or quantity.get("system", UCUM) == UCUM
 
 
 def snomed_concept(node: Any, _: Scope) -> bool:
     """SHOULD use SNOMED CT for coded results; likewise."""
-    systems = [*each(node, "coding", "system")]
+    systems = [*each(_value(node, "valueCodeableConcept"), "coding", "system")]
     return not systems or _SNOMED in systems
+
+
+def _value(node: Any, name: str) -> Any:
+    """The value of an Observation in this type, or the node itself when it is no Observation."""
+    return node.get(name) if node.__class__ is dict and "resourceType" in node else node
 
 
 def acts_on_behalf(node: Any, scope: Scope) -> bool:
