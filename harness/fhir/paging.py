@@ -7,8 +7,10 @@ Next links are opaque (https://hl7.org/fhir/R4/http.html#paging): they are kept 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
+from functools import partial
+from typing import TypeAlias
 from urllib.parse import urljoin
 
 from harness.errors import HostileInput, ProtocolError
@@ -21,6 +23,9 @@ from harness.http.origin import origin
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _OK = 200
+
+First: TypeAlias = Callable[[], Awaitable[Exchange]]
+"""Asks for a first page."""
 
 
 class Ending(StrEnum):
@@ -44,7 +49,7 @@ class Pages:
 
     Args:
         client: asks.
-        search: for what.
+        search: for what; or what asks for the first page, of a history for example.
         post: first page by POST.
         max_pages: at most so many requests.
         max_empty: at most so many pages without an entry in a row; a single one is normal, where
@@ -58,7 +63,7 @@ class Pages:
     def __init__(
         self,
         client: FhirClient,
-        search: Search,
+        search: Search | First,
         *,
         post: bool = False,
         max_pages: int = 10_000,
@@ -67,7 +72,9 @@ class Pages:
         self.ending: Ending | None = None
         self.detail = ""
         self._client = client
-        self._search = search
+        self._first = (
+            partial(client.search, search, post=post) if isinstance(search, Search) else search
+        )
         self._post = post
         self._max_pages = max_pages
         self._max_empty = max_empty
@@ -76,7 +83,7 @@ class Pages:
         self._empty = 0
 
     async def __aiter__(self) -> AsyncIterator[Exchange]:
-        exchange = await self._client.search(self._search, post=self._post)
+        exchange = await self._first()
         if not self._post:
             self._visited.add(exchange.request.url)
         for number in range(1, self._max_pages + 1):

@@ -5,8 +5,9 @@ http://hl7.org/fhir/R4/search.html#lastUpdated, http://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import SEARCHES, Access
@@ -16,11 +17,15 @@ from harness.checks.acts.updates import Updated, change, edited
 from harness.checks.acts.versions import Deleted, History, declared
 from harness.checks.acts.write import recently, stored
 from harness.checks.found import Found, object_
-from harness.errors import NotSupported, PrerequisiteFailed
+from harness.errors import NotApplicable, NotSupported, PrerequisiteFailed
 from harness.fhir.capability import Capability
 from harness.fhir.dates import Interval, parse
-from harness.fhir.writes import version_in, version_of
+from harness.fhir.paging import Ending, Pages
+from harness.fhir.writes import place_in, version_in, version_of
 from harness.http.exchange import Exchange
+
+MOST_PAGES = 20
+"""Of the history of a type; a busy server may have many changes newer than ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,28 +141,59 @@ def _change(each: Written, read: Exchange) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class TypeHistory:
-    """The history of all Observations, after one was deleted."""
+    """The history of all Observations, after one was deleted.
+
+    Attributes:
+        deleted: its id.
+        pages: of the history, newest changes first, as far as they can tell of it.
+    """
 
     deleted: str
-    history: History
+    pages: tuple[Exchange, ...]
+
+    @property
+    def exchange(self) -> Exchange:
+        """The first page."""
+        return self.pages[0]
 
     @property
     def tells(self) -> bool:
-        """Whether an entry says that it was deleted."""
-        asked = (object_(each.get("request")) for each in self.history.entries)
+        """Whether an entry says that it was deleted; servers name the version, or do not."""
+        asked = (object_(each.get("request")) for each in self._entries())
         urls = (str(each.get("url")) for each in asked if each.get("method") == "DELETE")
-        return any(url.rpartition("/")[2] == self.deleted for url in urls)
+        places = (place_in(url, "Observation") for url in urls)
+        return any(place is not None and place.id == self.deleted for place in places)
+
+    @property
+    def ends(self) -> bool:
+        """Whether its creation was reached, which is older than its deletion."""
+        ids = (object_(each.get("resource")).get("id") for each in self._entries())
+        return self.deleted in ids
+
+    def _entries(self) -> Iterator[Mapping[str, object]]:
+        return (each for page in self.pages for each in History(page, ()).entries)
 
 
 @act
 async def type_history(
     run: Run, writable: Access, capability: Capability, deleted: Deleted
 ) -> TypeHistory:
-    """The newest changes of all Observations that the token may see, after one was deleted."""
+    """The newest changes of all Observations that the token may see, after one was deleted.
+
+    Others write at the same time, so the deletion may stand on a page that is not the first.
+    """
     declared(capability, "history-type")
     if deleted.delete.status >= 300:
         raise PrerequisiteFailed("it was not deleted")
-    exchange = await writable.client.history("Observation")
-    if exchange.status in (401, 403):
-        raise NotSupported(f"this token may not read the history of all: {exchange.status}")
-    return TypeHistory(deleted.id, History(exchange, ()))
+    client = writable.client
+    pages = Pages(client, partial(client.history, "Observation"), max_pages=MOST_PAGES)
+    told = TypeHistory(deleted.id, ())
+    async for exchange in pages:
+        told = TypeHistory(deleted.id, (*told.pages, exchange))
+        if told.tells or told.ends:
+            return told
+    if told.exchange.status in (401, 403):
+        raise NotSupported(f"this token may not read the history of all: {told.exchange.status}")
+    if len(told.pages) > 1 and pages.ending is not Ending.COMPLETE:
+        raise NotApplicable(f"the history could not be read to its end: {pages.detail}")
+    return told

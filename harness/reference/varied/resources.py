@@ -87,9 +87,13 @@ def _headers(instance: Instance, asked: Asked, given: Answer) -> Answer:
 
 def _entry(instance: Instance, entry: Json) -> None:
     """What an entry of a history, or of the answer to a batch, says of versions."""
-    response = entry.get("response")
+    response, request = entry.get("response"), entry.get("request")
     if not isinstance(response, dict):
         return
+    if isinstance(request, dict) and instance.has("history-urls-with-versions"):
+        place = str(entry.get("fullUrl")).split("/")[-2:]
+        version = str(response.get("etag")).removeprefix("W/").strip('"')
+        request["url"] = "/".join((*place, "_history", version))
     if instance.has("versions-not-kept"):
         response.pop("etag", None)
         if "location" in response:
