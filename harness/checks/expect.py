@@ -36,10 +36,12 @@ class Watch:
     Attributes:
         values: False with real data: then messages describe values and never quote them.
         exchanges: the exchanges that `expect` was called with, in order.
+        facts: what the check told beside its judgement, one line each.
     """
 
     values: bool = True
     exchanges: list[Exchange] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
 
 
 _watch: ContextVar[Watch | None] = ContextVar("harness_watch", default=None)
@@ -54,6 +56,13 @@ def watching(*, values: bool) -> Iterator[Watch]:
         yield watch
     finally:
         _watch.reset(token)
+
+
+def tell(fact: str) -> None:
+    """Keep a fact for whoever reads the verdict; without effect where nothing is judged."""
+    watch = _watch.get()
+    if watch is not None:
+        watch.facts.append(fact)
 
 
 def shown(value: object) -> str:

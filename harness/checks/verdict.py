@@ -137,6 +137,7 @@ class Verdict:
         root: the act at which a failed prerequisite or an error began.
         detail: the traceback of a defect.
         seconds: how long judging took.
+        facts: what the check told beside its judgement, one line each.
     """
 
     check: Check
@@ -152,6 +153,7 @@ class Verdict:
     root: str | None = None
     detail: str | None = None
     seconds: float = 0.0
+    facts: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> tuple[Exchange, ...]:
@@ -253,7 +255,7 @@ def _call(verdict: Verdict, values: Mapping[str, object], terms: Terms) -> Verdi
             verdict = _error(verdict, TypeError(f"{words}: {bare}"))
         except Exception as error:  # noqa: BLE001 - every exception of a check is a verdict
             verdict = _raised(verdict, error, terms)
-    return replace(verdict, exchanges=tuple(watch.exchanges))
+    return replace(verdict, exchanges=tuple(watch.exchanges), facts=tuple(watch.facts))
 
 
 def _raised(verdict: Verdict, error: Exception, terms: Terms) -> Verdict:

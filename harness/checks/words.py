@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from harness.checks.expect import tell
 from harness.errors import (
     NotApplicable,
     NotConfigured,
@@ -93,6 +94,15 @@ def attestation(what: str) -> NoReturn:
         NotConfigured: always; where the EHR file has the attestation the verdict is `attested`.
     """
     raise NotConfigured(f"a person has to attest: {what}")
+
+
+def fact(text: str) -> None:
+    """Tell what was measured or found, whatever the verdict will be; it stands in every report.
+
+    Args:
+        text: one line, in words and figures of our own; nothing of what the server sent.
+    """
+    tell(text)
 
 
 def conforms(condition: object, *, expected: str, actual: str, where: str | None = None) -> None:

@@ -43,6 +43,7 @@ class Publisher:
             actual=actual,
             detail=detail,
             where=where,
+            facts=tuple(self._text(each) or "" for each in verdict.facts),
             exchanges=tuple(self.exchange(each) for each in verdict.exchanges),
             standing_on=tuple(self.exchange(each) for each in verdict.standing_on),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,9 @@ from harness.reference.instance import Instance
 from harness.reference.oauth.faulty import unnumbered
 
 FHIR_JSON = "application/fhir+json"
+ONE_TAKES = 1.5
+"""Seconds that the only worker needs for a request, where a fault leaves only one."""
+
 _REALM = 'Bearer realm="reference"'
 
 
@@ -30,11 +34,20 @@ class FhirGate:
     def __init__(self, app: ASGIApp, instance: Instance) -> None:
         self.app = app
         self.instance = instance
+        self._worker = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request."""
         answer = refused_for_load(self.instance) or self.admit(scope)
+        if self.instance.has("throttle-serves-one-by-one"):
+            await self._in_turn()
         await (answer or self.app)(scope, receive, send)
+
+    async def _in_turn(self) -> None:
+        """Waits for the only worker; who finds it free does not notice."""
+        crowded = self._worker.locked()
+        async with self._worker:
+            await asyncio.sleep(ONE_TAKES if crowded else 0)
 
     def admit(self, scope: Scope) -> Response | None:
         """Sets the access of the request; a response where it has none."""

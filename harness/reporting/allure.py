@@ -153,6 +153,7 @@ def _description(verdict: Verdict) -> str:
         lines.append(f"Actual: {verdict.actual}")
     if verdict.where:
         lines.append(f"Where: {verdict.where}")
+    lines += [f"Fact: {each}" for each in verdict.facts]
     if len(verdict.evidence) > _MOST:
         lines.append(f"The first {_MOST} of {len(verdict.evidence)} exchanges are attached.")
     if requirement.refs:

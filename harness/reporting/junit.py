@@ -53,6 +53,8 @@ def _case(suite: Element, verdict: Verdict) -> None:
     }
     for name, value in said.items():
         SubElement(properties, "property", {"name": name, "value": value})
+    for each in verdict.facts:
+        SubElement(properties, "property", {"name": "fact", "value": printable(each)})
     if verdict.word not in PASSES:
         _outcome(case, verdict)
 

@@ -24,6 +24,7 @@ def write(account: Account, exchanges: Iterable[Exchange], path: Path) -> None:
     for verdict in account.verdicts:
         reason = f": {verdict.reason}" if verdict.reason else ""
         lines.append(f"verdict {verdict.check.id} {verdict.word}{reason}")
+        lines += [f"fact {verdict.check.id} {each}" for each in verdict.facts]
     lines += [f"act {each.name} failed: {each.reason}" for each in account.failed_acts]
     lines += [f"left behind: {each}" for each in account.left_behind]
     lines.append(f"{account.ended_at.isoformat()} status {account.status.value}")

@@ -118,6 +118,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "actual": verdict.actual,
         "where": verdict.where,
         "root": verdict.root,
+        "facts": list(verdict.facts),
         "exchanges": [each.number for each in verdict.evidence],
         "seconds": round(verdict.seconds, 6),
     }

@@ -137,6 +137,7 @@ class Terminal:
         self._list("now passing", [each for each in said if each.word is Word.NOW_PASSING])
         self._list("known deviations", [each for each in said if each.word is Word.KNOWN_DEVIATION])
         self._skips(said)
+        self._lines("facts", [line for each in said for line in each.facts])
         self._lines("left behind on the server", account.left_behind)
         self._lines("defects of the harness", account.defects)
         self.totals(account)

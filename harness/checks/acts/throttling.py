@@ -5,7 +5,7 @@ Only where `load` is permitted; bounded in requests and in time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 import anyio
@@ -13,8 +13,9 @@ import anyio
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access
 from harness.checks.acts.backend import backend_client
+from harness.checks.sustained import NEEDED, OK, REFUSED, Sustained, sustained
 from harness.config.ehr import Limits, Permit
-from harness.errors import NotApplicable, NotPermitted
+from harness.errors import NotApplicable, NotPermitted, UsageError
 from harness.http.client import FHIR_JSON
 from harness.http.evidence import current_act
 from harness.http.exchange import Exchange, Headers, Request
@@ -32,8 +33,8 @@ OPENING_RATE = 400.0
 LONGEST = 60.0
 """Seconds after which the pull is given up; what is missing then counts as missing."""
 
-OK = 200
-REFUSED = (429, 503)
+SLOW = 5.0
+"""Seconds after which a pull is given up that brought less than is needed, and no refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,14 @@ class BatchPull:
         refusals: attempts answered with 429 or 503.
         odd: other statuses than 200, 429 and 503, and empty answers; one line each.
         missing: how many answers never came.
+        sustained: what the server kept up.
     """
 
     asked: int
     refusals: tuple[Exchange, ...]
     odd: tuple[str, ...]
     missing: int
+    sustained: Sustained
 
     @property
     def no_refusal(self) -> str:
@@ -73,25 +76,54 @@ async def batch_pull(run: Run, access: Access) -> BatchPull:
     url = f"{run.ehr.fhir_base}/Patient?_id={access.patient}"
     answers: list[Exchange] = []
 
-    async def pull(requests: int) -> None:
-        for _ in range(requests):
-            answer = await http.get(url, accept=FHIR_JSON, bearer=access.bearer)
+    async def pull() -> None:
+        for _ in range(REQUESTS // CONCURRENCY):
+            try:
+                answer = await http.get(url, accept=FHIR_JSON, bearer=access.bearer)
+            except UsageError:
+                return  # A replay: this one was cut off when the pull was given up.
             answers.append(answer)
             if answer.status in REFUSED:
                 return  # Refused even after waiting as told: knocking on would not be gentle.
 
-    with anyio.move_on_after(LONGEST):
-        async with anyio.create_task_group() as tasks:
-            for _ in range(CONCURRENCY):
-                tasks.start_soon(pull, REQUESTS // CONCURRENCY)
+    began, started = run.clock.now(), run.clock.monotonic()
+
+    def is_slow() -> bool:
+        known = run.http.evidence.of(current_act.get())
+        wanted = (run.clock.monotonic() - started) * NEEDED
+        return len(answers) < wanted and all(each.status not in REFUSED for each in known)
+
+    await _side_by_side(pull, is_slow)
     attempts = run.http.evidence.of(current_act.get())
     refusals = tuple(each for each in attempts if each.status in REFUSED)
+    first = next(iter((*answers, *attempts)), None)
+    odd = (oddity(each, first) for each in attempts if first is not None)
     return BatchPull(
         asked=REQUESTS,
         refusals=refusals,
-        odd=tuple(dict.fromkeys(odd for each in attempts if (odd := oddity(each, answers[0])))),
+        odd=tuple(dict.fromkeys(each for each in odd if each)),
         missing=REQUESTS - sum(each.status == OK for each in answers),
+        sustained=sustained(attempts, began, run.clock.now()),
     )
+
+
+async def _side_by_side(
+    pull: Callable[[], Coroutine[object, object, None]], is_slow: Callable[[], bool]
+) -> None:
+    """Pull until all is there; give up after `LONGEST`, or after `SLOW` where it is too slow."""
+
+    async def give_up(pulling: anyio.CancelScope) -> None:
+        await anyio.sleep(SLOW)
+        if is_slow():
+            pulling.cancel()
+
+    async with anyio.create_task_group() as watching:
+        with anyio.move_on_after(LONGEST) as pulling:
+            watching.start_soon(give_up, pulling)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(CONCURRENCY):
+                    tasks.start_soon(pull)
+        watching.cancel_scope.cancel()
 
 
 def oddity(attempt: Exchange, first: Exchange) -> str | None:

@@ -15,7 +15,7 @@ from harness.checks.acting import Registry
 from harness.checks.expect import expect
 from harness.checks.runner import ActRunner, Outcome
 from harness.checks.verdict import Check, Terms, Word, judge
-from harness.checks.words import applies_if, attestation
+from harness.checks.words import applies_if, attestation, fact
 from harness.config.ehr import Attestation, AuthKind, AuthSpec, DataKind, Deviation, EhrFile
 from harness.errors import (
     ConfigError,
@@ -94,6 +94,17 @@ def test_a_version_without_the_requirement_is_not_judged_at_all() -> None:
 def test_smart_does_not_bind_a_server_without_it() -> None:
     ehr = replace(EHR, auth=AuthSpec(AuthKind.BASIC))
     assert judge(check(missed), {}, replace(TERMS, ehr=ehr)).word is Word.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(("wanted", "word"), [(404, Word.PASSED), (200, Word.FAILED)])
+def test_facts_are_kept_whatever_the_verdict(wanted: int, word: Word) -> None:
+    def tells(asked: Exchange, wanted: int) -> None:
+        """It SHALL."""
+        fact("usable rate: 50 requests a second")
+        expect(asked).status(wanted)
+
+    verdict = judge(check(tells, wanted=wanted), outcomes(), TERMS)
+    assert (verdict.word, verdict.facts) == (word, ("usable rate: 50 requests a second",))
 
 
 def test_values_and_parameters_reach_the_check() -> None:

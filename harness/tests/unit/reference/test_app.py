@@ -111,3 +111,22 @@ def test_instances_share_data_and_nothing_that_is_written() -> None:
     assert one.ledger is not two.ledger
     assert one.clock is not two.clock
     assert one.throttle is not two.throttle
+
+
+def test_a_single_worker_lets_all_but_the_first_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.reference.gate.ONE_TAKES", 0.05)
+    app = reference("http://ehr")
+    app.add(DEFAULT, frozenset({"throttle-serves-one-by-one"}))
+
+    async def crowd() -> float:
+        started = anyio.current_time()
+        transport = httpx.ASGITransport(app)
+        async with (
+            httpx.AsyncClient(transport=transport, base_url="http://ehr") as client,
+            anyio.create_task_group() as tasks,
+        ):
+            for _ in range(3):
+                tasks.start_soon(client.get, "/r4/metadata")
+        return anyio.current_time() - started
+
+    assert anyio.run(crowd) >= 0.1

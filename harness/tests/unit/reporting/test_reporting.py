@@ -277,3 +277,20 @@ def test_no_control_character_of_an_ehr_file_reaches_the_terminal(tmp_path: Path
     terminal.summary(whole)
     assert "\x1b" not in out.getvalue()
     assert out.getvalue().strip().endswith(str(whole.completeness))
+
+
+def test_a_fact_of_a_passing_check_stands_in_every_report(tmp_path: Path) -> None:
+    told = verdict(Word.PASSED, facts=("usable rate: 50 <requests> a second",))
+    whole = account(tmp_path, told)
+    junit.write(whole, tmp_path / "junit.xml")
+    log.write(whole, [], tmp_path / "run.log")
+    stream = io.StringIO()
+    Terminal(stream, color=False).summary(whole)
+    result, _ = filled(told)
+    (property_,) = ET.parse(tmp_path / "junit.xml").getroot().iterfind(".//property[@name='fact']")
+    assert summary.summary(whole)["verdicts"][0]["facts"] == [*told.facts]
+    assert property_.get("value") == told.facts[0]
+    assert f"fact smart/test_x.py::test_it {told.facts[0]}" in (tmp_path / "run.log").read_text()
+    assert f"facts (1)\n   {told.facts[0]}" in stream.getvalue()
+    assert "Fact: usable rate: 50 &lt;requests&gt; a second" in result.description
+    jsonschema.validate(summary.summary(whole), summary.schema())
