@@ -130,14 +130,6 @@ _CARE = table(
     ),
     ("resource.exists() != action.exists()", exactly_one(exists("resource"), exists("action"))),
     (
-        "status='not-done' or notDoneReason.exists().not()",
-        any_of(among("status", "not-done"), empty("notDoneReason")),
-    ),
-    (
-        ("status!='not-done' or (reasonCode.exists().not() and reasonReference.exists().not())"),
-        implies(among("status", "not-done"), empty("reasonCode", "reasonReference")),
-    ),
-    (
         "(detail.exists() and measure.exists()) or detail.exists().not()",
         implies(exists("detail[x]"), exists("measure")),
     ),

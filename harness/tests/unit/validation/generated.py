@@ -30,7 +30,7 @@ class Context:
 
 
 def contexts(definitions: Definitions) -> Iterator[Context]:
-    """Every place in types and profiles where a constraint is stated, slices left out."""
+    """Every place in types and profiles where a constraint is stated."""
     types = definitions.types
     for name, each in types.items():
         yield from _below(name, name, each.root, each.root, types)
@@ -44,6 +44,8 @@ def _below(
 ) -> Iterator[Context]:
     for constraint in element.constraints:
         yield Context(path, kind, whole, constraint)
+    for part in element.slicing.slices.values() if element.slicing else ():
+        yield from _below(path, kind, part, whole, types)
     for name, child in element.children.items():
         known = whole.children.get(name, child)
         inner = resolved(known, types)
