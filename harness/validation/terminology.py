@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from harness.spec.definitions.model import Binding, Strength, ValueSet
 from harness.validation.codes import plausible
 from harness.validation.findings import Rule, Severity
+from harness.validation.telling import told
 
 
 class Judgement(NamedTuple):
@@ -177,7 +178,7 @@ def _concept_has_code(value: Any) -> bool:
 
 def _coding_shown(value: Any) -> str:
     system, code = value.get("system"), value.get("code")
-    return "no code" if code is None else f"{system or '(no system)'}|{code}"
+    return "no code" if code is None else told(f"{system or '(no system)'}|{code}")
 
 
 def _concept_shown(value: Any) -> str:
@@ -185,7 +186,7 @@ def _concept_shown(value: Any) -> str:
     return ", ".join(map(_coding_shown, codings[:5])) or "no coding"
 
 
-_CODE = _Coded(_code_inside, _always, str)
+_CODE = _Coded(_code_inside, _always, told)
 _CODING = _Coded(_coding_inside, _coding_has_code, _coding_shown)
 _CONCEPT = _Coded(_concept_inside, _concept_has_code, _concept_shown)
 _ANSWERS = {

@@ -62,7 +62,7 @@ def test_of_a_whole_system_the_shape_tells_what_is_no_code_of_it() -> None:
 def test_a_code_outside_a_required_set_is_an_error() -> None:
     found = judged("x", "code")
     assert found is not None
-    assert (found.severity, found.rule, found.actual) == (Severity.ERROR, Rule.BINDING, "x")
+    assert (found.severity, found.rule, found.actual) == (Severity.ERROR, Rule.BINDING, '"x"')
     assert GENDER.url in found.expected
     assert judged("male", "code") is None
 
@@ -84,7 +84,7 @@ def test_one_coding_in_the_set_suffices() -> None:
     assert judged(concept("x", "male")) is None
     found = judged(concept("x", "y"))
     assert found is not None
-    assert found.actual == "urn:g|x, urn:g|y"
+    assert found.actual == '"urn:g|x", "urn:g|y"'
 
 
 def test_text_alone_is_enough_unless_a_code_is_required() -> None:
@@ -114,6 +114,18 @@ def test_the_maximum_binds_where_the_set_itself_is_only_preferred() -> None:
     found = judged(concept("y"), strength=Strength.PREFERRED, maximum=MAXIMUM)
     assert found is not None
     assert found.severity is Severity.ERROR
+
+
+def test_what_a_person_is_shown_is_short_and_printable() -> None:
+    for kind, value in (
+        ("code", "a\u0000" * 1000),
+        ("CodeableConcept", concept(*["a\u0000" * 1000] * 20)),
+        ("Coding", {"system": "\u001b[0m" * 1000, "code": "a"}),
+    ):
+        found = judged(value, kind)
+        assert found is not None
+        assert found.actual.isprintable()
+        assert len(found.actual) < 600
 
 
 def test_preferred_and_example_sets_ask_for_nothing() -> None:
