@@ -20,6 +20,9 @@ from harness.validation.telling import told
 HARD_WIRED = frozenset({"ele-1", "ext-1", "sqty-1"})
 """What the walk itself judges: the last is the cardinality of Quantity.comparator once more."""
 
+_OF_CONTAINED = "contained."
+"""How expressions begin that say nothing of a resource which contains none."""
+
 
 def constrained(
     constraints: Iterable[Constraint], profile: str | None, judged: Iterable[Constraint] = ()
@@ -46,10 +49,12 @@ def constrained(
             tests.append((test, constraint))
     if not tests:
         return tuple(untranslated)
+    always = [each for each in tests if not each[1].expression.startswith(_OF_CONTAINED)]
 
     def judge(value: Any, path: Path, run: Judging) -> None:
         scope = run.scope
-        for test, constraint in tests:
+        containing = value.__class__ is dict and "contained" in value
+        for test, constraint in tests if containing else always:
             try:
                 holds = test(value, scope)
             except Exception:  # noqa: BLE001 - a value of the wrong shape, which is told of itself

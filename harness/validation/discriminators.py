@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from harness.spec.definitions.model import Discriminator, Element, Profile, Strength, ValueSet
 from harness.validation.comparing import containing, equal_to
 from harness.validation.judging import Judging
-from harness.validation.steps import RESOLVE, leaves, parsed
+from harness.validation.steps import RESOLVE, found_at, leaves, parsed
 from harness.validation.targets import Targets
 from harness.validation.terminology import member
 
@@ -50,8 +50,14 @@ class Discriminators:
             return tests[0]
 
         def every(value: Any, run: Judging) -> bool | None:
-            answers = [test(value, run) for test in tests]
-            return False if False in answers else None if None in answers else True
+            answer: bool | None = True
+            for test in tests:
+                each = test(value, run)
+                if each is False:
+                    return False
+                if each is None:
+                    answer = None
+            return answer
 
         return every
 
@@ -161,13 +167,8 @@ def _drilled(value: Any, name: str) -> list[Any]:
 
 
 def _value(path: tuple[str, ...], wanted: Callable[[Any], bool]) -> Matcher:
-    if not path:
-        return lambda value, _: wanted(value)
-
-    def test(value: Any, _: Judging) -> bool:
-        return any(map(wanted, leaves(value, path)))
-
-    return test
+    test = found_at(path, wanted)
+    return lambda value, _: test(value)
 
 
 def _exists(path: tuple[str, ...], *, wanted: bool) -> Matcher:

@@ -89,21 +89,24 @@ def primitives(
     return field
 
 
-def complex_one(step: str, walk: Walk) -> Field:
-    """A property that holds one object."""
+def complex_one(step: str, walk: Walk, extras: Sequence[Walk] = ()) -> Field:
+    """A property that holds one object, of which more may be asked than the walk over it does."""
 
     def field(value: Any, _: dict[str, Any], path: Path, run: Judging) -> None:
-        if value.__class__ is dict:
-            walk(value, (path, step), run)
-        else:
+        if value.__class__ is not dict:
             no_object(value, (path, step), run)
+            return
+        here = (path, step)
+        walk(value, here, run)
+        for extra in extras:
+            extra(value, here, run)
 
     return field
 
 
-def entry(step: str, walk: Walk) -> Field:
+def entry(step: str, walk: Walk, extras: Sequence[Walk]) -> Field:
     """A property that holds a resource, and may stand beside its `fullUrl`."""
-    one = complex_one(step, walk)
+    one = complex_one(step, walk, extras)
 
     def field(value: Any, node: dict[str, Any], path: Path, run: Judging) -> None:
         url = node.get("fullUrl")
@@ -113,8 +116,8 @@ def entry(step: str, walk: Walk) -> Field:
     return field
 
 
-def complex_many(step: str, walk: Walk) -> Field:
-    """A property that holds an array of objects."""
+def complex_many(step: str, walk: Walk, extras: Sequence[Walk] = ()) -> Field:
+    """A property that holds an array of objects, likewise."""
 
     def field(values: Any, _: dict[str, Any], path: Path, run: Judging) -> None:
         here = (path, step)
@@ -124,10 +127,13 @@ def complex_many(step: str, walk: Walk) -> Field:
         if not values:
             run.error(Rule.EMPTY, here, NOT_EMPTY_ARRAY, values)
         for index, value in enumerate(values):
-            if value.__class__ is dict:
-                walk(value, (here, index), run)
-            else:
-                no_object(value, (here, index), run)
+            at = (here, index)
+            if value.__class__ is not dict:
+                no_object(value, at, run)
+                continue
+            walk(value, at, run)
+            for extra in extras:
+                extra(value, at, run)
 
     return field
 

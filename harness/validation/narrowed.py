@@ -92,13 +92,12 @@ def many(
         here = (path, name)
         if not minimum <= len(values) <= maximum:
             run.add_count(here, minimum, maximum, len(values), profile)
-        items = [(value, (here, index)) for index, value in enumerate(values)]
         for content in contents:
-            for value, at in items:
+            for index, value in enumerate(values):
                 if value is not None:
-                    content(value, at, run)
+                    content(value, (here, index), run)
         if slicer is not None:
-            slicer(items, here, run)
+            slicer(values, here, run)
 
     return judge
 

@@ -125,7 +125,7 @@ class Selection:
         walk = self._walk(url)
         if version and version != profile.version:
             expected = f"version {profile.version}, by which it is judged"
-            return in_turn(_at_declaration(said_once(expected, url, Rule.PROFILE)), (walk,))
+            return in_turn(_at_declaration(said_once(expected, url, Rule.PROFILE)), walk)
         return walk
 
     def _lineage(self, kind: str) -> Iterator[str]:

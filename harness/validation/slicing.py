@@ -18,11 +18,10 @@ from harness.validation.once import said_once
 from harness.validation.paths import Path
 from harness.validation.telling import worded
 
-Items: TypeAlias = Sequence[tuple[Any, Path]]
-Slicer: TypeAlias = Callable[[Items, Path, Judging], None]
-"""Judges all values of an element, given the path of the element."""
+Slicer: TypeAlias = Callable[[Sequence[Any], Path, Judging], None]
+"""Judges all values of an element, given its path. None among them belong to no slice."""
 
-_OTHER, _UNKNOWN = -1, -2
+_OTHER, _UNKNOWN, _LEFT_OUT = -1, -2, -3
 _By: TypeAlias = Callable[[Any, Judging], int]
 
 
@@ -64,21 +63,19 @@ def slicer(slicing: Slicing, pieces: Sequence[Piece], by: Discriminators, profil
     asked = tuple(piece.steps for piece in pieces)
     further = _further(slicing, pieces, profile)
 
-    def judge(items: Items, path: Path, run: Judging) -> None:
-        places = []
-        for value, at in items:
-            place = sort(value, run)
-            places.append(place)
+    def judge(values: Sequence[Any], path: Path, run: Judging) -> None:
+        places = [_LEFT_OUT if value is None else sort(value, run) for value in values]
+        for index, place in enumerate(places):
             if place >= 0:
                 for step in asked[place]:
-                    step(value, at, run)
+                    step(values[index], (path, index), run)
         for each in further:
-            each(items, places, path, run)
+            each(values, places, path, run)
 
     return judge
 
 
-_Further: TypeAlias = Callable[[Items, Sequence[int], Path, Judging], None]
+_Further: TypeAlias = Callable[[Sequence[Any], Sequence[int], Path, Judging], None]
 """Judges all values, given the slice of each."""
 
 
@@ -100,7 +97,7 @@ def _further(slicing: Slicing, pieces: Sequence[Piece], profile: str) -> list[_F
 
 
 def _counted(counted: Sequence[tuple[int, Piece]], profile: str) -> _Further:
-    def judge(_: Items, places: Sequence[int], path: Path, run: Judging) -> None:
+    def judge(_: Sequence[Any], places: Sequence[int], path: Path, run: Judging) -> None:
         for index, piece in counted:
             count = places.count(index)
             if not piece.minimum <= count <= piece.maximum:
@@ -112,9 +109,9 @@ def _counted(counted: Sequence[tuple[int, Piece]], profile: str) -> _Further:
 
 
 def _again(index: int, within: Slicer) -> _Further:
-    def judge(items: Items, places: Sequence[int], path: Path, run: Judging) -> None:
-        chosen = [item for item, place in zip(items, places, strict=True) if place == index]
-        within(chosen, path, run)
+    def judge(values: Sequence[Any], places: Sequence[int], path: Path, run: Judging) -> None:
+        pairs = zip(values, places, strict=True)
+        within([value if place == index else None for value, place in pairs], path, run)
 
     return judge
 
@@ -179,19 +176,21 @@ def _arranged(slicing: Slicing, profile: str) -> _Further:
     """What rules and order say beyond the slices themselves."""
     one_of = f"one of the slices {', '.join(slicing.slices)}"
 
-    def judge(items: Items, places: Sequence[int], _: Path, run: Judging) -> None:
+    def judge(values: Sequence[Any], places: Sequence[int], path: Path, run: Judging) -> None:
         last, others = 0, False
-        for (value, at), place in zip(items, places, strict=True):
+        for index, place in enumerate(places):
+            wrong = None
             if place == _OTHER:
                 others = True
-                if slicing.rules == "closed":
-                    run.error(Rule.SLICING, at, one_of, value, profile)
+                wrong = one_of if slicing.rules == "closed" else None
             elif place >= 0:
                 if slicing.ordered and place < last:
-                    run.error(Rule.SLICING, at, "slices in their order", value, profile)
-                if slicing.rules == "openAtEnd" and others:
-                    run.error(Rule.SLICING, at, "slices before anything else", value, profile)
+                    wrong = "slices in their order"
+                elif slicing.rules == "openAtEnd" and others:
+                    wrong = "slices before anything else"
                 last = max(last, place)
+            if wrong is not None:
+                run.error(Rule.SLICING, (path, index), wrong, values[index], profile)
 
     return judge
 
@@ -199,8 +198,8 @@ def _arranged(slicing: Slicing, profile: str) -> _Further:
 def _undecidable(profile: str) -> Slicer:
     say = said_once("slices that their definition tells apart", profile)
 
-    def judge(items: Items, path: Path, run: Judging) -> None:
-        if items:
-            say(items[0][0], path, run)
+    def judge(values: Sequence[Any], path: Path, run: Judging) -> None:
+        if values:
+            say(values[0], path, run)
 
     return judge

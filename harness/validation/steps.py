@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/profiling.html#discriminator: child elements, `$this`, `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 RESOLVE = "resolve()"
@@ -38,6 +38,29 @@ def leaves(value: Any, path: Sequence[str]) -> Iterator[Any]:
     elif isinstance(value, dict):
         for each in _children(value, path[0]):
             yield from leaves(each, path[1:])
+
+
+def found_at(path: Sequence[str], wanted: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """A test whether any value at the end of a path is wanted; what `leaves` yields, made once."""
+    if not path:
+        return wanted
+    name, inner = path[0], found_at(path[1:], wanted)
+    plain = not name.startswith("extension(")
+
+    def test(node: Any) -> bool:
+        if node.__class__ is not dict:
+            return False
+        found = node.get(name) if plain else None
+        if found is None:
+            return any(map(inner, _children(node, name)))
+        if found.__class__ is not list:
+            return inner(found)
+        for item in found:  # noqa: SIM110 - a generator costs more than its few turns
+            if inner(item):
+                return True
+        return False
+
+    return test
 
 
 def _children(node: dict[str, Any], name: str) -> list[Any]:

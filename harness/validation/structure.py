@@ -31,7 +31,7 @@ from harness.validation.profiling import Profiles
 from harness.validation.resources import Resources
 from harness.validation.siblings import sibling, siblings
 from harness.validation.sources import Sources
-from harness.validation.walks import bounded, in_turn, longest, nothing
+from harness.validation.walks import bounded, longest, nothing
 
 _CLOSES_A_CYCLE = "Identifier"
 """Reference and Identifier hold each other; whichever cycle there is, one of these is on it."""
@@ -137,10 +137,11 @@ class Structure:
             return sibling(key.step, key.name.removeprefix("_"), walk)
         if code in CHECKS:
             return self._primitive(place, key)
-        walk = self._complex(place, key)
+        walk, extras = self._complex(place, key), self._extras(key.element, key.type)
         if key.name == "resource":
-            return entry(key.step, walk)
-        return complex_many(key.step, walk) if key.element.array else complex_one(key.step, walk)
+            return entry(key.step, walk, extras)
+        made = complex_many if key.element.array else complex_one
+        return made(key.step, walk, extras)
 
     def _primitive(self, place: _Place, key: Key) -> Field:
         element, code = key.element, key.type.code
@@ -167,14 +168,13 @@ class Structure:
         if code == "Extension":
             return self._extensions.walk(place.standing, element.name == "modifierExtension")
         if code == "Resource" or self.is_resource(code):
-            walk = self.resources.walk(element.name == "contained")
-        else:
-            walk = self.walk(code)
-        return in_turn(walk, self._extras(element, key.type))
+            return self.resources.walk(element.name == "contained")
+        return self.walk(code)
 
     def _extras(self, element: Element, ref: TypeRef) -> tuple[Walk, ...]:
         kind = self._sources.types.get(ref.code)
-        own = () if kind is None else kind.root.constraints
+        # The walk over a backbone judges what is asked of it.
+        own = element.constraints if element.children else kind.root.constraints if kind else ()
         permitted = self._sources.targets.permitted([ref])
         return (
             *bound(element.binding, ref.code, self._sources.value_sets, None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 _LONGEST = 80
@@ -50,6 +51,7 @@ def _quoted(text: str) -> str:
 def _members(value: dict[Any, Any]) -> str:
     if not value:
         return "an empty object"
-    names = [str(name)[:_LONGEST] for name in list(value)[:_NAMES]]
-    listed = ", ".join(n if n.isprintable() else "\ufffd" for n in names)
+    listed = ", ".join(map(str, islice(value, _NAMES)))
+    if len(listed) > _LONGEST or not listed.isprintable():
+        listed = _quoted(listed)
     return f"an object with {listed}{', …' if len(value) > _NAMES else ''}"

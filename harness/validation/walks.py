@@ -10,25 +10,14 @@ from harness.validation.judging import DEEPEST, Judging
 from harness.validation.paths import Path
 
 
-def in_turn(walk: Walk, extras: tuple[Walk, ...]) -> Walk:
-    """A walk, then what else is asked of the same value."""
-    if not extras:
-        return walk
-    if len(extras) == 1:
-        (only,) = extras
+def in_turn(first: Walk, second: Walk) -> Walk:
+    """Two walks over the same value."""
 
-        def both(value: Any, path: Path, run: Judging) -> None:
-            walk(value, path, run)
-            only(value, path, run)
+    def both(value: Any, path: Path, run: Judging) -> None:
+        first(value, path, run)
+        second(value, path, run)
 
-        return both
-
-    def each(value: Any, path: Path, run: Judging) -> None:
-        walk(value, path, run)
-        for extra in extras:
-            extra(value, path, run)
-
-    return each
+    return both
 
 
 def bounded(walk: Walk) -> Walk:
