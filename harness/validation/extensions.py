@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/extensibility.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.validation.fields import Walk
 from harness.validation.findings import Rule, Severity
@@ -16,6 +16,7 @@ from harness.validation.paths import Path, bare
 from harness.validation.sources import Sources
 from harness.validation.telling import told
 
+_MOST_REMEMBERED = 5000
 _ANYWHERE = frozenset({"Element", "Resource"})
 
 
@@ -38,7 +39,7 @@ class Extensions:
         self._values = frozenset(key.name for key in keys(value))
         self._profiles = sources.profiles
         self._profiled = profiled
-        self._known: dict[str, tuple[Walk, frozenset[str]]] = {}
+        self._known: dict[str, _Definition] = {}
 
     def walk(self, standing: frozenset[str], modifier: bool) -> Walk:  # noqa: FBT001 - two kinds
         """The walk over extensions that stand on something.
@@ -48,6 +49,7 @@ class Extensions:
             modifier: whether they are modifier extensions.
         """
         base, known, values = self._of_type("Extension"), self._known, self._values
+        nested = "Extension" in standing
 
         def judge(node: Any, path: Path, run: Judging) -> None:
             if run.depth >= DEEPEST:
@@ -60,25 +62,40 @@ class Extensions:
             url = node.get("url")
             if url.__class__ is str:
                 found = known.get(url) or self._find(url)
-                if found is not None:
-                    profiled, contexts = found
-                    if contexts and contexts.isdisjoint(standing):
-                        _in_place(url, contexts, path, run)
-                    profiled(node, path, run)
-                elif modifier:
-                    _unknown_modifier(url, path, run)
+                if found.profile is not None:
+                    if found.contexts and found.contexts.isdisjoint(standing):
+                        _in_place(url, found.contexts, path, run)
+                    found.profile(node, path, run)
+                elif not nested:
+                    _unknown(url, path, run, modifier=modifier)
             run.depth -= 1
 
         return judge
 
-    def _find(self, url: str) -> tuple[Walk, frozenset[str]] | None:
+    def _find(self, url: str) -> _Definition:
         profile = self._profiles.get(url)
         if profile is None or profile.type != "Extension":
-            return None
-        contexts = frozenset(profile.context)
-        found = (self._profiled(url), frozenset() if contexts & _ANYWHERE else contexts)
-        self._known[url] = found
+            found = _Definition(None, frozenset())
+        else:
+            contexts = frozenset(profile.context)
+            found = _Definition(
+                self._profiled(url), frozenset() if contexts & _ANYWHERE else contexts
+            )
+        if len(self._known) < _MOST_REMEMBERED:
+            self._known[url] = found
         return found
+
+
+class _Definition(NamedTuple):
+    """What is known of an extension.
+
+    Attributes:
+        profile: what its definition asks; None where there is none.
+        contexts: where it may stand; empty where that is anywhere.
+    """
+
+    profile: Walk | None
+    contexts: frozenset[str]
 
 
 def _either(node: dict[str, Any], path: Path, run: Judging) -> None:
@@ -114,14 +131,17 @@ def _in_place(url: str, contexts: frozenset[str], path: Path, run: Judging) -> N
     run.add_error(Rule.EXTENSION, path, expected, actual, url)
 
 
-def _unknown_modifier(url: str, path: Path, run: Judging) -> None:
-    run.add(
-        Severity.WARNING,
-        Rule.EXTENSION,
-        path,
-        "a modifier extension that is known, because it may change what the resource means",
-        told(url),
-    )
+def _unknown(url: str, path: Path, run: Judging, *, modifier: bool) -> None:
+    if ":" not in url:
+        run.error(Rule.EXTENSION, (path, "url"), "an absolute URL outside of extensions", url)
+    elif modifier:
+        run.add(
+            Severity.WARNING,
+            Rule.EXTENSION,
+            path,
+            "a modifier extension that is known, because it may change what the resource means",
+            told(url),
+        )
 
 
 def _kind(run: Judging) -> Any:

@@ -269,3 +269,9 @@ def test_a_hundred_thousand_defects_are_counted_and_the_first_are_told() -> None
     found = of(resource)
     assert len(found) == 501
     assert found[-1].actual == "99500 more were left out"
+
+
+@pytest.mark.parametrize(("url", "found"), [("birthsex", 1), ("http://example.org/birthsex", 0)])
+def test_only_an_extension_in_an_extension_has_a_relative_url(url: str, found: int) -> None:
+    resource = patient(extension=[{"url": url, "valueCode": "F"}])
+    assert errors(resource) == [("extension", "Patient.extension[0].url")] * found
