@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from harness.spec.definitions.model import UNBOUNDED, Element, Profile, Type, TypeRef
-from harness.validation import recording
 from harness.validation.bindings import bound
 from harness.validation.choices import Variant, left_out, needed, present
 from harness.validation.comparing import Test, containing, equal_to
@@ -31,10 +30,11 @@ from harness.validation.narrowed import (
 )
 from harness.validation.paths import Path
 from harness.validation.primitives import CHECKS
+from harness.validation.recording import Recording
 from harness.validation.slicing import Piece, Slicer, slicer
 from harness.validation.sources import Sources
 from harness.validation.telling import worded
-from harness.validation.walks import longest, nothing
+from harness.validation.walks import in_turn, longest, nothing
 
 Nested: TypeAlias = Callable[[TypeRef, str | None], tuple[Walk, ...]]
 """What the profiles of a type reference ask of its values."""
@@ -52,7 +52,7 @@ class _Place:
 class Narrowing:
     """Compiles one profile."""
 
-    __slots__ = ("_by", "_nested", "_profile", "_sources", "_url")
+    __slots__ = ("_by", "_nested", "_profile", "_recording", "_sources", "_url")
 
     def __init__(
         self, sources: Sources, by: Discriminators, nested: Nested, profile: Profile
@@ -62,13 +62,16 @@ class Narrowing:
         self._nested = nested
         self._profile = profile
         self._url = profile.url
+        self._recording = Recording(profile, sources.targets) if sources.recorded else None
 
     def walk(self) -> Walk:
         """The walk over objects of the profile's type."""
         kind = self._sources.types[self._profile.type]
-        root = self._profile.root
+        root = self._profile.root if self._recording is None else self._recording.root
         made = self._object(root, _Place(kind, kind.root, root.name), root.constraints)
-        return nothing if made is None else made
+        if self._recording is None:
+            return made or nothing
+        return in_turn(self._recording.whole(), made or nothing)
 
     def _object(
         self, element: Element, place: _Place, constraints: tuple[Any, ...] = ()
@@ -176,8 +179,8 @@ class Narrowing:
         sources, url = self._sources, self._url
         refs = [ref for ref in element.types if ref.code == code]
         walks: list[Walk] = []
-        if sources.recorded:
-            walks += recording.steps(url, place.label, element, code, sources.targets)
+        if self._recording is not None:
+            walks += self._recording.steps(place.label, element, code)
         walks += self._compared(element)
         walks += longest(element.longest, url)
         walks += bound(element.binding, code, sources.value_sets, url)
