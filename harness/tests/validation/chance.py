@@ -157,14 +157,25 @@ def _second_choice(random: Random, parent: Any, last: Any) -> None:
 def _text(random: Random, parent: Any, last: Any) -> None:
     value = parent[last]
     parent[last] = random.choice(
-        [f" {value}", f"{value} ", value.upper(), value.lower(), value[:-1], value * 2]
-        + [value.replace("-", "/"), f"{value}\u0000", f"{value}\t", "x" * 70, f"{value}!"]
+        [
+            f" {value}",
+            f"{value} ",
+            value.upper(),
+            value.lower(),
+            value[:-1],
+            value * 2,
+            value.replace("-", "/"),
+            f"{value}\x00",
+            f"{value}\t",
+            "x" * 70,
+            f"{value}!",
+        ]
     )
 
 
 def _number(random: Random, parent: Any, last: Any) -> None:
     if not isinstance(parent[last], bool):
-        parent[last] = random.choice([-parent[last], parent[last] + 0.5, 0, 2**31, 1e400, -1])
+        parent[last] = random.choice([-parent[last], parent[last] + 0.5, 0, 2**31, 10**30, -1])
 
 
 CHOICES: Final = (

@@ -56,5 +56,7 @@ def _read(file: Path) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(file) as archive:
         for member in archive:
             stream = archive.extractfile(member)
-            if stream is not None and member.name.startswith(("package/example/", "package/other/")):
+            if stream is not None and member.name.startswith(
+                ("package/example/", "package/other/")
+            ):
                 yield member.name, stream.read()

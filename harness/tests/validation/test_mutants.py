@@ -24,24 +24,24 @@ def errors(found: tuple[Finding, ...]) -> list[Finding]:
 
 
 @pytest.mark.parametrize("name", sorted(bases()))
-def test_a_resource_without_defects_has_no_errors(name: str):
+def test_a_resource_without_defects_has_no_errors(name: str) -> None:
     judged_by = {US_CORE, *(one.us_core for one in mutants() if one.base == name)}
     for us_core in sorted(judged_by):
         assert errors(validator(us_core).check(bases()[name])) == []
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda one: one.name)
-def test_a_defect_is_found_where_it_is(mutant: Mutant):
+def test_a_defect_is_found_where_it_is(mutant: Mutant) -> None:
     found = validator(mutant.us_core, mutant.profile).check(mutant.resource)
     assert any(map(mutant.is_caught_by, found)), errors(found)
 
 
-def test_each_mutant_differs_from_its_base():
+def test_each_mutant_differs_from_its_base() -> None:
     for one in mutants():
         assert json.dumps(one.resource) != json.dumps(bases()[one.base]), one.name
 
 
-def test_the_mutants_reach_every_rule_and_most_profiles():
+def test_the_mutants_reach_every_rule_and_most_profiles() -> None:
     """So that a theme that falls silent, or a new rule without a mutant, is seen."""
     rules = Counter(rule for one in mutants() for rule in one.rules)
     assert set(rules) == {rule.value for rule in Rule} - {"profile", "not-checked"}

@@ -1,0 +1,152 @@
+"""Validators side by side: what they catch, what they refuse for nothing, how fast they are.
+
+    python -m harness.tests.validation.table
+
+Prints a table of the validators that are installed, ours among them. `--peer NAME=COMMAND` adds
+a program, as in `crosscheck`; its rate includes what it costs to talk to it, not its start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from itertools import chain, islice
+from typing import Any, Final
+
+import orjson
+
+from harness.reference.data.world import World
+from harness.spec.definitions import load
+from harness.tests.validation import packages, peers
+from harness.tests.validation.mutants import US_CORE, bases, mutants
+from harness.tests.validation.program import Program
+from harness.validation.findings import Severity
+from harness.validation.validator import Validator
+
+VersionedJudge = Callable[[str, bytes], list[str]]
+"""Takes the version of US Core and JSON as it comes, returns objections."""
+SECONDS: Final = 2.0
+"""How long a validator is timed, at least; it is timed three times."""
+SAMPLE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One validator.
+
+    Args:
+        name: of it.
+        caught: how many mutants by hand it objects to.
+        alarms: how many official examples it objects to, or None without the packages.
+        observations, mixed: resources a second, from bytes to verdict.
+    """
+
+    name: str
+    caught: int
+    alarms: int | None
+    observations: float
+    mixed: float
+
+
+def ours() -> VersionedJudge:
+    """Returns the exact validator."""
+
+    @cache
+    def validator(version: str) -> Validator:
+        return Validator(load("hl7.fhir.us.core", version))
+
+    def judge(version: str, line: bytes) -> list[str]:
+        found = validator(version).check(orjson.loads(line))
+        return [one.path for one in found if one.severity is Severity.ERROR]
+
+    return judge
+
+
+def row(name: str, judge: VersionedJudge) -> Row:
+    """Returns what one validator does."""
+    caught = sum(bool(judge(one.us_core, orjson.dumps(one.resource))) for one in mutants())
+    alarms = None
+    if packages.FOLDER is not None:
+        alarms = sum(
+            bool(judge(version, orjson.dumps(example)))
+            for version in packages.VERSIONS
+            for example in packages.examples(version).values()
+        )
+    observations, mixed = samples()
+    return Row(name, caught, alarms, rate(judge, observations), rate(judge, mixed))
+
+
+def rate(judge: VersionedJudge, lines: Sequence[bytes]) -> float:
+    """Returns resources a second: the median of three."""
+    return statistics.median(_rate(judge, lines) for _ in range(3))
+
+
+@cache
+def samples() -> tuple[list[bytes], list[bytes]]:
+    """Returns Observations, and resources of all types, of the reference EHR; all are valid."""
+    world = World(1, 4, datetime(2026, 3, 1, 12, tzinfo=UTC))
+    held = [world.records(ordinal) for ordinal in range(1, 5)]
+    everything = [version for history in chain.from_iterable(held) for version in history]
+    readings = [one for one in everything if one["resourceType"] == "Observation"]
+    others = [one for one in everything if one["resourceType"] != "Observation"]
+    mixed = [*islice(readings, 0, None, 8), *others]
+    return _lines(readings), _lines(mixed)
+
+
+def _lines(resources: Sequence[Any]) -> list[bytes]:
+    step = max(1, len(resources) // SAMPLE)
+    return [orjson.dumps(one) for one in resources[::step]][:SAMPLE]
+
+
+def _rate(judge: VersionedJudge, lines: Sequence[bytes]) -> float:
+    for line in lines[:20]:
+        judge(US_CORE, line)
+    began, judged = time.perf_counter(), 0
+    while True:
+        for line in lines:
+            judge(US_CORE, line)
+            judged += 1
+            if time.perf_counter() - began > SECONDS:
+                return judged / (time.perf_counter() - began)
+
+
+def _unversioned(judge: peers.Judge) -> VersionedJudge:
+    return lambda _, line: judge(line)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Returns Markdown."""
+    head = (
+        f"| validator | caught of {len(mutants())} mutants | refused without cause"
+        " | Observations/s | mixed/s |\n|---|---|---|---|---|\n"
+    )
+    return head + "\n".join(
+        f"| {one.name} | {one.caught} | {'-' if one.alarms is None else one.alarms}"
+        f" | {one.observations:,.0f} | {one.mixed:,.0f} |"
+        for one in rows
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
+    args = parser.parse_args(argv)
+    rows = [row("this one, exact", ours())]
+    rows += [row(name, _unversioned(judge)) for name, judge in peers.at_hand()]
+    for peer in args.peer:
+        name, _, command = peer.partition("=")
+        with Program(command) as program:
+            rows.append(row(name, program.judge))
+    print(f"{len(bases())} resources of our own are valid.\n\n{table(rows)}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
