@@ -1,1 +1,1 @@
-"""How the validator is proved: mutants by hand and by chance, official examples, other validators."""
+"""How the validator is proved: by mutants, official examples and validators of other make."""

@@ -156,21 +156,9 @@ def _second_choice(random: Random, parent: Any, last: Any) -> None:
 
 def _text(random: Random, parent: Any, last: Any) -> None:
     value = parent[last]
-    parent[last] = random.choice(
-        [
-            f" {value}",
-            f"{value} ",
-            value.upper(),
-            value.lower(),
-            value[:-1],
-            value * 2,
-            value.replace("-", "/"),
-            f"{value}\x00",
-            f"{value}\t",
-            "x" * 70,
-            f"{value}!",
-        ]
-    )
+    changed = [f" {value}", f"{value} ", value.upper(), value.lower(), value[:-1], value * 2]
+    changed += [value.replace("-", "/"), f"{value}\x00", f"{value}\t", "x" * 70, f"{value}!"]
+    parent[last] = random.choice(changed)
 
 
 def _number(random: Random, parent: Any, last: Any) -> None:

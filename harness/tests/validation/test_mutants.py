@@ -1,4 +1,4 @@
-"""Every defect made by hand is found, by name and place, and nothing is found where there is none."""
+"""Each defect made by hand is found, by rule and place, and none where there is none."""
 
 from __future__ import annotations
 
