@@ -73,7 +73,7 @@ def _places(value: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _anything(value: Any, last: Any) -> bool:
-    return last != "div"
+    return bool(last != "div")
 
 
 def _is(kind: type) -> Callable[[Any, Any], bool]:
@@ -89,7 +89,7 @@ def _named(*names: str) -> Callable[[Any, Any], bool]:
 
 
 def _choice(value: Any, last: Any) -> bool:
-    return isinstance(last, str) and last.startswith(CHOICES)
+    return isinstance(last, str) and any(map(last.startswith, CHOICES))
 
 
 def _remove(random: Random, parent: Any, last: Any) -> None:
@@ -176,7 +176,7 @@ VALUES: Final = {
     "Period": {"start": "2024-05-01"}, "Reference": {"reference": "Patient/1"},
     "Range": {"low": {"value": 1}}, "Foo": "x", "Age": {"value": 1, "code": "a"},
 }  # fmt: skip
-SIBLINGS: Final = (
+SIBLINGS: Final[tuple[Any, ...]] = (
     {"id": "a"}, {"extension": [{"url": "http://example.org/x", "valueString": "x"}]},
     {}, [], None, "x", {"extension": []}, [{"id": "a"}], [None], {"foo": 1},
 )  # fmt: skip

@@ -131,6 +131,11 @@ def differences(mutants: Iterable[Drawn], judges: Mapping[str, Judge]) -> Iterat
                 yield Difference(one, name, WE if ours else THEY, ours, theirs)
 
 
+def unversioned(judge: peers.Judge) -> Judge:
+    """Returns the judge of a validator that knows no profiles."""
+    return lambda _, line: judge(line)
+
+
 def errors(mutant: Drawn) -> tuple[Finding, ...]:
     """Returns our errors of a mutant."""
     found = _validator(us_core(mutant)).check(mutant.resource)
@@ -174,9 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     mutants = list(drawn(corpus(), args.number, args.seed))
     with ExitStack() as running:
-        judges: dict[str, Judge] = {
-            name: lambda _, line, judge=judge: judge(line) for name, judge in peers.at_hand()
-        }
+        judges = {name: unversioned(judge) for name, judge in peers.at_hand()}
         for peer in args.peer:
             name, _, command = peer.partition("=")
             judges[name] = running.enter_context(Program(command)).judge

@@ -15,7 +15,6 @@ from harness.validation.findings import Finding, Severity
 
 HERE: Final = Path(__file__).parent
 US_CORE: Final = "6.1.0"
-OR: Final = "|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,7 @@ class Mutant:
         us_core: the version of US Core by whose profiles it is judged.
         profile: judged by this profile as well, whatever `meta.profile` says.
         change: what makes it wrong.
-        rules, paths, keys: of the error that has to be found; it may be any of them, since where a
-            rule stands in more than one place (a type, a slice) either of them may be named.
+        rule, path, key: of the error that has to be found; other errors may be found as well.
     """
 
     name: str
@@ -37,9 +35,9 @@ class Mutant:
     us_core: str
     profile: str | None
     change: Change
-    rules: tuple[str, ...]
-    paths: tuple[str, ...]
-    keys: tuple[str, ...]
+    rule: str
+    path: str
+    key: str | None
 
     @property
     def resource(self) -> Any:
@@ -48,12 +46,8 @@ class Mutant:
 
     def is_caught_by(self, finding: Finding) -> bool:
         """Says whether a finding is about this very defect."""
-        return (
-            finding.severity is Severity.ERROR
-            and finding.rule in self.rules
-            and finding.path in self.paths
-            and (not self.keys or finding.key in self.keys)
-        )
+        said = (finding.severity, finding.rule, finding.path, finding.key)
+        return said == (Severity.ERROR, self.rule, self.path, self.key)
 
 
 @cache
@@ -78,8 +72,8 @@ def _mutant(told: dict[str, Any]) -> Mutant:
         base=told.pop("base"),
         us_core=told.pop("us_core", US_CORE),
         profile=told.pop("profile", None),
-        rules=tuple(told.pop("rule").split(OR)),
-        paths=tuple(told.pop("path").split(OR)),
-        keys=tuple(filter(None, told.pop("key", "").split(OR))),
+        rule=told.pop("rule"),
+        path=told.pop("path"),
+        key=told.pop("key", None),
         change=Change(**told),
     )

@@ -74,16 +74,14 @@ def fhir_resources() -> Judge:
 def jsonschema() -> Judge:
     """jsonschema: the schema that HL7 publishes, one validator for each resource type."""
     from jsonschema import Draft6Validator
-    from referencing import Registry, Resource
+    from referencing import Registry
     from referencing.jsonschema import DRAFT6
 
     if SCHEMA is None:
         raise ImportError("HARNESS_FHIR_SCHEMA names no file")
     with open(SCHEMA, encoding="utf-8") as file:  # noqa: PTH123 - read once
         schema = json.load(file)
-    registry: Registry[Any] = Registry().with_resource(
-        "urn:fhir", Resource(contents=schema, specification=DRAFT6)
-    )
+    registry: Registry[Any] = Registry().with_resource("urn:fhir", DRAFT6.create_resource(schema))
     known = schema["discriminator"]["mapping"]
     made: dict[str, Draft6Validator] = {}
 

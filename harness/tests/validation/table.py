@@ -12,7 +12,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -24,13 +24,12 @@ import orjson
 from harness.reference.data.world import World
 from harness.spec.definitions import load
 from harness.tests.validation import packages, peers
+from harness.tests.validation.crosscheck import Judge, unversioned
 from harness.tests.validation.mutants import US_CORE, bases, mutants
 from harness.tests.validation.program import Program
 from harness.validation.findings import Severity
 from harness.validation.validator import Validator
 
-VersionedJudge = Callable[[str, bytes], list[str]]
-"""Takes the version of US Core and JSON as it comes, returns objections."""
 SECONDS: Final = 2.0
 """How long a validator is timed, at least; it is timed three times."""
 SAMPLE: Final = 1_000
@@ -54,7 +53,7 @@ class Row:
     mixed: float
 
 
-def ours() -> VersionedJudge:
+def ours() -> Judge:
     """Returns the exact validator."""
 
     @cache
@@ -68,7 +67,7 @@ def ours() -> VersionedJudge:
     return judge
 
 
-def row(name: str, judge: VersionedJudge) -> Row:
+def row(name: str, judge: Judge) -> Row:
     """Returns what one validator does."""
     caught = sum(bool(judge(one.us_core, orjson.dumps(one.resource))) for one in mutants())
     alarms = None
@@ -82,7 +81,7 @@ def row(name: str, judge: VersionedJudge) -> Row:
     return Row(name, caught, alarms, rate(judge, observations), rate(judge, mixed))
 
 
-def rate(judge: VersionedJudge, lines: Sequence[bytes]) -> float:
+def rate(judge: Judge, lines: Sequence[bytes]) -> float:
     """Returns resources a second: the median of three."""
     return statistics.median(_rate(judge, lines) for _ in range(3))
 
@@ -104,7 +103,7 @@ def _lines(resources: Sequence[Any]) -> list[bytes]:
     return [orjson.dumps(one) for one in resources[::step]][:SAMPLE]
 
 
-def _rate(judge: VersionedJudge, lines: Sequence[bytes]) -> float:
+def _rate(judge: Judge, lines: Sequence[bytes]) -> float:
     for line in lines[:20]:
         judge(US_CORE, line)
     began, judged = time.perf_counter(), 0
@@ -114,10 +113,6 @@ def _rate(judge: VersionedJudge, lines: Sequence[bytes]) -> float:
             judged += 1
             if time.perf_counter() - began > SECONDS:
                 return judged / (time.perf_counter() - began)
-
-
-def _unversioned(judge: peers.Judge) -> VersionedJudge:
-    return lambda _, line: judge(line)
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -139,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     args = parser.parse_args(argv)
     rows = [row("this one, exact", ours())]
-    rows += [row(name, _unversioned(judge)) for name, judge in peers.at_hand()]
+    rows += [row(name, unversioned(judge)) for name, judge in peers.at_hand()]
     for peer in args.peer:
         name, _, command = peer.partition("=")
         with Program(command) as program:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from functools import cache
 
 import pytest
@@ -41,10 +40,17 @@ def test_each_mutant_differs_from_its_base() -> None:
         assert json.dumps(one.resource) != json.dumps(bases()[one.base]), one.name
 
 
+WITHOUT_MUTANT = {
+    "json": "text that is no JSON, or nested too deep: no change of a resource",
+    "slicing": "a closed or ordered slicing: US Core has none",
+    "profile": "a profile that is not known, which is no error",
+    "not-checked": "never an error",
+}
+
+
 def test_the_mutants_reach_every_rule_and_most_profiles() -> None:
     """So that a theme that falls silent, or a new rule without a mutant, is seen."""
-    rules = Counter(rule for one in mutants() for rule in one.rules)
-    assert set(rules) == {rule.value for rule in Rule} - {"profile", "not-checked"}
+    assert {one.rule for one in mutants()} | set(WITHOUT_MUTANT) == {rule.value for rule in Rule}
     profiles = {
         profile
         for one in mutants()
