@@ -45,6 +45,7 @@ COMMANDS = {
     "scheduler": Command("scheduler", "sync all tenants on their schedules"),
     "profiles": Command("profiles", "derive or install FHIR definitions"),
     "report": Command("report", "turn the results of a run into HTML"),
+    "validate": Command("validate", "judge resources in files against FHIR R4 and US Core"),
     "coverage": Command("coverage", "say what is judged and what is not, and why"),
 }
 

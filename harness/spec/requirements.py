@@ -98,6 +98,13 @@ class Requirement:
         return url.replace("{release}", self.releases.get(version, version))
 
 
+def releases(family: str) -> Mapping[str, str]:
+    """Version -> release as links spell it, of a family with a file of its own: `us-core`."""
+    file = Path(__file__).parent / "requirements" / f"{family}.toml"
+    found: Mapping[str, str] = tomllib.loads(file.read_text("utf-8"))["releases"]
+    return found
+
+
 @cache
 def catalogue() -> Mapping[str, Requirement]:
     """Every shipped requirement by id.

@@ -1,0 +1,162 @@
+"""The stream behind `harness validate`: files in, findings out, a summary at the end."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from harness.cli.validators import Check, Checking, checking
+from harness.errors import ExitStatus, UsageError
+from harness.validation.findings import Finding, Severity
+from harness.validation.printing import PRINTERS, Ending, Printer, Style
+from harness.validation.reading import UNREADABLE, read
+from harness.validation.report import LEVELS, Judged, Tally, plain
+from harness.validation.streams import Readable, texts
+
+_NAMES: Final = (".json", ".ndjson", ".json.gz", ".ndjson.gz")
+_QUIET_SECONDS: Final = 2.0
+_TELLS_SECONDS: Final = 0.5
+_STRIDE: Final = 64
+"""Resources between two looks at the clock."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Validate what the arguments name; the exit status."""
+    files = list(_files(args.files))
+    judge = checking(args)
+    shown = frozenset(LEVELS[: LEVELS.index(Severity(args.severity)) + 1])
+    style = Style(shown, args.limit, judge.links, colors=_colors())
+    printer = PRINTERS[args.format](sys.stdout.write, style)
+    # What is loaded stays; looking through it again and again is a tenth of a long stream.
+    gc.freeze()
+    gc.set_threshold(50_000)
+    tally = Tally()
+    for file in files:
+        with _opened(file) as opened, _Follower(tally, opened) as follow:
+            for judged in _judged(opened, judge.check, follow):
+                printer.found(judged, tally.add(judged))
+    return _concluded(files, tally, judge, printer)
+
+
+def _concluded(files: list[str], tally: Tally, judge: Checking, printer: Printer) -> int:
+    if not tally.resources:
+        named = ", ".join("standard input" if each == "-" else plain(each) for each in files[:3])
+        raise UsageError(f"harness validate: there is nothing to validate in {named}")
+    printer.end(Ending(tally, judge.by, remarks=judge.remarks))
+    return ExitStatus.NOT_CONFORMANT if tally.invalid else ExitStatus.OK
+
+
+def _files(named: Iterable[str]) -> Iterator[str]:
+    """The files that arguments name; folders by what lies in them, in the order of their names."""
+    for each in named:
+        path = Path(each)
+        if each == "-" or not path.is_dir():
+            yield each
+            continue
+        found = sorted(str(one) for one in path.rglob("*") if one.name.lower().endswith(_NAMES))
+        if not found:
+            raise UsageError(
+                f"{plain(each)}: the folder has no file to validate", hint="*.json, *.ndjson, *.gz"
+            )
+        yield from found
+
+
+class _Opened:
+    """A file that counts what was read of it.
+
+    Attributes:
+        name: as it was given; `standard input`.
+        size: bytes; None where that is not known.
+        done: bytes that were read.
+    """
+
+    def __init__(self, name: str, file: Readable, size: int | None = None) -> None:
+        self.name, self.size, self.done = name, size, 0
+        self._file = file
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
+        try:
+            piece = self._file.read(size)
+        except OSError as error:
+            raise _unreadable(self.name, error) from None
+        self.done += len(piece)
+        return piece
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[_Opened]:
+    if name == "-":
+        yield _Opened("standard input", sys.stdin.buffer)
+        return
+    try:
+        file = Path(name).open("rb")  # noqa: SIM115 - errors of what follows are others
+    except OSError as error:
+        raise _unreadable(name, error) from None
+    with file:
+        yield _Opened(name, file, os.fstat(file.fileno()).st_size)
+
+
+def _unreadable(name: str, error: OSError) -> UsageError:
+    return UsageError(f"{plain(name)}: cannot be read: {error.strerror}")
+
+
+def _judged(file: _Opened, check: Check, follow: Callable[[], None]) -> Iterator[Judged]:
+    """Every resource of a file that has findings; those without are counted by `follow`."""
+    for number, text in texts(file):
+        if isinstance(text, Finding):
+            yield Judged(file.name, number, UNREADABLE, (text,))
+            continue
+        value, flaws = read(text)
+        if value is not UNREADABLE:
+            flaws = (*flaws, *check(value)) if flaws else check(value)
+        if flaws:
+            yield Judged(file.name, number, value, flaws)
+        else:
+            follow()
+
+
+class _Follower:
+    """Counts what is valid, and tells on a terminal how far a long stream is."""
+
+    def __init__(self, tally: Tally, file: _Opened) -> None:
+        self._tally, self._file = tally, file
+        self._live = sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._next = self._began + _QUIET_SECONDS
+
+    def __call__(self) -> None:
+        self._tally.resources += 1
+        if self._live and self._tally.resources % _STRIDE == 0:
+            self._tell(time.monotonic())
+
+    def _tell(self, now: float) -> None:
+        if now < self._next:
+            return
+        self._next = now + _TELLS_SECONDS
+        size, tally = self._file.size, self._tally
+        share = f", {min(100, 100 * self._file.done // size)} %" if size else ""
+        rate = tally.resources / (now - self._began)
+        sys.stderr.write(
+            f"\r\x1b[K{plain(self._file.name, 40)}: {tally.resources:,} resources, {rate:,.0f}/s,"
+            f" {tally.invalid:,} not valid{share}"
+        )
+        sys.stderr.flush()
+
+    def __enter__(self) -> Callable[[], None]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live and self._next > self._began + _QUIET_SECONDS:
+            sys.stderr.write("\r\x1b[K")
+
+
+def _colors() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
