@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/conformance-rules.html#constraints
 
 A key such as `us-core-1` means one rule in one version and another in the next, so the exact text
 of the expression is what a translation stands for. Where an expression says something else than
-its sentence, the sentence is translated; `exemptions` names those.
+its sentence, the sentence is translated; `exemptions.toml` names those.
 """
 
 from __future__ import annotations
