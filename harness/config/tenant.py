@@ -90,6 +90,23 @@ class Outbox:
     enabled: bool = False
 
 
+class Validate(StrEnum):
+    """How much of what a sync pulls is validated."""
+
+    NONE = "none"
+    SAMPLE = "sample"
+    """Some of each type."""
+    ALL = "all"
+    """All that is new or changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Syncing:
+    """What a sync of this tenant does besides pulling."""
+
+    validate: Validate = Validate.SAMPLE
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """One customer of the application.
@@ -109,6 +126,7 @@ class Tenant:
         batch_size: patients per batch.
         strategy: how changes are found; None: a probe decides, type by type.
         outbox: whether it may write.
+        sync: what a sync does besides pulling.
         path: where the file lies.
     """
 
@@ -126,6 +144,7 @@ class Tenant:
     batch_size: int = 50
     strategy: Strategy | None = None
     outbox: Outbox = Outbox()
+    sync: Syncing = Syncing()
     path: Path | None = None
 
     def references(self) -> Iterator[tuple[str, SecretRef]]:
@@ -247,7 +266,7 @@ def _built(table: Mapping[str, Any], path: Path, ehr: EhrFile) -> Tenant:
     home = paths.data_dir() / "tenants" / path.stem
     client = ehr.client(table["client"])
     assert client is not None  # noqa: S101 -- `_violations` has refused the rest
-    same = ("title", "patients", "schedule", "resources", "batch_size", "outbox")
+    same = ("title", "patients", "schedule", "resources", "batch_size", "outbox", "sync")
     given = {key: table[key] for key in same if key in table}
     extra: dict[str, Any] = {
         "name": path.stem,

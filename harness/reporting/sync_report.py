@@ -144,10 +144,13 @@ def _remarks(account: Account, start: int, stop: int) -> list[TestStepResult]:
     """What the EHR remarked, and what ended there: steps only where there is something to tell."""
     ended = {f"{each.type} {each.id} of {each.patient}": each.reason for each in account.gone}
     merged = {each.patient: each.reason for each in account.merged}
+    found = account.validation.flaws if account.validation else ()
+    flaws = {f"{each.path} ({each.rule}): expected {each.expected}": each.count for each in found}
     told = {
         "the EHR remarks": account.notes,
         "gone at the EHR": ended,
         "patients who ended": merged,
+        "not valid": flaws,
     }
     return [_step(name, values, start, stop) for name, values in told.items() if values]
 

@@ -19,6 +19,7 @@ from harness.sync.outbox.telling import Outgoing
 from harness.sync.store import Store
 from harness.sync.sweep import Swept
 from harness.sync.telling import listed, span, table
+from harness.sync.validated import Validated, stored
 
 NOTHING = Swept()
 
@@ -69,6 +70,7 @@ class Account:
         gone: what was deleted at the EHR, and counts as deleted now.
         merged: patients that the EHR replaced by others, or has as inactive.
         traffic: what it cost.
+        validation: what validating what came found; None where nothing was validated.
         outbox: what was delivered before it; None where there was nothing to tell.
     """
 
@@ -88,6 +90,7 @@ class Account:
     merged: tuple[Ended, ...] = ()
     traffic: Traffic = field(default_factory=Traffic)
     outbox: Outgoing | None = None
+    validation: Validated | None = None
 
     @property
     def seconds(self) -> float:
@@ -134,6 +137,7 @@ class Account:
             "gone": [asdict(each) for each in self.gone],
             "merged": [asdict(each) for each in self.merged],
             "outbox": self.outbox.as_json() if self.outbox else None,
+            "validation": self.validation.as_json() if self.validation else None,
         }
 
     def lines(self) -> list[str]:
@@ -149,6 +153,7 @@ class Account:
         gone = [f"{e.type} {e.id} of {e.patient}: {e.reason}" for e in self.gone]
         below += listed("gone at the EHR, and deleted in the store:", gone)
         below += listed("patients who ended:", [f"{e.patient} {e.reason}" for e in self.merged])
+        below += self.validation.lines() if self.validation else []
         below += [self.outbox.line()] if self.outbox else []
         return [*lines, *(f"  {line}" for line in below)]
 
@@ -221,6 +226,7 @@ def account_of(
         tuple(_gone(each, store, names, named) for each in swept.gone),
         tuple(_merged(each, named) for each in swept.merged),
         run.traffic,
+        validation=stored(run.validation),
     )
 
 

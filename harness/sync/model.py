@@ -201,7 +201,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run as the store remembers it."""
+    """One run as the store remembers it; `validation` is `Validated` of `validated.py`, as JSON."""
 
     id: int
     name: str
@@ -211,3 +211,4 @@ class RunRow:
     traffic: Traffic
     reason: str | None
     come_back: datetime | None
+    validation: str | None = None

@@ -77,4 +77,5 @@ def run_of(row: Row) -> RunRow:
         Traffic(row["requests"], row["refusals"], row["waited"], row["permitted"]),
         row["reason"],
         instant_or_none(row["come_back"]),
+        row["validation"],
     )

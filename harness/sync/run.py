@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 from harness.config.ehr import DataKind
-from harness.config.tenant import Tenant
+from harness.config.tenant import Tenant, Validate
 from harness.errors import EhrUnreachable, HarnessError, Throttled, UsageError
 from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
@@ -30,6 +32,8 @@ from harness.sync.store import LeaseLost, Store
 from harness.sync.strategy import Plan
 from harness.sync.sweep import Swept, merged_of, sweep
 from harness.sync.trouble import COME_BACK
+from harness.sync.validated import Validated
+from harness.sync.validating import Sample, validated
 from harness.sync.world import World
 
 
@@ -85,6 +89,8 @@ class SyncRun:
     _traffic: Traffic = field(default_factory=Traffic)
     _swept: Swept = field(default_factory=Swept)
     _meter: Meter = field(default_factory=Meter)
+    _sample: Sample = field(default_factory=Sample)
+    _validated: Validated | None = None
     _queries: int = 0
     _done: int = 0
     account: Account | None = None
@@ -106,12 +112,15 @@ class SyncRun:
             UsageError: a file or a secret has to be mended first; the run is stored as failed.
         """
         number = self.store.begin(self.lease, self.name, self.world.clock.now())
+        if self.tenant.sync.validate is Validate.SAMPLE:
+            self.store.on_taken = self._sample.take
         status = RunStatus.INCOMPLETE
         reason: str | None = "the run was cancelled"
         try:
             self._spare()
             async with connection(self.tenant, self.world, self._meter) as way:
                 await self._pull_all(number, way)
+            await self._validate(number)
             status, reason = self._verdict()
         except LeaseLost:
             raise
@@ -215,6 +224,20 @@ class SyncRun:
             return patients
         return left_out
 
+    async def _validate(self, number: int) -> None:
+        """Validate what came, in a thread: the lease is kept alive meanwhile."""
+        stopped = partial(getattr, self, "_stop")
+        work = asyncio.ensure_future(
+            asyncio.to_thread(validated, self.tenant, self.store, number, self._sample, stopped)
+        )
+        try:
+            self._validated = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The thread uses the store, which is needed for what follows.
+            self._stop = self._stop or "the run was cancelled"
+            self._validated = await work
+            raise
+
     def _begin(self, plan: Plan, patients: Sequence[str]) -> None:
         """A round begins; further ones are for those into whom patients were merged."""
         self._names |= {each: self._name(each) for each in patients}
@@ -297,6 +320,7 @@ class SyncRun:
             ),
             reason=reason,
             come_back=self._outcome.come_back,
+            validation=json.dumps(self._validated.as_json()) if self._validated else None,
         )
         self.store.finish(self.lease, row, self._outcome.gaps)
         self.store.remember_rates(self.world.limiters.rates())

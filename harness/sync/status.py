@@ -15,6 +15,7 @@ from harness.sync.model import RunRow, Watermark
 from harness.sync.outbox.box import Box
 from harness.sync.store import Store
 from harness.sync.telling import span, table
+from harness.sync.validated import stored
 
 RUNS = 5
 
@@ -110,6 +111,8 @@ class Status:
             lines.append(f"  the EHR may be asked again at {self.runs[0].come_back:%H:%M:%S} UTC")
         lines.append("  last runs:")
         lines += [f"    {_told(run)}" for run in self.runs]
+        found = next(filter(None, (stored(run.validation) for run in self.runs)), None)
+        lines += [f"  {line}" for line in found.lines()] if found else []
         return lines
 
 
@@ -168,6 +171,7 @@ def _run(run: RunRow) -> dict[str, Any]:
         "come_back": run.come_back.isoformat() if run.come_back else None,
         "requests": run.traffic.requests,
         "refusals": run.traffic.refusals,
+        "validation": found.as_json() if (found := stored(run.validation)) else None,
     }
 
 

@@ -10,7 +10,7 @@ at the watermark.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from harness.sync.model import (
     Lease,
     PageDone,
     Query,
+    Received,
     RunRow,
     RunStatus,
     Watermark,
@@ -53,6 +54,8 @@ class Store:
         where = SqliteFile(place) if isinstance(place, Path) else place
         self.connection = where.connect()
         self._joined: Database | None = None
+        self.on_taken: Callable[[Sequence[Received]], None] | None = None
+        """Told what pages and files brought, once it is in the store."""
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +96,7 @@ class Store:
         with self.fenced(lease) as db:
             db.execute(
                 "UPDATE runs SET ended = ?, status = ?, requests = ?, refusals = ?, waited = ?,"
-                " permitted = ?, reason = ?, come_back = ? WHERE id = ?",
+                " permitted = ?, reason = ?, come_back = ?, validation = ? WHERE id = ?",
                 (
                     text_of(run.ended),
                     run.status,
@@ -103,6 +106,7 @@ class Store:
                     traffic.permitted,
                     run.reason,
                     text_of(run.come_back),
+                    run.validation,
                     run.id,
                 ),
             )
@@ -149,7 +153,13 @@ class Store:
                 drop_cursor(db, query)
             if page.watermark is not None:
                 put_watermark(db, page.watermark)
+        self.taken(page.received)
         return done
+
+    def taken(self, received: Sequence[Received]) -> None:
+        """These are in the store now."""
+        if self.on_taken is not None:
+            self.on_taken(received)
 
     def forget_cursor(self, lease: Lease, query: Query) -> None:
         """Let `query` start again from its watermark: its paging session is gone."""

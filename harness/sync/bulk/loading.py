@@ -195,6 +195,7 @@ class Loader:
                 counts = upsert(db, page, patient, self._run, now)
                 add_counts(db, self._run, patient, type_, counts)
                 done += counts
+                self._store.taken(page)
         stamps = (each.last_updated for page in by_patient.values() for each in page)
         return done, believable(stamps, self.job.started)
 

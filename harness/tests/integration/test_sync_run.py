@@ -145,3 +145,21 @@ def test_one_tenant_that_fails_delays_no_other(site: Site) -> None:
     assert (site.reports / "tenants" / "unreachable" / "latest").exists()
     again = site.command(*words)[1]
     assert "good" not in again, "it is not due for another hour"
+
+
+def test_what_comes_is_validated_and_told(site: Site) -> None:
+    tenant = site.backend("clinic-6", instance(site, "sync-11"))
+    _, account = site.sync(tenant)
+    sample = account["validation"]
+    assert 0 < sample["checked"] <= sample["pulled"]
+    assert (sample["invalid"], sample["reason"]) == (0, None)
+    with tenant.open("a") as file:
+        file.write('\n[sync]\nvalidate = "all"\n')
+    patient = next(id_ for type_, id_ in site.stored(tenant) if type_ == "Patient")
+    add(site, "sync-11", patient, "bad", status="done")
+    status, account = site.sync(tenant)
+    found = account["validation"]
+    assert (status, found["checked"], found["invalid"]) == (0, found["pulled"], 1)
+    assert [each["path"] for each in found["flaws"]] == ["Observation.status"]
+    _, out, _ = site.command("sync", "status", "--tenant", str(tenant))
+    assert "1 not valid" in out
