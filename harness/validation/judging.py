@@ -7,7 +7,7 @@ from typing import Any
 from harness.validation.findings import Finding, Rule, Severity
 from harness.validation.invariants import Entries, Scope
 from harness.validation.paths import Path, rendered
-from harness.validation.telling import told
+from harness.validation.telling import harmless, told
 
 MOST_FINDINGS = 500
 """Of one resource; what is beyond is counted."""
@@ -108,7 +108,8 @@ class Judging:
         self._marks.add(same)
         if profile is None:
             self._marks.add(said)
-        self.findings.append(Finding(severity, rule, place, expected, actual, profile, key))
+        shown = harmless(actual)
+        self.findings.append(Finding(severity, rule, place, expected, shown, profile, key))
 
     @property
     def has_error(self) -> bool:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from harness.validation.telling import harmless
+
 Path: TypeAlias = "tuple[Path | None, str | int]"
 """What encloses it, and the step from there: an element's name or an index."""
 
@@ -22,7 +24,9 @@ def rendered(path: Path) -> str:
     here: Path | None = path
     while here is not None:
         here, step = here
-        steps.append(f"[{step}]" if isinstance(step, int) else f".{_harmless(step)}")
+        steps.append(
+            f"[{step}]" if isinstance(step, int) else f".{harmless(str(step)[:_LONGEST_STEP])}"
+        )
     return "".join(reversed(steps))[1:]
 
 
@@ -35,8 +39,3 @@ def bare(path: Path, top: Path) -> str:
         if isinstance(step, str):
             steps.append(step.partition(".")[0])
     return ".".join(reversed(steps))
-
-
-def _harmless(step: object) -> str:
-    text = str(step)[:_LONGEST_STEP]
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)

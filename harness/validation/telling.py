@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 _LONGEST = 80
+_LONGEST_TEXT = 300
 _NAMES = 6
 _DIGITS = 10**40
 
@@ -30,6 +31,14 @@ def worded(pattern: Any) -> str:
     return str(pattern) if isinstance(pattern, str) else told(pattern)
 
 
+def harmless(text: str) -> str:
+    """Text of an EHR, bounded, with what is not printable replaced."""
+    short = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    if short.isprintable():
+        return short
+    return "".join(c if c.isprintable() else "\ufffd" for c in short)
+
+
 def _literal(value: Any) -> str:
     if value is None:
         return "null"
@@ -43,15 +52,11 @@ def _literal(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    if not short.isprintable():
-        short = "".join(c if c.isprintable() else "\ufffd" for c in short)
-    return f'"{short}"'
+    return f'"{harmless(short)}"'
 
 
 def _members(value: dict[Any, Any]) -> str:
     if not value:
         return "an empty object"
     listed = ", ".join(map(str, islice(value, _NAMES)))
-    if len(listed) > _LONGEST or not listed.isprintable():
-        listed = _quoted(listed)
-    return f"an object with {listed}{', …' if len(value) > _NAMES else ''}"
+    return f"an object with {harmless(listed)}{', …' if len(value) > _NAMES else ''}"
