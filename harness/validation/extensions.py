@@ -5,9 +5,10 @@ https://hl7.org/fhir/R4/extensibility.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from harness.spec.definitions.model import Profile
 from harness.validation.fields import Walk
 from harness.validation.findings import Rule, Severity
 from harness.validation.judging import DEEPEST, Judging
@@ -66,6 +67,8 @@ class Extensions:
                     if found.contexts and found.contexts.isdisjoint(standing):
                         _in_place(url, found.contexts, path, run)
                     found.profile(node, path, run)
+                    if "extension" in node:
+                        _inner(found.parts, node["extension"], path, run, url)
                 elif not nested:
                     _unknown(url, path, run, modifier=modifier)
             run.depth -= 1
@@ -75,11 +78,13 @@ class Extensions:
     def _find(self, url: str) -> _Definition:
         profile = self._profiles.get(url)
         if profile is None or profile.type != "Extension":
-            found = _Definition(None, frozenset())
+            found = _Definition(None, frozenset(), frozenset())
         else:
             contexts = frozenset(profile.context)
             found = _Definition(
-                self._profiled(url), frozenset() if contexts & _ANYWHERE else contexts
+                self._profiled(url),
+                frozenset() if contexts & _ANYWHERE else contexts,
+                frozenset(_parts(profile)),
             )
         if len(self._known) < _MOST_REMEMBERED:
             self._known[url] = found
@@ -92,10 +97,30 @@ class _Definition(NamedTuple):
     Attributes:
         profile: what its definition asks; None where there is none.
         contexts: where it may stand; empty where that is anywhere.
+        parts: the relative URLs of extensions that it may hold.
     """
 
     profile: Walk | None
     contexts: frozenset[str]
+    parts: frozenset[str]
+
+
+def _parts(profile: Profile) -> Iterator[str]:
+    array = profile.root.children.get("extension")
+    for piece in array.slicing.slices.values() if array and array.slicing else ():
+        url = piece.children.get("url")
+        if url is not None and isinstance(url.fixed, str):
+            yield url.fixed
+
+
+def _inner(parts: frozenset[str], values: Any, path: Path, run: Judging, url: str) -> None:
+    """Judges relative URLs: they stand for what the definition of the extension around them has."""
+    for index, value in enumerate(values if isinstance(values, list) else ()):
+        name = value.get("url") if isinstance(value, dict) else None
+        if isinstance(name, str) and name not in parts and ":" not in name:
+            at = (((path, "extension"), index), "url")
+            expected = f"one of {', '.join(sorted(parts))}" if parts else "an absolute URL"
+            run.error(Rule.EXTENSION, at, expected, name, url)
 
 
 def _either(node: dict[str, Any], path: Path, run: Judging) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.validation.exemptions import exempted
 from harness.validation.findings import Finding, Rule, Severity
 from harness.validation.invariants import Entries, Scope
 from harness.validation.paths import Path, rendered
@@ -109,7 +110,8 @@ class Judging:
         if profile is None:
             self._marks.add(said)
         shown = harmless(actual)
-        self.findings.append(Finding(severity, rule, place, expected, shown, profile, key))
+        finding = Finding(severity, rule, place, expected, shown, profile, key)
+        self.findings.append(exempted(finding))
 
     @property
     def has_error(self) -> bool:

@@ -66,9 +66,13 @@ def keys(element: Element) -> list[Key]:
     return found
 
 
-def by_name(elements: Mapping[str, Element]) -> dict[str, Key]:
+def by_name(elements: Mapping[str, Element], owner: str) -> dict[str, Key]:
     """All properties of an object with these elements."""
-    return {key.name: key for element in elements.values() for key in keys(element)}
+    known = {key.name: key for element in elements.values() for key in keys(element)}
+    if owner == "Extension":
+        # An attribute in XML, beside which nothing can stand.
+        known.pop("_url", None)
+    return known
 
 
 def element_at(kind: Type, path: str) -> Element:

@@ -39,7 +39,7 @@ def walked(
         resource_type: of a resource, the property that is no element.
     """
     fields = {} if resource_type is None else {"resourceType": resource_type}
-    get, find = fields.get, _finder(by_name(elements), owner, compiled, fields)
+    get, find = fields.get, _finder(by_name(elements, owner), owner, compiled, fields)
     required = frozenset(
         e.name for e in elements.values() if (e.minimum or 0) > 0 and not is_choice(e)
     )

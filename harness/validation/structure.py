@@ -147,6 +147,9 @@ class Structure:
         element, code = key.element, key.type.code
         if element.name == "id" and place.of_resource:
             code = "id"
+        elif element.name == "reference" and place.path == "Reference":
+            # A string by its type, a URL by https://hl7.org/fhir/R4/references.html#literal
+            code = "uri"
         extras = (
             *longest(element.longest, None),
             *bound(element.binding, code, self._sources.value_sets, None),

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from harness.tests.unit.validation.judged import errors, observation, of
+from harness.tests.unit.validation.judged import errors, observation, of, us_core
 from harness.validation.findings import Severity
+from harness.validation.validator import Validator
 
 PATIENT: dict[str, Any] = {
     "resourceType": "Patient",
@@ -196,9 +197,6 @@ class TestResourcesInResources:
         assert errors(bundle) == [("binding", "Bundle.entry[1].resource.status")]
 
     def test_a_path_starts_where_the_caller_says(self) -> None:
-        from harness.tests.unit.validation.judged import us_core
-        from harness.validation.validator import Validator
-
         (finding,) = Validator(us_core()).check(observation(status=""), "Bundle.entry[3].resource")
         assert finding.path == "Bundle.entry[3].resource.status"
 
@@ -275,3 +273,48 @@ def test_a_hundred_thousand_defects_are_counted_and_the_first_are_told() -> None
 def test_only_an_extension_in_an_extension_has_a_relative_url(url: str, found: int) -> None:
     resource = patient(extension=[{"url": url, "valueCode": "F"}])
     assert errors(resource) == [("extension", "Patient.extension[0].url")] * found
+
+
+def test_nothing_stands_beside_the_url_of_an_extension() -> None:
+    extension = {"url": "http://example.org/a", "_url": {"id": "a"}, "valueCode": "F"}
+    assert errors(patient(extension=[extension])) == [
+        ("unknown-element", "Patient.extension[0]._url")
+    ]
+
+
+@pytest.mark.parametrize("reference", [" ", "Patient/1\t", "Patient/1 2", ""])
+def test_a_reference_is_a_url(reference: str) -> None:
+    ((_, path),) = errors(observation(subject={"reference": reference}))
+    assert path == "Observation.subject.reference"
+
+
+def test_a_relative_url_is_one_that_the_extension_around_it_has() -> None:
+    race = {
+        "url": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race",
+        "extension": [
+            {"url": "text", "valueString": "A"},
+            {"url": "texts", "valueString": "A"},
+            {"url": "http://example.org/texts", "valueString": "A"},
+        ],
+    }
+    assert errors(patient(extension=[race])) == [
+        ("extension", "Patient.extension[0].extension[1].url")
+    ]
+
+
+def test_what_hl7_has_acknowledged_to_be_its_own_fault_is_information() -> None:
+    profile = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-pulse-oximetry"
+    flow = {
+        "code": {"coding": [{"system": "http://loinc.org", "code": "3151-8"}]},
+        "valueQuantity": {
+            "value": 6,
+            "unit": "L/min",
+            "system": "http://unitsofmeasure.org",
+            "code": "L/min",
+        },
+    }
+    resource = observation(component=[flow], meta={"profile": [profile]})
+    found = Validator(us_core("3.1.1")).check(resource)
+    (finding,) = [f for f in found if f.path.startswith("Observation.component[0].value")]
+    assert finding.severity is Severity.INFORMATION
+    assert "exempt" in finding.expected
