@@ -4,6 +4,7 @@
     ├── UsageError                  wrong option, file, variable or name              status 4
     │   └── ConfigError             an EHR or tenant file, or a secret it refers to   status 4
     ├── EhrUnreachable              no answer: DNS, TCP, TLS, time-out                status 6
+    ├── PackageUnavailable          no registry could give a package of FHIR definitions  status 6
     ├── HostileInput                an answer beyond its bounds: size, depth, origin, redirects
     ├── ProtocolError               an answer that cannot be used: HTML for JSON, no access_token
     │   ├── OAuthError              an OAuth error response (RFC 6749 section 5.2)
@@ -96,6 +97,12 @@ class EhrUnreachable(HarnessError):
     def __init__(self, message: str, *, hint: str | None = None, sent: bool = True) -> None:
         self.sent = sent
         super().__init__(message, hint=hint)
+
+
+class PackageUnavailable(HarnessError):
+    """No registry could give a package of FHIR definitions; the message says what each answered."""
+
+    status = ExitStatus.UNREACHABLE
 
 
 class HostileInput(HarnessError):

@@ -17,6 +17,8 @@ from typing import BinaryIO, cast
 
 from harness.errors import HostileInput, UsageError
 
+_STEP = 1 << 16
+_GZIP = b"\x1f\x8b"
 _NAME = re.compile(r"[^\x00-\x1f\x7f\\:]{1,400}")
 
 
@@ -64,30 +66,50 @@ def files(archive: Path, bounds: Bounds = DEFAULT) -> Iterator[tuple[str, bytes]
 
 
 class _Bounded:
-    """What an archive inflates to, refused where it becomes too much.
+    """What an archive inflates to, forwards only, and refused where it becomes too much.
 
-    The archive's reader asks for as much at a time as a header claims, so one request is bounded
-    as well.
+    The reader of the archive asks for as much at a time as a header claims, so one request is
+    bounded as well. Some servers inflate an archive on its way, so it may have come as a plain tar.
     """
 
     def __init__(self, raw: BinaryIO, total: int, once: int) -> None:
-        self._inflated = gzip.GzipFile(fileobj=raw)
-        self._left = total
+        packed = raw.read(2) == _GZIP
+        raw.seek(0)
+        self._inflated = gzip.GzipFile(fileobj=raw) if packed else raw
+        self._total = total
         self._once = once
+        self._at = 0
+        self._last = b""
+
+    def tell(self) -> int:
+        """Where the next byte is from."""
+        return self._at
+
+    def seek(self, to: int, _whence: int = 0) -> int:
+        """Go on to a later place, or the one byte back that the reader looks at twice."""
+        while self._at < to and self.read(min(to - self._at, _STEP)):
+            pass
+        if to == self._at - 1:
+            self._at = to
+        elif to < self._at:
+            raise HostileInput("a package whose files lie over each other")
+        return self._at
 
     def read(self, size: int) -> bytes:
+        """The next bytes."""
         if size > self._once + tarfile.BLOCKSIZE:
-            raise HostileInput(f"a file of {size:,} bytes in a package, over {self._once:,}")
-        chunk = self._inflated.read(size)
-        self._left -= len(chunk)
-        if self._left < 0:
+            raise HostileInput(f"a package with a file of {size:,} bytes, over {self._once:,}")
+        again = self._last if self._at < self._inflated.tell() else b""
+        chunk = again + self._inflated.read(size - len(again))
+        self._at += len(chunk)
+        self._last = chunk[-1:] or self._last
+        if self._at > self._total:
             raise HostileInput("a package that inflates beyond all measure")
         return chunk
 
 
 def _files(archive: str, inflated: _Bounded, bounds: Bounds) -> Iterator[tuple[str, bytes]]:
-    # A stream is never sought in, so what a header says cannot lead anywhere else.
-    with tarfile.open(fileobj=cast("BinaryIO", inflated), mode="r|", errorlevel=2) as tar:
+    with tarfile.open(fileobj=cast("BinaryIO", inflated), mode="r:", errorlevel=2) as tar:
         for number, member in enumerate(tar):
             if number >= bounds.files:
                 raise HostileInput(f"{archive}: more than {bounds.files:,} files")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from harness.profiles import known
 from harness.profiles.codes import Known
@@ -25,7 +25,7 @@ from harness.spec.definitions.encode import (
     type_row,
     value_set_row,
 )
-from harness.spec.definitions.model import Binding, CodeSystem, Element, Strength, ValueSet
+from harness.spec.definitions.model import Binding, CodeSystem, Element, Profile, Strength, ValueSet
 from harness.spec.definitions.server_rows import parameter_row, server_row
 from harness.spec.definitions.table import Row, text_of
 
@@ -66,47 +66,61 @@ def derive(
         below: the definitions that it builds on; None of FHIR R4 itself.
         at_most: how many codes of a system a value set may list to be taken with its codes.
     """
-    manifest = package.manifest
+    problems: list[str] = []
     structures = package.of("StructureDefinition")
-    own = types_of(structures)
+    own = types_of(structures, problems)
     types = own if below is None else {**below.types, **own}
-    profiles = profiles_of(structures, types, known.support(manifest.name, manifest.version))
-    systems = _systems(package, below)
+    elsewhere = below.profiles if below else {}
+    profiles = _supported(package, profiles_of(structures, types, elsewhere, problems), elsewhere)
+    systems = _systems(package, below, problems)
     roots = [*(each.root for each in own.values()), *(each.root for each in profiles.values())]
+    terminology = _terminology(package, systems, below, at_most or {}, problems)
+    parameters = parameters_of(package.of("SearchParameter"), problems)
+    servers = servers_of(package.of("CapabilityStatement"), problems)
     tables: dict[str, Mapping[str, Row]] = {
         "types": {name: type_row(each) for name, each in own.items()},
         "profiles": {url: profile_row(each) for url, each in profiles.items()},
-        "value-sets": _value_sets(package, systems, roots, below, at_most or {}),
+        "value-sets": _value_sets(terminology, roots, below),
         "code-systems": {url: code_system_row(each) for url, each in systems.items()},
-        "search-parameters": {
-            url: parameter_row(each)
-            for url, each in parameters_of(package.of("SearchParameter")).items()
-        },
-        "servers": {
-            url: server_row(each)
-            for url, each in servers_of(package.of("CapabilityStatement")).items()
-        },
+        "search-parameters": {url: parameter_row(each) for url, each in parameters.items()},
+        "servers": {url: server_row(each) for url, each in servers.items()},
     }
-    origin = Origin(manifest.name, manifest.version, manifest.licence, package.sha256)
+    said = package.manifest
+    origin = Origin(said.name, said.version, said.licence, package.sha256, tuple(problems))
     return Tables(origin, {name: text_of(rows) for name, rows in tables.items() if rows})
 
 
-def _systems(package: Package, below: Definitions | None) -> dict[str, CodeSystem]:
+def _supported(
+    package: Package, own: Mapping[str, Profile], elsewhere: Mapping[str, Profile]
+) -> dict[str, Profile]:
+    """Profiles with what their guide says of must-support in words.
+
+    A guide may say so of profiles that it takes from elsewhere; then it has its own row of them.
+    """
+    support = known.support(package.manifest.name, package.manifest.version)
+    there = {url: elsewhere[url] for url in support if url in elsewhere}
+    found = {**there, **own}
+    return {
+        url: replace(each, support=support[url]) if url in support else each
+        for url, each in found.items()
+    }
+
+
+def _systems(
+    package: Package, below: Definitions | None, problems: list[str]
+) -> dict[str, CodeSystem]:
     """The code systems that a package carries; of FHIR R4 those that are HL7's own."""
-    found = code_systems_of(package.of("CodeSystem"))
+    found = code_systems_of(package.of("CodeSystem"), problems)
     return {url: each for url, each in found.items() if below or url.startswith(_OF_HL7)}
 
 
-def _value_sets(
+def _terminology(
     package: Package,
     systems: Mapping[str, CodeSystem],
-    roots: Iterable[Element],
     below: Definitions | None,
     at_most: Mapping[str, int],
-) -> dict[str, Row]:
-    """Those that a binding needs, and those that list little that belongs to others."""
-    said = {each["url"]: each for each in package.of("ValueSet")}
-
+    problems: list[str],
+) -> Terminology:
     def elsewhere(url: str) -> Known | None:
         if below is not None and url in below.value_sets:
             return known_of(below.value_sets[url])
@@ -115,9 +129,19 @@ def _value_sets(
     def system(url: str) -> CodeSystem | None:
         return systems.get(url) or (below.code_systems.get(url) if below else None)
 
-    terminology = Terminology(said, system, elsewhere, at_most)
+    said = {each["url"]: each for each in package.of("ValueSet")}
+    return Terminology(said, system, elsewhere, at_most, problems)
+
+
+def _value_sets(
+    terminology: Terminology, roots: Iterable[Element], below: Definitions | None
+) -> dict[str, Row]:
+    """Those that a binding needs, and those that list little that belongs to others."""
     needed = {url for root in roots for binding in _bindings(root) for url in _sets(binding)}
-    found = {url: value_set_of(url, terminology.of(url)) for url in sorted({*said, *needed})}
+    found = {
+        url: value_set_of(url, terminology.of(url))
+        for url in sorted({*terminology.value_sets, *needed})
+    }
     return {
         url: value_set_row(each)
         for url, each in found.items()

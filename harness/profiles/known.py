@@ -36,7 +36,7 @@ def support(package: str, version: str) -> Mapping[str, Support]:
     for kind, make in (("choices", _choice), ("added", _amendment), ("withdrawn", _amendment)):
         for row in table[kind]:
             for name in row["profiles"] if version in row["versions"] else ():
-                url = f"{table['profiles']}{name}"
+                url = name if "://" in name else f"{table['profiles']}{name}"
                 before = found.get(url, Support())
                 parts = {each: getattr(before, each) for each in ("choices", "added", "withdrawn")}
                 parts[kind] += (make(row, table["profiles"]),)

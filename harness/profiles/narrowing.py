@@ -59,15 +59,7 @@ def own_constraints(element: Element, types: Types) -> Element:
     return replace(element, children=children, slicing=None)
 
 
-def _children(said: Element, known: Element, types: Types) -> Iterator[tuple[str, Element]]:
-    below = _below(known, said.types or known.types, types)
-    for name, child in said.children.items():
-        added = narrowed(child, below.get(name), types)
-        if added != Element(name):
-            yield name, added
-
-
-def _below(known: Element, taken: tuple[TypeRef, ...], types: Types) -> Mapping[str, Element]:
+def below(known: Element, taken: tuple[TypeRef, ...], types: Types) -> Mapping[str, Element]:
     """The children that the type has here: its own, those it refers to, or those of its types."""
     if known.children:
         return known.children
@@ -78,6 +70,14 @@ def _below(known: Element, taken: tuple[TypeRef, ...], types: Types) -> Mapping[
         if each.code in types:
             found = {**types[each.code].root.children, **found}
     return found
+
+
+def _children(said: Element, known: Element, types: Types) -> Iterator[tuple[str, Element]]:
+    there = below(known, said.types or known.types, types)
+    for name, child in said.children.items():
+        added = narrowed(child, there.get(name), types)
+        if added != Element(name):
+            yield name, added
 
 
 def _at(path: str, types: Types) -> Element:

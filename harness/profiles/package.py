@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.profiles import archive
 
 MANIFEST = "package/package.json"
@@ -178,6 +178,3 @@ def _object(raw: bytes, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BrokenPackage(f"{where}: expected a JSON object")
     return value
-
-
-__all__ = ["BrokenPackage", "HarnessError", "Manifest", "Package", "digest", "folder", "read"]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.profiles.elements import unversioned
+from harness.profiles.tolerance import usable
 from harness.spec.definitions.server import (
     Allowance,
     Combination,
@@ -27,19 +28,23 @@ _EXPECTATION = f"{_EXTENSIONS}capabilitystatement-expectation"
 _COMBINATION = f"{_EXTENSIONS}capabilitystatement-search-parameter-combination"
 
 
-def parameters_of(resources: Iterable[Mapping[str, Any]]) -> dict[str, SearchParameter]:
+def parameters_of(
+    resources: Iterable[Mapping[str, Any]], problems: list[str]
+) -> dict[str, SearchParameter]:
     """The search parameters among these SearchParameters, by canonical URL."""
-    return {each["url"]: _parameter(each) for each in resources}
+    return usable(resources, lambda each: (each["url"], _parameter(each)), problems)
 
 
-def servers_of(resources: Iterable[Mapping[str, Any]]) -> dict[str, Server]:
+def servers_of(resources: Iterable[Mapping[str, Any]], problems: list[str]) -> dict[str, Server]:
     """The servers that these CapabilityStatements ask for, by canonical URL."""
-    found = {}
-    for each in resources:
-        rest = [mode for mode in each.get("rest", ()) if mode.get("mode") == "server"]
-        if each.get("kind") == "requirements" and rest:
-            found[each["url"]] = _server(each, rest[0])
-    return found
+    asking = [each for each in resources if each.get("kind") == "requirements"]
+    found = usable(asking, lambda each: (each["url"], _server_of(each)), problems)
+    return {url: server for url, server in found.items() if server is not None}
+
+
+def _server_of(statement: Mapping[str, Any]) -> Server | None:
+    modes = [each for each in statement.get("rest", ()) if each.get("mode") == "server"]
+    return _server(statement, modes[0]) if modes else None
 
 
 def _parameter(said: Mapping[str, Any]) -> SearchParameter:

@@ -14,16 +14,16 @@ from typing import Any
 
 from harness.profiles.codes import UNKNOWN, Known, difference, intersection, union
 from harness.profiles.elements import unversioned
+from harness.profiles.tolerance import MALFORMED, shown, usable
 from harness.spec.definitions.model import CodeSystem, ValueSet
 
 
-def code_systems_of(resources: Iterable[Mapping[str, Any]]) -> dict[str, CodeSystem]:
+def code_systems_of(
+    resources: Iterable[Mapping[str, Any]], problems: list[str]
+) -> dict[str, CodeSystem]:
     """Those of these CodeSystems that are complete, by URL."""
-    return {
-        each["url"]: _code_system(each)
-        for each in resources
-        if each.get("content") == "complete" and each.get("concept")
-    }
+    whole = [each for each in resources if each.get("content") == "complete" and "concept" in each]
+    return usable(whole, lambda each: (each["url"], _code_system(each)), problems)
 
 
 @dataclass(slots=True)
@@ -35,12 +35,14 @@ class Terminology:
         system: the code system of a URL, where it is known whole.
         elsewhere: value sets that are known already, such as those of FHIR R4.
         at_most: how many codes of a system a list may have to be taken; else they stay unknown.
+        problems: gets a line for each value set that cannot be used.
     """
 
     value_sets: Mapping[str, Mapping[str, Any]]
     system: Callable[[str], CodeSystem | None]
     elsewhere: Callable[[str], Known | None] = field(default=lambda _: None)
     at_most: Mapping[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
     _done: dict[str, Known] = field(default_factory=dict)
 
     def of(self, url: str) -> Known:
@@ -55,8 +57,12 @@ class Terminology:
         compose = said.get("compose")
         if not compose:
             return UNKNOWN
-        included = union(self._part(each) for each in compose.get("include", ()))
-        excluded = union(self._part(each) for each in compose.get("exclude", ()))
+        try:
+            included = union(self._part(each) for each in compose.get("include", ()))
+            excluded = union(self._part(each) for each in compose.get("exclude", ()))
+        except MALFORMED as error:
+            self.problems.append(f"{shown(said)}: cannot be used: {type(error).__name__}")
+            return UNKNOWN
         return difference(included, excluded)
 
     def _part(self, said: Mapping[str, Any]) -> Known:

@@ -28,7 +28,7 @@ def tree(elements: Iterable[Mapping[str, Any]]) -> Node:
     root = Node()
     for element in elements:
         node = root
-        for name, slice_ in list(_steps(element))[1:]:
+        for name, slice_ in _steps(element)[1:]:
             node = node.children.setdefault(name, Node())
             for each in _reslices(slice_, node):
                 node = node.slices.setdefault(each, Node())
@@ -36,20 +36,48 @@ def tree(elements: Iterable[Mapping[str, Any]]) -> Node:
     return root
 
 
-def _steps(element: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _steps(element: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     """Names on the way to an element, each with its slice.
+
+    Raises:
+        ValueError: its id does not fit its path.
+    """
+    path = str(element["path"])
+    id_ = str(element.get("id") or path)
+    names = path.split(".")
+    if (slices := _slices(names, id_)) is not None:
+        return list(zip(names, slices, strict=True))
+    steps = [step.partition(":") for step in id_.split(".")]
+    if len(steps) != len(names):
+        raise ValueError(f"the id {id_[:80]!r} does not fit the path {path[:80]!r}")
+    # The path Observation.valueQuantity may have the id Observation.value[x]:valueQuantity.
+    return [
+        (name, (slice_ or None) if name == named else None)
+        for name, (named, _, slice_) in zip(names, steps, strict=True)
+    ]
+
+
+def _slices(names: list[str], id_: str) -> list[str | None] | None:
+    """The slices in an id, name by name; None where it has other names.
 
     The path has no slices in it, so it tells a dot between elements from one in a slice's name.
     """
-    path, id_ = str(element["path"]), str(element.get("id") or element["path"])
-    names = path.split(".")
-    shape = r"\.".join(rf"{re.escape(name)}(?::(.+?))?" for name in names)
-    if found := re.fullmatch(shape, id_):
-        yield from zip(names, found.groups(), strict=True)
-    else:  # such as the path Observation.valueQuantity of the id Observation.value[x]:valueQuantity
-        for step in id_.split("."):
-            name, _, slice_ = step.partition(":")
-            yield name, slice_ or None
+    found: list[str | None] = []
+    rest = f".{id_}"
+    for name, following in zip(names, [*names[1:], None], strict=True):
+        if not rest.startswith(f".{name}"):
+            return None
+        rest = rest[len(name) + 1 :]
+        if not rest.startswith(":"):
+            found.append(None)
+            continue
+        end = len(rest)
+        if following is not None:
+            next_ = re.search(rf"\.{re.escape(following)}(?=[.:]|$)", rest)
+            end = next_.start() if next_ else end
+        found.append(rest[1:end])
+        rest = rest[end:]
+    return found if not rest else None
 
 
 def _reslices(slice_: str | None, node: Node) -> Iterator[str]:

@@ -35,7 +35,7 @@ def type_of(name: str, row: Mapping[str, Any]) -> Type:
         Kind(row["kind"]),
         "abstract" in row,
         row.get("base"),
-        element_of(name, row["root"]),
+        element_of(name, row.get("root", {})),
         row.get("regex"),
     )
 
@@ -139,7 +139,7 @@ def _support(row: Mapping[str, Any]) -> Support:
 
 
 def _choice(row: Mapping[str, Any]) -> Choice:
-    return Choice(tuple(row["elements"]), tuple(row.get("targets", ())), "uscdi" in row)
+    return Choice(tuple(row.get("elements", ())), tuple(row.get("targets", ())), "uscdi" in row)
 
 
 def _amendment(row: Mapping[str, Any]) -> Amendment:

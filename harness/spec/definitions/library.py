@@ -36,12 +36,14 @@ class Package:
         version: `6.1.0`.
         licence: SPDX identifier that the package gives itself, or None.
         sha256: of the archive that the tables were derived from; of a folder, over its files.
+        problems: a line for each definition that could not be used.
     """
 
     name: str
     version: str
     licence: str | None
     sha256: str
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Definitions:
         code_systems: whose codes are all known, by URL.
         search_parameters: by canonical URL.
         servers: what servers are to do, by canonical URL.
+        missing: packages that these build on and that were not at hand, as `name#version`.
     """
 
     packages: tuple[Package, ...]
@@ -65,9 +68,12 @@ class Definitions:
     code_systems: Mapping[str, CodeSystem]
     search_parameters: Mapping[str, SearchParameter]
     servers: Mapping[str, Server]
+    missing: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, packages: Sequence[tuple[Package, Source]]) -> Definitions:
+    def read(
+        cls, packages: Sequence[tuple[Package, Source]], missing: tuple[str, ...] = ()
+    ) -> Definitions:
         """The definitions of several packages; where two define the same, the later one wins."""
         sources = [source for _, source in packages]
         return cls(
@@ -78,6 +84,7 @@ class Definitions:
             Table("code-systems", sources, decode.code_system_of),
             Table("search-parameters", sources, _parameter_of),
             Table("servers", sources, _server_of),
+            missing,
         )
 
 
@@ -128,7 +135,8 @@ def opened(folder: Path) -> tuple[Package, Source]:
 def package_of(text: str) -> Package:
     """What the manifest of a folder of tables says."""
     said = json.loads(text)
-    return Package(said["name"], said["version"], said["licence"], said["sha256"])
+    problems = tuple(said["problems"])
+    return Package(said["name"], said["version"], said["licence"], said["sha256"], problems)
 
 
 def _parameter_of(url: str, row: Row) -> SearchParameter:

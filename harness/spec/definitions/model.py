@@ -207,7 +207,8 @@ class Amendment:
     """A must-support flag that was given or taken after the definition was published.
 
     Attributes:
-        element: id below the root, such as `custodian` or `name.use`.
+        element: id below the root, such as `custodian` or `name.use`; what is below it and its
+            slices are meant as well.
         reason: the tracker number or the notice, for a person.
         value: the one value that counts, such as `old` of `name.use`; None where any does.
         targets: canonical URLs where it is about these targets of the element alone.

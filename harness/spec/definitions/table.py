@@ -21,6 +21,8 @@ Source: TypeAlias = Callable[[str], str | None]
 
 T = TypeVar("T")
 
+_DECODER = json.JSONDecoder()
+
 
 def text_of(rows: Mapping[str, Row]) -> str:
     """The table of these rows, sorted by key."""
@@ -70,9 +72,12 @@ class Table(Mapping[str, T], Generic[T]):
 def _rows(text: str) -> Iterator[tuple[str, str]]:
     for line in text.split("\n"):
         if line.startswith('"'):
-            end = line.index('":')
+            end = line.index('":', 1)
             key = line[1:end]
-            yield (json.loads(f'"{key}"') if "\\" in key else key), line[end + 2 :].rstrip(",")
+            if "\\" in key:  # what looks like its end may be a part of it
+                key, end = _DECODER.raw_decode(line)
+                end -= 1
+            yield key, line[end + 2 :].rstrip(",")
 
 
 def _line(value: object) -> str:
