@@ -28,9 +28,8 @@ def missing(profile: str, *resources: dict[str, Any]) -> tuple[str, ...]:
 
 
 def test_what_no_resource_has_is_missing() -> None:
-    gone = missing(HEART_RATE, observation())
-    assert "Observation.dataAbsentReason" in gone
-    assert "Observation.component" in gone
+    gone = missing(HEART_RATE, observation(effectiveDateTime=None))
+    assert "Observation.effective[x]" in gone
     assert not {"Observation.status", "Observation.category:VSCat.coding.code"} & {*gone}
     assert not {"Observation.value[x]:valueQuantity.unit", "Observation.subject"} & {*gone}
 
@@ -38,18 +37,24 @@ def test_what_no_resource_has_is_missing() -> None:
 def test_one_resource_among_many_is_enough() -> None:
     reason = {"coding": [{"code": "unknown"}]}
     absent = observation(valueQuantity=None, dataAbsentReason=reason)
-    gone = missing(HEART_RATE, observation(), absent)
-    assert "Observation.dataAbsentReason" not in gone
+    gone = missing(HEART_RATE, observation(effectiveDateTime=None), absent)
+    assert "Observation.effective[x]" not in gone
     assert "Observation.value[x]:valueQuantity" not in gone
 
 
+def test_what_was_withdrawn_need_not_be_there() -> None:
+    gone = missing(HEART_RATE, observation())
+    assert not {"Observation.dataAbsentReason", "Observation.component"} & {*gone}
+
+
 def test_how_many_had_it_is_counted() -> None:
-    first, second = observation(), observation(effectiveDateTime=None)
+    first = observation(subject=None)
+    second = observation(subject=None, effectiveDateTime=None)
     coverage = covered(declaring(first, HEART_RATE), declaring(second, HEART_RATE))
     seen = coverage.seen(us_core().profiles[HEART_RATE])
     assert seen["Observation"] == 2
     assert seen["Observation.effective[x]"] == 1
-    assert seen["Observation.dataAbsentReason"] == 0
+    assert seen["Observation.subject"] == 0
 
 
 def test_a_profile_that_judged_nothing_is_not_told() -> None:
