@@ -6,8 +6,7 @@ It is a well-formed `div` in the XHTML namespace with some text or an image, mad
 formatting of HTML 4.0 (chapters 7 to 11 without 9.4, and 15), links and images. Scripts, forms,
 frames, event handlers and style sheets are no part of it: what is not listed here is refused.
 Entities of HTML such as `&nbsp;` have no place in XML, but HL7's own validator and examples have
-them, so they pass. A document type is refused before anything is parsed, so that no other entity
-can be declared.
+them, so they pass. A document type is refused where it begins, before it declares any entity.
 """
 
 from __future__ import annotations
@@ -16,11 +15,10 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, XMLParser
-from xml.parsers.expat import errors
+from xml.parsers.expat import ExpatError, ParserCreate, errors
 
-_XHTML = "{http://www.w3.org/1999/xhtml}"
-_XML = "{http://www.w3.org/XML/1998/namespace}"
+_XHTML = "http://www.w3.org/1999/xhtml}"
+_XML = "http://www.w3.org/XML/1998/namespace}"
 
 _ANYWHERE = frozenset(
     ("title", "style", "class", "id", "lang", "dir", f"{_XML}lang", "accesskey", "tabindex")
@@ -62,40 +60,96 @@ _PERMITTED: Mapping[str, frozenset[str]] = MappingProxyType(
     {_XHTML + name: _ANYWHERE.union(own) for name, own in _OWN.items()}
 )
 _DIV, _IMAGE = f"{_XHTML}div", f"{_XHTML}img"
+_BLANK = " \t\r\n"
 
 _scheme = re.compile(r"[\x00-\x20]*+((?:[a-zA-Z][\x00-\x20]*+)++):").match
 _SCRIPTS = frozenset(("javascript", "vbscript"))
-_BLANK = " \t\r\n"
+
+
+class _Refused(Exception):
+    """What the narrative should have been."""
 
 
 def check(value: Any) -> str | None:
     """Judge the value of a `div`: None when it is right, else what was expected. Never raises."""
     if value.__class__ is not str:
         return "a JSON string"
-    if "<!DOCTYPE" in value or "<?" in value:
-        return "XHTML without a document type and without processing instructions"
     try:
-        root = _parsed(value)
-    except ParseError as fault:
+        try:
+            _judge(value)
+        except ExpatError as fault:
+            if fault.code != _UNDEFINED_ENTITY:
+                raise
+            _judge(_entity(_character, value))
+    except _Refused as refused:
+        return str(refused)
+    except ExpatError as fault:
         return f"well-formed XHTML: {fault}"
     except (UnicodeError, ValueError):
         return "XHTML of valid Unicode characters"
-    return _judge(root)
+    return None
 
 
-def _parsed(text: str) -> Element:
-    try:
-        return _tree(text)
-    except ParseError as fault:
-        if fault.code != _UNDEFINED_ENTITY:
-            raise
-    return _tree(_entity(_character, text))
+def _judge(text: str) -> None:
+    """Look at each element as it begins; no tree is built, so depth costs nothing.
+
+    Raises:
+        _Refused: it holds something else than it may, or nothing.
+        ExpatError: it is not well-formed.
+    """
+    filled = False
+    root = True
+
+    def begins(name: str, attributes: dict[str, str]) -> None:
+        nonlocal filled, root
+        if root:
+            root = False
+            if name != _DIV:
+                raise _Refused('a div in the namespace "http://www.w3.org/1999/xhtml"')
+        permitted = _PERMITTED.get(name)
+        if permitted is None:
+            raise _Refused(f"only basic formatting, links and images, not <{_plain(name)}>")
+        if attributes:
+            _judge_attributes(name, attributes, permitted)
+        if name == _IMAGE:
+            filled = True
+
+    def says(characters: str) -> None:
+        nonlocal filled
+        if characters.strip(_BLANK):
+            filled = True
+            parser.CharacterDataHandler = None
+
+    parser = ParserCreate(None, "}")
+    parser.StartElementHandler = begins
+    parser.CharacterDataHandler = says
+    parser.StartDoctypeDeclHandler = parser.ProcessingInstructionHandler = _refuse
+    parser.XmlDeclHandler = _refuse
+    parser.Parse(text, True)  # noqa: FBT003 - that this is all of it
+    if not filled:
+        raise _Refused("some text or an image in the narrative")
 
 
-def _tree(text: str) -> Element:
-    parser = XMLParser()  # noqa: S314 - without a document type there is no entity to expand
-    parser.feed(text)
-    return parser.close()
+def _refuse(*_: object) -> None:
+    raise _Refused("XHTML without a document type and without processing instructions")
+
+
+def _judge_attributes(element: str, attributes: dict[str, str], permitted: frozenset[str]) -> None:
+    for name, value in attributes.items():
+        if name not in permitted:
+            raise _Refused(f"no attribute {_plain(name)} on <{_plain(element)}>")
+        if name in ("href", "src") and _runs(value):
+            raise _Refused(f"no script in {name}")
+
+
+def _runs(url: str) -> bool:
+    """Whether it is code; browsers skip control characters and white space within a scheme."""
+    scheme = _scheme(url)
+    return scheme is not None and "".join(scheme[1].split()).lower() in _SCRIPTS
+
+
+def _plain(name: str) -> str:
+    return name.rpartition("}")[2][:40]
 
 
 _UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
@@ -112,42 +166,3 @@ def _character(entity: re.Match[str]) -> str:
 
 
 _OF_XML = ("amp", "lt", "gt", "quot", "apos")
-
-
-def _judge(root: Element) -> str | None:
-    if root.tag != _DIV:
-        return 'a div in the namespace "http://www.w3.org/1999/xhtml"'
-    filled = False
-    for element in root.iter():
-        permitted = _PERMITTED.get(element.tag)
-        if permitted is None:
-            return f"only basic formatting, links and images, not <{_plain(element.tag)}>"
-        if element.attrib and (refused := _attributes(element, permitted)):
-            return refused
-        if not filled:
-            text, tail = element.text, element.tail
-            filled = bool(
-                element.tag == _IMAGE
-                or (text and text.strip(_BLANK))
-                or (tail and tail.strip(_BLANK))
-            )
-    return None if filled else "some text or an image in the narrative"
-
-
-def _attributes(element: Element, permitted: frozenset[str]) -> str | None:
-    for name, value in element.attrib.items():
-        if name not in permitted:
-            return f"no attribute {_plain(name)} on <{_plain(element.tag)}>"
-        if name in ("href", "src") and _runs(value):
-            return f"no script in {name}"
-    return None
-
-
-def _runs(url: str) -> bool:
-    """Whether it is code; browsers skip control characters and white space within a scheme."""
-    scheme = _scheme(url)
-    return scheme is not None and "".join(scheme[1].split()).lower() in _SCRIPTS
-
-
-def _plain(name: str) -> str:
-    return name.rpartition("}")[2][:40]
