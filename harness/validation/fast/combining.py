@@ -16,6 +16,8 @@ _MOST: Final = frozenset({"maxItems", "maxProperties", "maxLength", "maximum"})
 _GROUPS: Final = ("contains", "if")
 """Keywords whose meaning is in others beside them."""
 
+_OF_STRINGS: Final = frozenset({"const", "type", "pattern", "maxLength"})
+
 _PREFIX: Final = "#/$defs/"
 
 
@@ -48,22 +50,14 @@ def _merged(one: Any, other: Any, definitions: Mapping[str, Schema]) -> Schema:
             if key not in _WAYS:
                 return {"allOf": [one, other]}
             made[key] = _WAYS[key](made[key], value, definitions)
-    if "properties" in one and "properties" in other:
-        for each in (one, other):
-            # A property that one of them refuses by not naming it stays refused.
-            if each.get("additionalProperties") is False:
-                made["properties"] = {
-                    name: said
-                    for name, said in made["properties"].items()
-                    if name in each["properties"]
-                }
-    elif made.get("additionalProperties") is False and "properties" in other and other is not one:
-        closed = one if one.get("additionalProperties") is False else other
-        made["properties"] = {
-            name: said
-            for name, said in made["properties"].items()
-            if name in closed.get("properties", {})
-        }
+    if isinstance(made.get("const"), str):
+        # The definition's own value is of its type.
+        return {"const": made["const"]} if made.keys() <= _OF_STRINGS else made
+    for each in (one, other):
+        # A property that one of them refuses by not naming it stays refused.
+        if each.get("additionalProperties") is False and "properties" in made:
+            own = each.get("properties", {})
+            made["properties"] = {n: said for n, said in made["properties"].items() if n in own}
     return made
 
 
