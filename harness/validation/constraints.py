@@ -50,28 +50,37 @@ def constrained(
     if not tests:
         return tuple(untranslated)
     always = [each for each in tests if not each[1].expression.startswith(_OF_CONTAINED)]
+    rest = tests if len(tests) > len(always) else None
 
     def judge(value: Any, path: Path, run: Judging) -> None:
         scope = run.scope
-        containing = value.__class__ is dict and "contained" in value
-        for test, constraint in tests if containing else always:
+        chosen = always
+        if rest is not None and value.__class__ is dict and "contained" in value:
+            chosen = rest
+        for test, constraint in chosen:
             try:
                 holds = test(value, scope)
             except Exception:  # noqa: BLE001 - a value of the wrong shape, which is told of itself
                 _undecided(constraint, value, path, run, profile)
                 continue
             if not holds:
-                run.add(
-                    Severity(constraint.severity),
-                    Rule.INVARIANT,
-                    path,
-                    constraint.human,
-                    told(value),
-                    profile,
-                    constraint.key,
-                )
+                _broken(constraint, value, path, run, profile)
 
     return (judge, *untranslated)
+
+
+def _broken(
+    constraint: Constraint, value: Any, path: Path, run: Judging, profile: str | None
+) -> None:
+    run.add(
+        Severity(constraint.severity),
+        Rule.INVARIANT,
+        path,
+        constraint.human,
+        str(value.get("resourceType")) if value is run.scope.resource else told(value),
+        profile,
+        constraint.key,
+    )
 
 
 def _undecided(

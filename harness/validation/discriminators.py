@@ -192,11 +192,30 @@ def _typed(path: tuple[str, ...], permitted: frozenset[str]) -> Matcher:
 
 
 def _coded(path: tuple[str, ...], value_set: ValueSet | None) -> Matcher:
+    certain = {} if value_set is None else {s: c for s, c in value_set.codes.items() if c}
+    surely = found_at(path, lambda leaf: _is_one_of(leaf, certain))
+
     def test(value: Any, _: Judging) -> bool | None:
+        if surely(value):
+            return True
         answers = {answer for leaf in leaves(value, path) for answer in _members(leaf, value_set)}
         return True if True in answers else None if None in answers else False
 
     return test
+
+
+def _is_one_of(leaf: Any, certain: Mapping[str, frozenset[str]]) -> bool:
+    codings = leaf.get("coding") if leaf.__class__ is dict else None
+    for coding in codings if codings.__class__ is list else ():
+        if coding.__class__ is dict:
+            system, code = coding.get("system"), coding.get("code")
+            if (
+                system.__class__ is str
+                and code.__class__ is str
+                and code in certain.get(system, ())
+            ):
+                return True
+    return False
 
 
 def _members(leaf: Any, value_set: ValueSet | None) -> Iterator[bool | None]:

@@ -27,6 +27,9 @@ AN_OBJECT = "a JSON object"
 NOT_EMPTY_ARRAY = "at least one item, or no property"
 NO_NULL = "a value; null stands only beside an item of the same index in the other array"
 
+_OFTEN_REPEATED = frozenset({"uri", "url", "canonical", "code"})
+_MOST_REMEMBERED = 2000
+_LONGEST_REMEMBERED = 100
 _BOOLEANS = frozenset({"boolean"})
 _NUMBERS = frozenset({"integer", "unsignedInt", "positiveInt", "decimal"})
 
@@ -41,6 +44,8 @@ def primitive(step: str, code: str, extras: Sequence[Walk], accepted: frozenset[
         accepted: values that need no look at anything else; empty where there are none.
     """
     check = CHECKS[code]
+    if code in _OFTEN_REPEATED and not extras:
+        return _repeated(step, code)
 
     def plain(value: Any, _: dict[str, Any], path: Path, run: Judging) -> None:
         if (expected := check(value)) is not None:
@@ -56,6 +61,22 @@ def primitive(step: str, code: str, extras: Sequence[Walk], accepted: frozenset[
             extra(value, (path, step), run)
 
     return narrowed if extras else plain
+
+
+def _repeated(step: str, code: str) -> Field:
+    """A property whose values are few: what was right once is right again."""
+    check = CHECKS[code]
+    right: set[str] = set()
+
+    def field(value: Any, _: dict[str, Any], path: Path, run: Judging) -> None:
+        if value.__class__ is str and value in right:
+            return
+        if (expected := check(value)) is not None:
+            refuse(value, code, expected, (path, step), run)
+        elif len(right) < _MOST_REMEMBERED and len(value) <= _LONGEST_REMEMBERED:
+            right.add(value)
+
+    return field
 
 
 def primitives(

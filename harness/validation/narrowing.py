@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from harness.spec.definitions.model import UNBOUNDED, Element, Profile, Type, TypeRef
+from harness.spec.definitions.model import UNBOUNDED, Element, Profile, Strength, Type, TypeRef
 from harness.validation.bindings import bound
 from harness.validation.choices import Variant, left_out, needed, present
 from harness.validation.comparing import Test, containing, equal_to
@@ -36,6 +36,7 @@ from harness.validation.sources import Sources
 from harness.validation.telling import worded
 from harness.validation.walks import in_turn, longest, nothing
 
+_BY_VALUE = frozenset({"value", "pattern"})
 Nested: TypeAlias = Callable[[TypeRef, str | None], tuple[Walk, ...]]
 """What the profiles of a type reference ask of its values."""
 
@@ -121,11 +122,14 @@ class Narrowing:
         if slicing is None or not (slicing.slices or slicing.rules == "closed"):
             return None
         code = place.element.types[0].code
-        itself = any(each.path == "$this" for each in slicing.discriminators)
+        itself = any(
+            each.path == "$this" and each.kind in _BY_VALUE for each in slicing.discriminators
+        )
         pieces = []
         for name, piece in slicing.slices.items():
             inner = replace(place, label=f"{place.label}:{name}")
-            asked = replace(piece, fixed=None, pattern=None) if itself else piece
+            # What tells a slice apart is not asked of its items once more.
+            asked = _apart(piece) if itself else piece
             steps = tuple(self._contents(asked, inner, code))
             pieces.append(Piece(name, piece, steps, self._sliced(piece, inner)))
         return slicer(slicing, pieces, self._by, self._url)
@@ -217,6 +221,16 @@ class Narrowing:
             return place
         kind = self._sources.types[code]
         return _Place(kind, kind.root, place.label)
+
+
+def _apart(piece: Element) -> Element:
+    """A slice without what its items were told by."""
+    if piece.fixed is not None or piece.pattern is not None:
+        return replace(piece, fixed=None, pattern=None)
+    binding = piece.binding
+    if binding is not None and binding.strength is Strength.REQUIRED:
+        return replace(piece, binding=None)
+    return piece
 
 
 def _allowed(
