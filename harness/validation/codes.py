@@ -3,9 +3,12 @@
 A code of another shape is certainly none of theirs; one of the right shape may be. Only for media
 types and two-letter languages does the shape decide.
 
+Of UCUM only the grammar is judged: its licence (https://ucum.org/license, 3.a) lets nobody
+distribute an extract of its table of units.
+
 Sources: RFC 6838 (media types), RFC 5646 with the IANA registry of 2024 (languages), UCUM 2.1
-section 2.1 (grammar; its table of units is not part of the product), the LOINC Users' Guide (check
-digit, modulus 10), the SNOMED CT Release File Specification section 5.5 (Verhoeff check digit).
+section 2.1 (grammar), the LOINC Users' Guide (check digit, modulus 10), the SNOMED CT Release File
+Specification section 5.5 (Verhoeff check digit).
 """
 
 from __future__ import annotations

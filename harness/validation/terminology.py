@@ -9,10 +9,10 @@ never judged: which ones are right depends on version and language.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from harness.spec.definitions.model import Binding, Strength, ValueSet
+from harness.spec.definitions.model import Binding, CodeSystem, Strength, ValueSet
 from harness.validation.codes import plausible
 from harness.validation.findings import Rule, Severity
 from harness.validation.telling import told
@@ -96,6 +96,27 @@ def _both(outer: Judge, inner: Judge) -> Judge:
         return inner(value) or first
 
     return check
+
+
+def unlisted(code_systems: Mapping[str, CodeSystem], coding: Any) -> Judgement | None:
+    """Advice on a Coding whose code is none of those that its system had when it was published.
+
+    It is advice, because systems grow; whatever binds the Coding is judged by itself.
+
+    Args:
+        code_systems: those whose codes are all known, by URL.
+        coding: a Coding, as parsed JSON.
+    """
+    if coding.__class__ is not dict:
+        return None
+    system, code = coding.get("system"), coding.get("code")
+    if system.__class__ is not str or code.__class__ is not str or "version" in coding:
+        return None
+    known = code_systems.get(system)
+    if known is None or code in known.codes:
+        return None
+    expected = f"a code that {told(system)} is known to have"
+    return Judgement(Severity.WARNING, Rule.BINDING, expected, told(code))
 
 
 class _Coded(NamedTuple):

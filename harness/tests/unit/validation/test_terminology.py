@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.spec.definitions.model import Binding, Strength, ValueSet
+from harness.spec.definitions.model import Binding, CodeSystem, Strength, ValueSet
 from harness.validation.codes import plausible
 from harness.validation.findings import Rule, Severity
-from harness.validation.terminology import Judgement, judge, member
+from harness.validation.terminology import Judgement, judge, member, unlisted
 
 MALE_FEMALE = {"urn:g": frozenset({"male", "female"})}
 AND_MORE = {"urn:g": frozenset({"male", "female", "x"})}
@@ -147,6 +147,34 @@ def test_a_known_error_is_told_before_what_is_not_known() -> None:
     found = judged(concept("y"), strength=Strength.EXTENSIBLE, value_set=None, maximum=MAXIMUM)
     assert found is not None
     assert found.severity is Severity.ERROR
+
+
+SYSTEMS = {"urn:g": CodeSystem("urn:g", frozenset({"male", "female"}))}
+
+
+def test_a_code_that_its_system_is_not_known_to_have_is_advice() -> None:
+    found = unlisted(SYSTEMS, {"system": "urn:g", "code": "x"})
+    assert found is not None
+    assert (found.severity, found.rule) == (Severity.WARNING, Rule.BINDING)
+    assert "urn:g" in found.expected
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [
+        {"system": "urn:g", "code": "male"},
+        {"system": "urn:g"},
+        {"system": "urn:other", "code": "x"},
+        {"system": "urn:g", "code": "x", "version": "2030"},
+        {"system": ["urn:g"], "code": "x"},
+        {"system": "urn:g", "code": 1},
+        "x",
+        None,
+    ],
+    ids=str,
+)
+def test_of_other_codings_nothing_is_advised(coding: Any) -> None:
+    assert unlisted(SYSTEMS, coding) is None
 
 
 PLAUSIBLE = {
