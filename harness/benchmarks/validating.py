@@ -33,6 +33,7 @@ from harness.benchmarks.laps import CORE, Client, lap, median
 from harness.benchmarks.yardstick import pin
 from harness.reference.data.world import World
 from harness.spec.definitions import load
+from harness.validation.choosing import us_core
 from harness.validation.fast import available
 from harness.validation.fast.filters import Filters
 from harness.validation.fast.quick import Quick
@@ -116,7 +117,8 @@ def _calibrated(way: Way) -> int:
 
 def _ways() -> Iterator[Way]:
     definitions = load("hl7.fhir.us.core", US_CORE)
-    exact = Validator(definitions).check
+    chooser = us_core(definitions.profiles)
+    exact = Validator(definitions, chooser=chooser).check
     resources = _resources()
     lab = [_lean(each) for each in resources if each["resourceType"] == "Observation"]
     observations, mixed = _encoded(lab), _encoded(resources)
@@ -128,7 +130,7 @@ def _ways() -> Iterator[Way]:
     yield Way("exact: mixed US Core resources", mixed, partial(_stream, exact), 0)
     yield Way("exact: Observations, all invalid", broken, partial(_stream, exact), every)
     if available():
-        quick = Quick(exact, definitions).check
+        quick = Quick(exact, definitions, chooser=chooser).check
         yield Way("fast: Observations", observations, partial(_stream, quick), 0)
         yield Way("fast: Observations with narrative", narrated, partial(_stream, quick), 0)
         yield Way("fast: mixed US Core resources", mixed, partial(_stream, quick), 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 _HELP = """\
 Says whether resources are valid FHIR R4, and valid by the US Core profiles that they declare in
-meta.profile.
+meta.profile or that their type, category and code call for.
 
 FILE is JSON (a resource or a Bundle), NDJSON with one resource per line, or gzip of either: which
 of them, is seen from the contents. `-` is standard input; of a folder all *.json and *.ndjson files
@@ -44,10 +44,28 @@ def register(subparsers: Any) -> None:
         help="judge every resource of its type by this profile as well; may be repeated",
     )
     parser.add_argument(
+        "--package",
+        action="append",
+        default=[],
+        metavar="NAME#VERSION",
+        help="an installed package with further profiles; may be repeated",
+    )
+    parser.add_argument(
+        "--select",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="choose US Core profiles by type, category and code too, not by meta.profile alone",
+    )
+    parser.add_argument(
         "--fast",
         action="store_true",
         help="errors only: what a compiled filter accepts is not looked at further; by far the"
         " fastest with the package of fhir-harness[fast]",
+    )
+    parser.add_argument(
+        "--must-support",
+        action="store_true",
+        help="say which must-support elements of each profile no resource had",
     )
     parser.add_argument("--format", choices=("text", "json", "outcome"), default="text")
     parser.add_argument(

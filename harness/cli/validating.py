@@ -49,7 +49,7 @@ def _concluded(files: list[str], tally: Tally, judge: Checking, printer: Printer
     if not tally.resources:
         named = ", ".join("standard input" if each == "-" else plain(each) for each in files[:3])
         raise UsageError(f"harness validate: there is nothing to validate in {named}")
-    printer.end(Ending(tally, judge.by, remarks=judge.remarks))
+    printer.end(Ending(tally, judge.by, judge.missing(), judge.remarks))
     return ExitStatus.NOT_CONFORMANT if tally.invalid else ExitStatus.OK
 
 

@@ -120,9 +120,11 @@ def validated(
 def checker(us_core: str) -> Check:
     """What judges by US Core; kept, because making it takes longer than a sample."""
     from harness.spec.definitions import load
+    from harness.validation import choosing
     from harness.validation.validator import Validator
 
-    return Validator(load("hl7.fhir.us.core", us_core)).check
+    definitions = load("hl7.fhir.us.core", us_core)
+    return Validator(definitions, chooser=choosing.us_core(definitions.profiles)).check
 
 
 def _judge(check: Check, type_: str, raw: bytes, tally: Tally) -> None:

@@ -158,6 +158,67 @@ def test_an_asked_for_profile_is_held_against_everything(
         assert url in capsys.readouterr().out
 
 
+def test_a_profile_that_nobody_declares_is_chosen_by_type_category_and_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.json"
+    wrong = {**WEIGHT["valueQuantity"], "code": "t"}
+    file.write_bytes(weight(meta={"versionId": "1"}, valueQuantity=wrong))
+    for extra in ([], ["--fast"]):
+        assert main(["validate", str(file), *extra]) == ExitStatus.NOT_CONFORMANT
+        assert "us-core-body-weight" in capsys.readouterr().out
+        assert main(["validate", "--no-select", str(file), *extra]) == ExitStatus.OK
+        capsys.readouterr()
+
+
+def test_must_support_that_no_resource_had_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.ndjson"
+    file.write_bytes(weight() + b"\n" + weight(id="b"))
+    assert main(["validate", "--must-support", "--fast", str(file)]) == ExitStatus.OK
+    out = capsys.readouterr().out
+    assert "us-core-body-weight: " in out
+    assert "must-support element" in out
+    assert "dataAbsentReason" in out
+
+
+def test_profiles_of_a_package_can_be_declared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    url = "http://example.org/StructureDefinition/firm-weight"
+    package = tmp_path / "one" / "package"
+    package.mkdir(parents=True)
+    about = {"name": "org.example", "version": "1.0.0", "fhirVersions": ["4.0.1"]}
+    (package / "package.json").write_text(json.dumps(about))
+    root = {"id": "Observation", "path": "Observation"}
+    issued = {"id": "Observation.issued", "path": "Observation.issued", "min": 1}
+    profile = {
+        "resourceType": "StructureDefinition",
+        "url": url,
+        "name": "FirmWeight",
+        "title": "Firm weight",
+        "status": "active",
+        "version": "1.0.0",
+        "kind": "resource",
+        "abstract": False,
+        "type": "Observation",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
+        "derivation": "constraint",
+        "differential": {"element": [root, issued]},
+    }
+    (package / "StructureDefinition-firm-weight.json").write_text(json.dumps(profile))
+    file = tmp_path / "a.json"
+    file.write_bytes(weight(meta={"profile": [url]}))
+    for extra in ([], ["--fast"]):
+        words = ["validate", "--package", str(tmp_path / "one"), str(file), *extra]
+        assert main(words) == ExitStatus.NOT_CONFORMANT
+        out = capsys.readouterr().out
+        assert "Observation.issued" in out
+        assert url in out
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
@@ -166,6 +227,7 @@ def test_an_asked_for_profile_is_held_against_everything(
         (["--us-core", "9.9.9", "-"], "no version '9.9.9'"),
         (["--profile", "http://e.org/nope", "-"], "not among the definitions"),
         (["--limit", "-1", "-"], "whole number"),
+        (["--package", "org.example.nowhere#1.0.0", "-"], "neither ships nor is installed"),
         ([], "FILE"),
     ],
 )
