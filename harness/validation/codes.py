@@ -76,12 +76,16 @@ def _is_language(code: str) -> bool | None:
 
 
 _UNIT = r"(?:10[*^]|(?:[A-Za-z%'\"_]|\[[!-Z^-~]++\])++)(?:[+-]?[0-9]++)?"
-_NOTE = r"\{[!-z|~]*+\}"
+_NOTE = r"\{[ -z|~]*+\}"
+_note = re.compile(_NOTE).match
 _component = re.compile(rf"(?:{_UNIT}|[0-9]++)(?:{_NOTE})?|{_NOTE}").match
 
 
 def _is_unit(code: str) -> bool | None:
-    """A term of components with `.` and `/` between them, in balanced parentheses."""
+    """A term of components with `.` and `/` between them, in balanced parentheses.
+
+    Annotations may hold spaces and follow a parenthesis, as they do in value sets of HL7.
+    """
     at, depth, end = int(code.startswith("/")), 0, len(code)
     while True:
         while code.startswith("(", at):
@@ -92,6 +96,8 @@ def _is_unit(code: str) -> bool | None:
         at = component.end()
         while depth and code.startswith(")", at):
             at, depth = at + 1, depth - 1
+            if note := _note(code, at):
+                at = note.end()
         if at == end:
             return False if depth else None
         if code[at] not in "./":

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.spec.definitions import load, shipped
 from harness.spec.definitions.model import Binding, CodeSystem, Strength, ValueSet
 from harness.validation.codes import plausible
 from harness.validation.findings import Rule, Severity
@@ -200,6 +201,7 @@ POSSIBLE = {
         ),
         *("[in_i]", "m/s2", "10^-3", "mL/min/{1.73_m2}", "(8.h)", "/(8.h)", "[in_i'H2O]", "m.s-1"),
         *("ug/kg/(24.h)", "g{creat}", "[pH]", "[arb'U]/mL", "10*-6"),
+        *("{clock time}", "g/kg/(8.h){shift}"),
     ],
     "http://www.nlm.nih.gov/research/umls/rxnorm": ["1049221"],
 }
@@ -242,6 +244,18 @@ def test_a_code_of_the_right_shape_may_be_one(system: str, code: str) -> None:
 @pytest.mark.parametrize(("system", "code"), pairs(IMPOSSIBLE))
 def test_a_code_of_another_shape_is_none(system: str, code: str) -> None:
     assert plausible(system, code) is False
+
+
+def test_every_code_that_hl7_lists_has_the_shape_of_its_system() -> None:
+    listed = {
+        (system, code)
+        for name, version in shipped()
+        for value_set in load(name, version).value_sets.values()
+        for system, codes in value_set.codes.items()
+        for code in codes or ()
+    }
+    assert len(listed) > 1000
+    assert not [each for each in listed if plausible(*each) is False]
 
 
 def test_of_an_unknown_system_nothing_is_known() -> None:
