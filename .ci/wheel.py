@@ -18,6 +18,14 @@ testpaths = ["tests"]
 markers = ["slow: of the foreign project"]
 """
 
+DEFINITIONS = """\
+from harness.spec.definitions import load, shipped
+for each in shipped():
+    definitions = load(*each)
+    print(each, len(definitions.types), len(definitions.profiles), len(definitions.value_sets))
+assert len(shipped()) == 7
+"""
+
 
 def call(*command: str | Path, cwd: Path) -> str:
     """Run a command to success, in an environment without this clone on its paths."""
@@ -62,6 +70,7 @@ def main() -> None:
         call(scripts / "pytest", cwd=foreign)
         conformance(scripts, foreign)
         print(call(scripts / "harness", "ehrs", cwd=empty))
+        print(call(scripts / "python", "-c", DEFINITIONS, cwd=empty))
 
 
 if __name__ == "__main__":

@@ -134,8 +134,7 @@ def _progress(size: int) -> None:
 
 
 def _tell(done: Installed) -> None:
-    from harness.profiles.install import cache_of, installed
-    from harness.spec.definitions import shipped
+    from harness.profiles.library import at_hand
 
     sys.stdout.write(f"{done.folder}\n")
     if done.warning:
@@ -143,7 +142,7 @@ def _tell(done: Installed) -> None:
     missing = [
         f"{name}#{version}"
         for name, version in sorted(done.manifest.dependencies.items())
-        if (name, version) not in shipped() and not installed(name, version, cache_of())
+        if not at_hand(name, version)
     ]
     if missing:
         sys.stderr.write(

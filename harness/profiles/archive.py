@@ -42,6 +42,15 @@ class Bounds:
 DEFAULT = Bounds()
 
 
+HEAD = tarfile.BLOCKSIZE
+"""So many bytes tell whether something is an archive."""
+
+
+def begins(head: bytes) -> bool:
+    """Whether an archive begins so, be it gzipped or not."""
+    return head.startswith(_GZIP) or head[257:262] == b"ustar"
+
+
 def files(archive: Path, bounds: Bounds = DEFAULT) -> Iterator[tuple[str, bytes]]:
     """Path and content of each file, in the archive's order; paths are relative, and safe to write.
 

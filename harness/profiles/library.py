@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from harness import __version__
 from harness.errors import UsageError
 from harness.profiles import archive
 from harness.profiles.derive import derive
@@ -22,8 +22,8 @@ from harness.profiles.install import cache_of, installed, reference, versions
 from harness.profiles.package import MANIFEST, BrokenPackage, Manifest, digest, read
 from harness.profiles.versions import chosen
 from harness.spec.definitions import (
-    FORMAT,
     R4,
+    TABLES,
     Definitions,
     Source,
     folder_of,
@@ -74,6 +74,13 @@ def definitions_of(place: Path, environ: Mapping[str, str] = os.environ) -> Defi
     return Definitions.read(stack.packages, tuple(stack.missing))
 
 
+def at_hand(name: str, version: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a package ships or is installed."""
+    cache = cache_of(environ)
+    exact = _version(name, version, cache)
+    return (name, exact) in shipped() or installed(name, exact, cache) is not None
+
+
 def kept_in(environ: Mapping[str, str] = os.environ) -> Path:
     """Where derived tables are kept: `HARNESS_CACHE`, else the platform's folder for caches."""
     if chosen_folder := environ.get("HARNESS_CACHE"):
@@ -82,6 +89,16 @@ def kept_in(environ: Mapping[str, str] = os.environ) -> Path:
         return Path.home() / "Library" / "Caches" / "fhir-harness" / "definitions"
     base = environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "fhir-harness" / "definitions"
+
+
+@cache
+def derivation() -> str:
+    """A digest of the code that derives tables: what it changes is derived again."""
+    whole = hashlib.sha256()
+    folders = [Path(__file__).parent, TABLES.parent]
+    for file in sorted(each for folder in folders for each in folder.iterdir() if each.is_file()):
+        whole.update(file.read_bytes())
+    return whole.hexdigest()
 
 
 @dataclass(slots=True)
@@ -129,7 +146,7 @@ class _Stack:
         """Its tables: those that are kept, or new ones."""
         sha = digest(place) if place.is_dir() else _sha256(place)
         below = [origin.sha256 for origin, _ in self.packages]
-        key = hashlib.sha256("\n".join([__version__, str(FORMAT), sha, *below]).encode())
+        key = hashlib.sha256("\n".join([derivation(), sha, *below]).encode())
         folder = self.kept / key.hexdigest()[:24]
         with suppress(OSError, ValueError, KeyError):
             return opened(folder)

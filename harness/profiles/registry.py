@@ -31,6 +31,7 @@ from harness.http.limiter import HostLimiters
 from harness.http.origin import origin
 from harness.http.retry import Policy
 from harness.http.transport import Bounds
+from harness.profiles import archive
 from harness.profiles.versions import chosen, is_exact
 
 PUBLIC = ("https://packages.fhir.org", "https://packages2.fhir.org/packages")
@@ -60,9 +61,17 @@ class Registry:
 
 
 def registries(environ: Mapping[str, str]) -> tuple[Registry, ...]:
-    """Those to ask, in this order: `FPL_REGISTRY`, with its token, or else the public ones."""
+    """Those to ask, in this order: `FPL_REGISTRY`, with its token, or else the public ones.
+
+    Raises:
+        UsageError: `FPL_REGISTRY` is no URL.
+    """
     own = environ.get("FPL_REGISTRY")
     if own:
+        try:
+            origin(own)
+        except HostileInput as error:
+            raise UsageError(f"FPL_REGISTRY: {error}") from None
         token = environ.get("FPL_REGISTRY_TOKEN")
         return (Registry(own.rstrip("/"), Secret(token) if token else None, npm=True),)
     return tuple(Registry(base) for base in PUBLIC)
@@ -184,7 +193,11 @@ class _Asking:
     async def save(self, url: str, into: Path, told: Told) -> None:
         """Write what is at a URL to a file."""
         with into.open("wb") as file:
-            await self._follow(url, _Saving(file, told).receive)
+            exchange = await self._follow(url, _Saving(file, told).receive)
+        with into.open("rb") as file:
+            if not archive.begins(file.read(archive.HEAD)):
+                kind = exchange.media_type or "something else"
+                raise ProtocolError(f"{exchange.where}: expected an archive, got {kind[:60]}")
 
     async def _answer(self, url: str) -> Exchange:
         parts: list[bytes] = []

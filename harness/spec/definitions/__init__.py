@@ -1,7 +1,6 @@
 """FHIR definitions reduced to tables, and their reader."""
 
 from harness.spec.definitions.library import (
-    FORMAT,
     R4,
     TABLES,
     Definitions,
@@ -14,7 +13,6 @@ from harness.spec.definitions.library import (
 from harness.spec.definitions.table import Source
 
 __all__ = [
-    "FORMAT",
     "R4",
     "TABLES",
     "Definitions",

@@ -20,9 +20,6 @@ if TYPE_CHECKING:  # validation needs neither, and both take time to import
 R4 = ("hl7.fhir.r4.core", "4.0.1")
 """The package of FHIR R4 itself, which every other one builds on."""
 
-FORMAT = 1
-"""Of the tables; what was derived in another format is derived again."""
-
 TABLES = Path(__file__).with_name("tables")
 """Where the tables are that ship, a folder for each package."""
 
