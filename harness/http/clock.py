@@ -7,14 +7,11 @@ fooled.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Protocol
-
-import anyio
-import anyio.lowlevel
-import anyio.to_thread
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -65,14 +62,14 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
-        await anyio.sleep(max(0.0, seconds))
+        await asyncio.sleep(max(0.0, seconds))
 
     async def elapse(self, seconds: float) -> None:
         """Wait in real time, or move both clocks where the other one can be moved."""
         if self._advance is None:
             await self.sleep(seconds)
         else:
-            await anyio.to_thread.run_sync(self._advance, max(0.0, seconds))
+            await asyncio.to_thread(self._advance, max(0.0, seconds))
             self.move(timedelta(seconds=max(0.0, seconds)))
 
     def move(self, by: timedelta) -> None:
@@ -105,7 +102,7 @@ class ManualClock:
         """Advance at once by `seconds`, and let others run."""
         self.slept.append(seconds)
         self._elapsed += max(0.0, seconds)
-        await anyio.lowlevel.checkpoint()
+        await asyncio.sleep(0)
 
     async def elapse(self, seconds: float) -> None:
         """Advance at once, as `sleep` does."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-
-import anyio
 
 
 @dataclass(order=True, slots=True)
@@ -14,12 +13,12 @@ class Waiter:
     """One that waits."""
 
     rank: tuple[int, int]
-    woken: anyio.Event = field(compare=False)
+    woken: asyncio.Event = field(compare=False)
     gone: bool = field(default=False, compare=False)
 
     async def wait(self) -> None:
         """Until it may be its turn."""
-        self.woken = anyio.Event()
+        self.woken = asyncio.Event()
         await self.woken.wait()
 
 
@@ -32,7 +31,7 @@ class Line:
 
     def join(self, *, urgent: bool) -> Waiter:
         """Stand at the end; at the end of the urgent ones if `urgent`."""
-        waiter = Waiter((0 if urgent else 1, next(self._order)), anyio.Event())
+        waiter = Waiter((0 if urgent else 1, next(self._order)), asyncio.Event())
         heappush(self._waiters, waiter)
         return waiter
 

@@ -5,6 +5,7 @@ Whatever goes wrong below becomes `NoAnswerError` with a kind and one line that 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -14,7 +15,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-import anyio
 import httpx
 
 from harness.config.ehr import Limits, Tls
@@ -24,8 +24,8 @@ from harness.http.decoding import ACCEPTED, Body, UndecodableError
 from harness.http.exchange import Headers, Request, Response
 from harness.http.inflow import ASIDE, SLOWEST, Inflow, Receive
 from harness.http.origin import host_of
-from harness.http.spares import Spares
 from harness.http.tls import old_tls_context, tls_context
+from harness.http.wire import Wire
 
 # The library logs URLs, headers and cookies as they are, so pytest's --log-cli-level=DEBUG would
 # print live tokens. What went over the wire stands, redacted, in the evidence.
@@ -116,27 +116,17 @@ class WireTransport:
             "write": bounds.write,
             "pool": bounds.pool,
         }
-        self._connections = self._of(tls_context(tls))
-        self._old: Spares[httpx.AsyncHTTPTransport] | None = None
+        self._wire = self._of(tls_context(tls))
+        self._old: httpx.AsyncBaseTransport | None = None
 
-    def _of(self, context: ssl.SSLContext) -> Spares[httpx.AsyncHTTPTransport]:
-        """Connections with one kind of TLS."""
-        return Spares(lambda: self._opened(context))
+    def _of(self, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+        """Connections with one kind of TLS.
 
-    def _opened(self, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
-        """A connection, opened with its first request.
-
-        The library's client would add redirects, cookies and headers of its own: none is wanted,
-        and leaving it out makes a request twice as fast.
+        The library's client would add redirects, cookies and headers of its own: none is wanted.
         """
-        return httpx.AsyncHTTPTransport(
-            verify=context,
-            proxy=self._tls.proxy,
-            http1=True,
-            http2=False,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-        )
+        if self._tls.proxy is None:
+            return Wire(context)
+        return httpx.AsyncHTTPTransport(verify=context, proxy=self._tls.proxy, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,16 +158,15 @@ class WireTransport:
         where = f"{request.method} {host}"
         started_at, started = self._clock.now(), self._clock.monotonic()
         try:
-            with anyio.fail_after(self._bounds.total) as scope:
-                async with self._spares(request).one(host) as connection:
-                    answer = await self._asked(connection, request)
-                    try:
-                        if receive is None:
-                            response = await _whole(answer, max_bytes, where)
-                        else:
-                            response = await _given(answer, receive, max_bytes, where, scope)
-                    finally:
-                        await answer.aclose()
+            async with asyncio.timeout(self._bounds.total) as scope:
+                answer = await self._asked(request)
+                try:
+                    if receive is None:
+                        response = await _whole(answer, max_bytes, where)
+                    else:
+                        response = await _given(answer, receive, max_bytes, where, scope)
+                finally:
+                    await answer.aclose()
         except TimeoutError:
             raise NoAnswerError(
                 "timeout", f"no complete answer within {self._bounds.total:g} s"
@@ -192,19 +181,17 @@ class WireTransport:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._connections.aclose()
+        await self._wire.aclose()
         if self._old is not None:
             await self._old.aclose()
 
-    def _spares(self, request: Request) -> Spares[httpx.AsyncHTTPTransport]:
+    def _wire_of(self, request: Request) -> httpx.AsyncBaseTransport:
         if not request.old_tls:
-            return self._connections
+            return self._wire
         self._old = self._old or self._of(old_tls_context(self._tls))
         return self._old
 
-    async def _asked(
-        self, connection: httpx.AsyncHTTPTransport, request: Request
-    ) -> httpx.Response:
+    async def _asked(self, request: Request) -> httpx.Response:
         """Status and headers; the body is still to be read, and the answer to be closed."""
         # The rest of a file is counted in bytes of the file: whoever asks for it wants no coding.
         coding = () if "Accept-Encoding" in request.headers else (("Accept-Encoding", ACCEPTED),)
@@ -215,7 +202,7 @@ class WireTransport:
             content=request.body or None,
             extensions={"timeout": self._timeouts},
         )
-        return await connection.handle_async_request(message)
+        return await self._wire_of(request).handle_async_request(message)
 
 
 def _head(answer: httpx.Response) -> Response:
@@ -245,7 +232,7 @@ async def _given(
     receive: Receive,
     max_bytes: int,
     where: str,
-    scope: anyio.CancelScope,
+    scope: asyncio.Timeout,
 ) -> Response:
     """An answer whose body was given away, unless nobody took it."""
     head = _head(answer)
@@ -254,7 +241,7 @@ async def _given(
         return await _whole(answer, min(max_bytes, ASIDE), where)
     inflow = Inflow(head.headers.get("Content-Encoding"), max_bytes=max_bytes, where=where)
     async for chunk in _raw(answer):
-        scope.deadline += len(chunk) / SLOWEST
+        scope.reschedule((scope.when() or 0.0) + len(chunk) / SLOWEST)
         for piece in inflow.pieces(chunk):
             take(piece)
     inflow.end()

@@ -2,79 +2,60 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-
-import anyio
-import pytest
-
 from harness.http.spares import Spares
 
 
 class Connection:
     def __init__(self) -> None:
         self.closed = False
+        self.is_ready = True
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         self.closed = True
 
 
-class Made(list[Connection]):
-    def __call__(self) -> Connection:
-        self.append(Connection())
-        return self[-1]
+def spares_of(*connections: Connection, most: int = 16) -> Spares[str, Connection]:
+    spares: Spares[str, Connection] = Spares(most)
+    for connection in connections:
+        spares.give("ehr.example", connection)
+    return spares
 
 
 def test_the_connection_that_was_used_last_goes_first() -> None:
-    async def scenario() -> None:
-        made = Made()
-        spares = Spares(made)
-        async with spares.one("ehr.example") as first, spares.one("ehr.example") as second:
-            assert first is not second
-        async with spares.one("ehr.example") as again:
-            assert again is first
-        assert len(made) == 2
-
-    anyio.run(scenario)
+    first, second = Connection(), Connection()
+    spares = spares_of(first, second)
+    assert spares.take("ehr.example") is second
+    assert spares.take("ehr.example") is first
+    assert spares.take("ehr.example") is None
 
 
 def test_a_connection_to_another_host_is_left_open() -> None:
-    async def scenario() -> None:
-        spares = Spares(Made())
-        async with spares.one("ehr.example") as ehr:
-            pass
-        async with spares.one("auth.example") as auth:
-            assert auth is not ehr
-        async with spares.one("ehr.example") as again:
-            assert again is ehr
-
-    anyio.run(scenario)
+    ehr = Connection()
+    spares = spares_of(ehr)
+    assert spares.take("auth.example") is None
+    assert not ehr.closed
+    assert spares.take("ehr.example") is ehr
 
 
 def test_of_too_many_the_one_that_waited_longest_is_closed() -> None:
-    async def scenario() -> None:
-        made = Made()
-        spares = Spares(made, most=2)
-        async with AsyncExitStack() as stack:
-            lent = [await stack.enter_async_context(spares.one(f"h{n}")) for n in range(3)]
-            assert not any(each.closed for each in lent)
-        assert [each.closed for each in lent] == [False, False, True]
-        async with spares.one("h3"):
-            pass
-        assert [each.closed for each in made] == [False, True, True, False]
-        await spares.aclose()
-        assert all(each.closed for each in made)
-
-    anyio.run(scenario)
+    three = [Connection() for _ in range(3)]
+    spares = spares_of(*three, most=2)
+    assert [each.closed for each in three] == [True, False, False]
+    spares.close()
+    assert all(each.closed for each in three)
 
 
-def test_a_request_that_fails_gives_its_connection_back() -> None:
-    async def scenario() -> None:
-        made = Made()
-        spares = Spares(made)
-        with pytest.raises(OSError, match="reset"):
-            async with spares.one("ehr.example"):
-                raise OSError("reset")
-        async with spares.one("ehr.example") as again:
-            assert again is made[0]
+def test_a_connection_that_is_not_ready_is_closed_and_not_lent_again() -> None:
+    connection = Connection()
+    connection.is_ready = False
+    spares = spares_of(connection)
+    assert connection.closed
+    assert spares.take("ehr.example") is None
 
-    anyio.run(scenario)
+
+def test_a_connection_that_ended_while_it_waited_is_closed_and_not_lent() -> None:
+    good, ended = Connection(), Connection()
+    spares = spares_of(good, ended)
+    ended.is_ready = False
+    assert spares.take("ehr.example") is good
+    assert ended.closed
