@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import gc
 import os
 import sys
 import traceback
@@ -24,6 +25,10 @@ from harness.errors import ExitStatus, HarnessError, UsageError
 
 _BROKEN_PIPE = 141
 """What a shell reports for a command that SIGPIPE ended."""
+
+_COLLECT_AFTER = 10_000
+"""Objects that are made before garbage is looked for: what is imported stays, and looking through
+it again and again is an eighth of a command's start, and a tenth of a long pull."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status, see `harness.errors.ExitStatus`.
     """
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

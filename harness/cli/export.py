@@ -8,15 +8,16 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.config import paths
 from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, UsageError
-from harness.sync.export import Exported, Format, Selection, export, ndjson
-from harness.sync.places import place_of
 from harness.sync.stamps import earliest
-from harness.sync.store import Store
+
+if TYPE_CHECKING:
+    from harness.sync.export import Exported, Format
+    from harness.sync.store import Store
 
 _HELP = """\
 Writes what the tenant's store holds to DIR, one file per resource type: TYPE.ndjson with each
@@ -75,6 +76,8 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`harness sync export`."""
+    from harness.sync.export import Selection, export
+
     tenant = load_tenant(args.tenant)
     folder = _folder(args.to)
     form = _format(args.format, packed=args.gzip)
@@ -88,6 +91,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _store(tenant: Tenant) -> Store:
+    from harness.sync.places import place_of
+    from harness.sync.store import Store
+
     place = place_of(tenant, os.environ)
     if not place.exists():
         raise UsageError(
@@ -108,6 +114,8 @@ def _folder(given: Path) -> Path:
 
 
 def _format(name: str, *, packed: bool) -> Format:
+    from harness.sync.export import Format, ndjson
+
     if name == "ndjson":
         return ndjson(packed=packed)
     if packed:

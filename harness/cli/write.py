@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.arguments import seconds
+from harness.cli.stopping import stop_on_signals
 from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, UsageError
 from harness.http.clock import SystemClock
@@ -22,7 +22,6 @@ from harness.scheduler.leases import LeaseHeld
 from harness.scheduler.outbox import deliver, require_enabled, submit, teller, waiting
 from harness.smart.entropy import system_entropy
 from harness.sync.outbox.box import Box
-from harness.sync.outbox.delivery import Delivery
 from harness.sync.outbox.model import OPEN, Entry, State
 from harness.sync.outbox.reading import MOST_BYTES, drafts_in
 from harness.sync.outbox.telling import Outgoing, Teller
@@ -146,7 +145,7 @@ def _content(file: str) -> tuple[bytes, str]:
 async def _deliver(tenant: Tenant, wait: float) -> Outgoing:
     site = Site(os.environ, SystemClock(), system_entropy)
     try:
-        return await deliver(tenant, site, patience=wait, on_start=_stop_on_signals)
+        return await deliver(tenant, site, patience=wait, on_start=stop_on_signals)
     except LeaseHeld:
         return await _watched(tenant, wait)
 
@@ -158,18 +157,6 @@ async def _watched(tenant: Tenant, wait: float) -> Outgoing:
     while (left := waiting(tenant)).open and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
         await asyncio.sleep(_LOOK)
     return left
-
-
-def _stop_on_signals(delivery: Delivery) -> None:
-    """A first signal lets what is under way end; a second one ends at once, losing nothing."""
-    loop = asyncio.get_running_loop()
-
-    def stop(number: signal.Signals) -> None:
-        delivery.stop(f"told to stop by {number.name}")
-        loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
 
 
 def _print(

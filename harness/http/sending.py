@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tenacity import AsyncRetrying
-
 from harness.errors import EhrUnreachable, HostileInput
 from harness.http.clock import Clock
 from harness.http.evidence import Evidence, current_act
@@ -82,6 +80,8 @@ class Sending:
         else:
             if self.next is None:
                 return exchange
+        from tenacity import AsyncRetrying
+
         await clock.sleep(self.next.wait)
         again = AsyncRetrying(
             retry=lambda _: self.next is not None,

@@ -50,6 +50,7 @@ def offers_old_tls() -> bool:
 def _trusting(tls: Tls) -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
+    context.set_alpn_protocols(["http/1.1"])
     try:
         if tls.ca_file:
             context.load_verify_locations(cafile=tls.ca_file)

@@ -9,9 +9,10 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -116,16 +117,19 @@ class WireTransport:
             "write": bounds.write,
             "pool": bounds.pool,
         }
-        self._wire = self._of(tls_context(tls))
+        if tls != Tls():
+            tls_context(tls)  # a file that cannot be used is told now, not with the first request
+        self._wire = self._of(tls_context)
         self._old: httpx.AsyncBaseTransport | None = None
 
-    def _of(self, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    def _of(self, trusting: Callable[[Tls], ssl.SSLContext]) -> httpx.AsyncBaseTransport:
         """Connections with one kind of TLS.
 
         The library's client would add redirects, cookies and headers of its own: none is wanted.
         """
         if self._tls.proxy is None:
-            return Wire(context)
+            return Wire(partial(trusting, self._tls))
+        context = trusting(self._tls)
         return httpx.AsyncHTTPTransport(verify=context, proxy=self._tls.proxy, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -188,7 +192,7 @@ class WireTransport:
     def _wire_of(self, request: Request) -> httpx.AsyncBaseTransport:
         if not request.old_tls:
             return self._wire
-        self._old = self._old or self._of(old_tls_context(self._tls))
+        self._old = self._old or self._of(old_tls_context)
         return self._old
 
     async def _asked(self, request: Request) -> httpx.Response:

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeAlias
 
 import h11
@@ -34,12 +35,11 @@ class Wire(httpx.AsyncBaseTransport):
     Time-outs are those of a request's extensions: `connect`, `read` and `write`.
 
     Args:
-        context: how TLS is spoken.
+        context: how TLS is spoken; asked for with the first connection that needs it.
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        context.set_alpn_protocols(["http/1.1"])
-        self._context = context
+    def __init__(self, context: Callable[[], ssl.SSLContext]) -> None:
+        self._context = cache(context)
         self._spares: Spares[Place, Connection] = Spares()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -78,7 +78,7 @@ class Wire(httpx.AsyncBaseTransport):
                     Inbox,
                     host,
                     port,
-                    ssl=self._context if secure else None,
+                    ssl=self._context() if secure else None,
                     happy_eyeballs_delay=_STAGGER,
                 )
         return Connection(inbox)

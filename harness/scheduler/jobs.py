@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness.config.secrets import Secrets
 from harness.config.tenant import Tenant
@@ -24,9 +24,11 @@ from harness.sync.model import Lease
 from harness.sync.places import place_of
 from harness.sync.run import Progress, SyncRun
 from harness.sync.store import LeaseLost, Store
-from harness.sync.verification import Verification
-from harness.sync.verify_run import VerifyRun
 from harness.sync.world import MakeTransport, World
+
+if TYPE_CHECKING:
+    from harness.sync.verification import Verification
+    from harness.sync.verify_run import VerifyRun
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -134,6 +136,8 @@ async def verify(
         LeaseLost: another process took over in the middle.
         UsageError: there is no store yet, or a file or secret has to be mended first.
     """
+    from harness.sync.verify_run import VerifyRun
+
     if not place_of(tenant, site.environ).exists():
         raise UsageError(
             f"tenant {tenant.name}: there is no store to verify yet",

@@ -8,15 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant
-from harness.errors import EhrUnreachable, HarnessError, UsageError
+from harness.errors import EhrUnreachable, UsageError
 from harness.http.origin import host_of
-from harness.scheduler.jobs import Site, kept_alive, sync
-from harness.scheduler.leases import LeaseHeld, acquire, owner, release
-from harness.sync.account import Account
+from harness.scheduler.jobs import Site, kept_alive
+from harness.scheduler.leases import acquire, owner, release
 from harness.sync.connect import Connection, connection
 from harness.sync.outbox.abilities import Abilities
 from harness.sync.outbox.box import Box
@@ -147,37 +145,6 @@ def waiting(tenant: Tenant) -> Outgoing:
     with Store(place) as store:
         counts = Box(store).counts()
     return Outgoing(open=sum(counts.get(each, 0) for each in OPEN), dead=counts.get(State.DEAD, 0))
-
-
-async def write_and_sync(tenant: Tenant, site: Site, name: str, **options: Any) -> Account:
-    """Deliver what is queued, then sync; what is wrong with the one does not stop the other.
-
-    Args:
-        tenant: whose.
-        site: this process.
-        name: of the run.
-        options: of `sync`.
-
-    Raises:
-        As `sync`.
-    """
-    outgoing = await _first(tenant, site)
-    account = await sync(tenant, site, name, **options)
-    return account if outgoing is None else replace(account, outbox=outgoing)
-
-
-async def _first(tenant: Tenant, site: Site) -> Outgoing | None:
-    if not tenant.outbox.enabled:
-        return None
-    before = waiting(tenant)
-    if not before.open:
-        return before if before.dead else None
-    try:
-        return await deliver(tenant, site)
-    except LeaseHeld:
-        return replace(before, reason="another process delivers them", elsewhere=True)
-    except HarnessError as error:
-        return replace(before, reason=str(error))
 
 
 def _spare(tenant: Tenant, world: World) -> None:

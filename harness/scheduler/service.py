@@ -11,7 +11,7 @@ from harness.config.tenant import Tenant, load_tenant
 from harness.errors import HarnessError
 from harness.scheduler.due import is_due
 from harness.scheduler.jobs import Ended, Site, isolated
-from harness.scheduler.outbox import write_and_sync
+from harness.scheduler.turn import write_and_sync
 from harness.sync.account import Account
 from harness.sync.places import place_of
 from harness.sync.run import SyncRun

@@ -22,13 +22,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from typing import TYPE_CHECKING
 
 from harness.config.paths import make_private
 from harness.config.secrets import Secret
 from harness.errors import ConfigError
 from harness.smart.stored import Access, Stored
+
+if TYPE_CHECKING:
+    # What encrypts is imported late: it takes a while, and a backend service has nothing to keep.
+    from cryptography.fernet import MultiFernet
 
 NEW_KEY = "harness login --new-vault-key"
 """The command that prints a fresh key."""
@@ -72,6 +75,8 @@ class Entry:
 
 def new_key() -> str:
     """A fresh vault key. A secret."""
+    from cryptography.fernet import Fernet
+
     return Fernet.generate_key().decode("ascii")
 
 
@@ -246,6 +251,8 @@ class Vault:
         return Stored.from_json(content, found[0])
 
     def _open(self, sealed: bytes) -> bytes:
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
@@ -293,6 +300,8 @@ class Vault:
 
 
 def _fernet(key: Secret) -> MultiFernet:
+    from cryptography.fernet import Fernet, MultiFernet
+
     texts = key.reveal().replace(",", " ").split()
     try:
         keys = [Fernet(text) for text in texts]

@@ -9,17 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import ExitStatus
 from harness.sync.gone import Gone
 from harness.sync.merged import Merged
 from harness.sync.model import Counts, RunRow, RunStatus, Traffic
-from harness.sync.outbox.telling import Outgoing
 from harness.sync.store import Store
 from harness.sync.sweep import Swept
 from harness.sync.telling import listed, span, table
 from harness.sync.validated import Validated, stored
+
+if TYPE_CHECKING:
+    from harness.sync.outbox.telling import Outgoing
 
 NOTHING = Swept()
 

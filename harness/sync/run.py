@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant, Validate
@@ -16,9 +17,7 @@ from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.account import Account, account_of
 from harness.sync.bulk.choice import by_export, remember
-from harness.sync.bulk.export import Export
-from harness.sync.bulk.job import knows_exports
-from harness.sync.bulk.part import export_of, joined
+from harness.sync.bulk.known import knows_exports
 from harness.sync.connect import Connection, connection
 from harness.sync.deletions import Histories
 from harness.sync.learnt import recall, remember_outcome
@@ -35,6 +34,9 @@ from harness.sync.trouble import COME_BACK
 from harness.sync.validated import Validated
 from harness.sync.validating import Sample, validated
 from harness.sync.world import World
+
+if TYPE_CHECKING:
+    from harness.sync.bulk.export import Export
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,8 @@ class SyncRun:
             )
             await self._sweep(number, way, self._pull.plan)
             if self._export is not None:
+                from harness.sync.bulk.part import joined
+
                 exported = self._export.scene
                 self._outcome = joined(exported.outcome, self._outcome)
                 self._swept = replace(self._swept, gone=(*exported.gone, *self._swept.gone))
@@ -262,6 +266,8 @@ class SyncRun:
         return patient if synthetic else self.store.pseudonym(patient)
 
     def _exporting(self, number: int, way: Connection, patients: tuple[str, ...]) -> Export:
+        from harness.sync.bulk.part import export_of
+
         return export_of(
             self.tenant,
             self.store,

@@ -154,11 +154,6 @@ def open_job(store: Store) -> Job | None:
     return rows[-1] if rows else None
 
 
-def knows_exports(store: Store) -> bool:
-    """Whether there is an export that the EHR was not told to forget."""
-    return store.connection.execute("SELECT 1 FROM bulk_jobs").fetchone() is not None
-
-
 def put_job(db: Database, job: Job) -> Job:
     """Write an export down, inside the caller's transaction; with an id where it has none."""
     number = job.id
