@@ -29,6 +29,7 @@ from harness.sync.said import (
 )
 from harness.sync.salvage import salvaged
 from harness.sync.stamps import earliest, http_date
+from harness.sync.told import Meta, Reference, Told, told
 
 OK = 200
 SESSION_GONE = frozenset({400, 404, 410})
@@ -38,7 +39,7 @@ EPIC_SESSION_GONE = "4113"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 EPIC_MERGED = "4107"
 
-OF_PATIENT = ("subject", "patient")
+_NO_META = Meta()
 
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """What no id, type or version has, and no database takes as text."""
@@ -178,13 +179,14 @@ def _page(exchange: Exchange, page: RawPage, query: Query) -> Page | Moved:
     received, notes, foreign, unusable = [], [], 0, 0
     lacks: str | None = None
     for resource, raw in page.resources:
-        if not isinstance(resource, dict):
+        if resource is None:
             unusable += 1
-        elif resource.get("resourceType") == "OperationOutcome":
-            notes.append(in_codes(resource))
-            lacks = lacks or lacking(resource)
+        elif resource.type == "OperationOutcome":
+            outcome = {"issue": resource.issue}
+            notes.append(in_codes(outcome))
+            lacks = lacks or lacking(outcome)
         elif _replaces(resource, query):
-            return Moved(resource["id"])
+            return Moved(resource.id)
         elif is_foreign(resource, query):
             foreign += 1
         elif (one := received_of(resource, raw)) is None:
@@ -209,24 +211,21 @@ def _total(bundle: dict[str, Any]) -> int | None:
     return total if isinstance(total, int) and not isinstance(total, bool) else None
 
 
-def _replaces(resource: dict[str, Any], query: Query) -> bool:
+def _replaces(resource: Told, query: Query) -> bool:
     """Whether a search for a patient was answered with the one who took that one's place."""
-    if query.type != "Patient" or resource.get("resourceType") != "Patient":
+    if query.type != "Patient" or resource.type != "Patient" or not isinstance(resource.id, str):
         return False
-    if not isinstance(resource.get("id"), str):
-        return False
-    return resource["id"] != query.patient and query.patient in linked(resource, "replaces")
+    replaced = linked({"link": resource.link}, "replaces")
+    return resource.id != query.patient and query.patient in replaced
 
 
-def received_of(resource: dict[str, Any], raw: bytes) -> Received | None:
+def received_of(resource: Told, raw: bytes) -> Received | None:
     """A resource as the store takes it; None where it has no type or id that can be kept."""
-    type_, id_ = _name(resource.get("resourceType")), _name(resource.get("id"))
+    type_, id_ = _name(resource.type), _name(resource.id)
     if type_ is None or id_ is None:
         return None
-    meta = resource.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    stamp = earliest(meta.get("lastUpdated"))
-    return Received(type_, id_, _name(meta.get("versionId")), stamp, raw)
+    meta = resource.meta if isinstance(resource.meta, Meta) else _NO_META
+    return Received(type_, id_, _name(meta.version_id), earliest(meta.last_updated), raw)
 
 
 def _name(value: Any) -> str | None:
@@ -236,14 +235,13 @@ def _name(value: Any) -> str | None:
     return value if value.isprintable() or not _UNFIT.search(value) else None
 
 
-def is_foreign(resource: dict[str, Any], query: Query) -> bool:
+def is_foreign(resource: Told, query: Query) -> bool:
     """Whether an entry belongs to another patient: a server that ignored the patient parameter."""
-    if resource.get("resourceType") == "Patient":
-        return resource.get("id") != query.patient
+    if resource.type == "Patient":
+        return bool(resource.id != query.patient)
     ours = f"Patient/{query.patient}"
-    for member in OF_PATIENT:
-        reference = resource.get(member)
-        target = reference.get("reference") if isinstance(reference, dict) else None
+    for member in (resource.subject, resource.patient):
+        target = member.reference if isinstance(member, Reference) else None
         if isinstance(target, str) and target != ours:
             kind, _, id_ = target.partition("/_history/")[0].rpartition("/")
             if kind.endswith("Patient") and id_ != query.patient:
@@ -264,9 +262,10 @@ def read_one(exchange: Exchange) -> Answered:
     if exchange.status != OK:
         return Answered(exchange.status)
     try:
-        return Answered(OK, received_of(exchange.json_object(), exchange.body))
+        resource = told(exchange.json_object())
     except ProtocolError:
-        return Answered(OK)
+        resource = None
+    return Answered(OK, received_of(resource, exchange.body) if resource else None)
 
 
 def next_link(bundle: dict[str, Any], url: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 from harness.sync.answers import is_foreign, read_one
 from harness.sync.model import Query, Received
 from harness.sync.order import Key, Reader
+from harness.sync.told import told
 
 MOST_DEPTH = 3
 """References followed from references; panels of panels are not deeper."""
@@ -113,7 +114,8 @@ class Chaser:
                 article = "an" if type_[0] in "AEIOU" else "a"
                 chased.flaw = f"{article} {type_} that is referred to: status {answer.status}"
             return None
-        if is_foreign(json.loads(answer.received.raw), query):
+        resource = told(json.loads(answer.received.raw))
+        if resource is not None and is_foreign(resource, query):
             chased.notes.append((type_, "is referred to and belongs to another patient"))
             return None
         return answer.received

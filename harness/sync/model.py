@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,9 +28,8 @@ class Query:
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A resource as it came in a page.
+class Received(NamedTuple):
+    """A resource as it came in a page; a tuple, because there are so many.
 
     Attributes:
         type: `resourceType`.
@@ -43,7 +43,10 @@ class Received:
     id: str
     version: str | None
     last_updated: datetime | None
-    raw: bytes = field(repr=False)
+    raw: bytes
+
+    def __repr__(self) -> str:
+        return f"<{self.type}, {len(self.raw)} bytes>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ nothing; whether a resource keeps to its profile is for the checks to say.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from harness.sync.model import Received
 
@@ -17,8 +18,16 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _NULL_IN_ARRAY = re.compile(rb"[\[,]\s*null\s*[\],]")
 
 
-def is_odd(received: Received) -> bool:
-    """Whether a resource has an id that is none, or perhaps a null in an array."""
-    if _ID.fullmatch(received.id) is None:
-        return True
-    return b"null" in received.raw and _NULL_IN_ARRAY.search(received.raw) is not None
+def odd_among(page: Iterable[Received], body: bytes) -> list[Received]:
+    """Resources with an id that is none, or perhaps a null in an array.
+
+    Args:
+        page: what was read of `body`.
+        body: the whole answer, in which one look spares one at each resource.
+    """
+    nulls = b"null" in body
+    return [each for each in page if _ID.fullmatch(each.id) is None or (nulls and _null(each.raw))]
+
+
+def _null(raw: bytes) -> bool:
+    return b"null" in raw and _NULL_IN_ARRAY.search(raw) is not None

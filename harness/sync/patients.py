@@ -79,15 +79,16 @@ async def _search(connection: Connection) -> AsyncIterator[str]:
     for _ in range(MOST_PAGES):
         page = page_of(_good(exchange))
         for resource, _raw in page.resources:
-            if not isinstance(resource, dict):
+            if resource is None:
                 continue
-            if resource.get("resourceType") == "OperationOutcome" and (cut := lacking(resource)):
+            outcome = {"issue": resource.issue}
+            if resource.type == "OperationOutcome" and (cut := lacking(outcome)):
                 raise ProtocolError(
                     f"the search for patients left matches out: {cut}",
                     hint='list them: patients.discover = "listed", or name a Group',
                 )
-            if resource.get("resourceType") == "Patient" and isinstance(resource.get("id"), str):
-                yield resource["id"]
+            if resource.type == "Patient" and isinstance(resource.id, str):
+                yield resource.id
         link = next_link(page.head, exchange.request.url)
         if link is None:
             return

@@ -26,7 +26,7 @@ from harness.sync.frontier import Frontier
 from harness.sync.ladder import Ladder
 from harness.sync.marks import TRUSTED_LAG
 from harness.sync.model import Counts, Cursor, Gap, Lease, PageDone, Query
-from harness.sync.oddities import ODD, is_odd
+from harness.sync.oddities import ODD, odd_among
 from harness.sync.offsets import following
 from harness.sync.order import Keeper, Key, Order, Outcome, Reader
 from harness.sync.steps import Step
@@ -239,7 +239,7 @@ class Pull:
         here = step.advanced(page, exchange, self._asked_from(step), order.run)
         here = self._ascent.after(step, page, here) if step.in_order else here
         step = replace(step, stirred=step.stirred_by(page, exchange))
-        self._remark(query, page, here, chased)
+        self._remark(query, page, here, chased, exchange.body)
         flaw, dead_end = step.flaw_after(page) or chased.flaw, step.dead_end(page)
         done = PageDone(query, page.received, self._clock.now(), chased=tuple(chased.found))
         ends, again = step.ends(page), None
@@ -278,15 +278,14 @@ class Pull:
             return Chased()
         return await self._chaser.chase(reader, query, page.received)
 
-    def _remark(self, query: Query, page: Page, here: Cursor, chased: Chased) -> None:
+    def _remark(self, query: Query, page: Page, here: Cursor, chased: Chased, body: bytes) -> None:
         """Note what the EHR said, and a bound that it did not keep."""
         for note in page.notes:
             self._outcome.note(query.type, note)
         for type_, note in chased.notes:
             self._outcome.note(type_, note)
-        for each in page.received:
-            if is_odd(each):
-                self._outcome.note(each.type, ODD)
+        for each in odd_among(page.received, body):
+            self._outcome.note(each.type, ODD)
         way, since = self.plan.way(query.type), here.asked_from
         if since is None or way.strategy is not Strategy.LAST_UPDATED:
             return

@@ -11,35 +11,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec.structs import asdict
 
 from harness.errors import ProtocolError
 from harness.http.exchange import MAX_DEPTH, Exchange, nests_deeper
 from harness.sync.scan import resources_of
+from harness.sync.told import Told, told, told_by
 
 _BOM = b"\xef\xbb\xbf"
+_ABSENT = msgspec.Raw(b"")
 
 
 class _Entry(msgspec.Struct, gc=False):
-    resource: msgspec.Raw = msgspec.Raw(b"")
+    resource: msgspec.Raw = _ABSENT
 
 
-class _Telling(msgspec.Struct, gc=False):
-    """The members by which a sync knows what a resource is; the others are not even parsed."""
+class _Bundle(msgspec.Struct, gc=False):
+    """The members that a sync looks at, of a Bundle or of what came in its place."""
 
-    resourceType: Any = None  # noqa: N815 - as FHIR spells it
-    id: Any = None
-    meta: Any = None
-    subject: Any = None
-    patient: Any = None
-    link: Any = None
-    issue: Any = None
+    entry: list[_Entry] = []
+    resourceType: msgspec.Raw = _ABSENT  # noqa: N815 - as FHIR spells it
+    link: msgspec.Raw = _ABSENT
+    total: msgspec.Raw = _ABSENT
+    issue: msgspec.Raw = _ABSENT
 
 
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ENTRIES = msgspec.json.Decoder(list[_Entry])
+_HEAD = ("resourceType", "link", "total", "issue")
+_BUNDLE = msgspec.json.Decoder(_Bundle)
 _VALUE = msgspec.json.Decoder()
-_TELLING = msgspec.json.Decoder(_Telling)
+_NOT_OPENING = bytes(sorted(set(range(256)) - set(b"{[")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,14 @@ class RawPage:
     """A JSON object, read as a Bundle.
 
     Attributes:
-        head: its members; the entries may be left out.
-        resources: each `entry[].resource` as (value, raw bytes), in order; entries without one are
-            left out. Of a value that is an object the members that tell what it is are there, as
-            None where they are absent, others may be missing. Of repeated members the last one
-            counts, as it does for `json.loads`.
+        head: its members; those that a sync does not look at may be missing.
+        resources: each `entry[].resource` with its raw bytes, in order; None for one that is no
+            object. Entries without one are left out. Of repeated members the last one counts, as it
+            does for `json.loads`.
     """
 
     head: dict[str, Any]
-    resources: tuple[tuple[Any, bytes], ...]
+    resources: tuple[tuple[Told | None, bytes], ...]
 
 
 def page_of(exchange: Exchange) -> RawPage:
@@ -66,17 +64,20 @@ def page_of(exchange: Exchange) -> RawPage:
     """
     body = exchange.body.removeprefix(_BOM)
     try:
-        body.decode()  # what is skipped below is not looked at for wrong UTF-8
-        members = _MEMBERS.decode(body)
-        entries = _ENTRIES.decode(members.pop("entry", b"[]"))
+        if not body.isascii():
+            body.decode()  # what is skipped below is not looked at for wrong UTF-8
+        bundle = _BUNDLE.decode(body)
+        members = {name: bytes(raw) for name in _HEAD if (raw := getattr(bundle, name))}
         head = {name: _VALUE.decode(raw) for name, raw in members.items()}
-        raws = [bytes(each.resource) for each in entries if each.resource]
-        resources = tuple([(asdict(_TELLING.decode(raw)), raw) for raw in raws])
+        raws = [bytes(each.resource) for each in bundle.entry if each.resource]
+        resources = tuple([(told_by(raw), raw) for raw in raws])
     except (ValueError, RecursionError):
         # This says what is wrong. Half a character (a text cut off within a surrogate pair), a
         # number beyond all floats or a resource that is no object are no reason to lose a page.
-        return RawPage(exchange.json_object(), resources_of(exchange.body))
-    deep = [raw for raw in raws if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH]
-    if any(nests_deeper(raw, MAX_DEPTH) for raw in (*map(bytes, members.values()), *deep)):
+        head = exchange.json_object()
+        found = resources_of(exchange.body)
+        return RawPage(head, tuple([(told(value), raw) for value, raw in found]))
+    deep = [raw for raw in raws if len(raw.translate(None, _NOT_OPENING)) > MAX_DEPTH]
+    if any(nests_deeper(raw, MAX_DEPTH) for raw in (*members.values(), *deep)):
         raise ProtocolError(f"{exchange.where}: JSON nested deeper than {MAX_DEPTH} levels")
     return RawPage(head, resources)

@@ -20,7 +20,8 @@ def text_of(at: datetime | None) -> str | None:
     if at is None:
         return None
     # Nearly all are in UTC, which is known at once.
-    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
+    text = (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()
+    return text if at.microsecond else f"{text[:19]}.000000{text[19:]}"
 
 
 def instant(text: str) -> datetime:

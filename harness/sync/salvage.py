@@ -13,19 +13,20 @@ from harness.errors import ProtocolError
 from harness.http.exchange import MAX_DEPTH, nests_deeper, parse_json
 from harness.sync.raw import RawPage
 from harness.sync.scan import Walk
+from harness.sync.told import told
 
 _ESCAPED = "surrogateescape"
 
 
 def salvaged(body: bytes) -> RawPage | None:
-    """The page in `body`, resources that are no JSON with None in the place of their value.
+    """The page in `body`, resources that are no JSON with None in their place.
 
     Returns:
         None where the page itself is not a Bundle, such as one that was cut off.
     """
     try:
         text = body.decode("utf-8-sig", _ESCAPED)
-        resources = _Patient(text).resources()
+        resources = tuple([(told(value), raw) for value, raw in _Patient(text).resources()])
         head = json.loads(text)
     except (ValueError, IndexError, RecursionError):
         return None

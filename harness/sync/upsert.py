@@ -25,7 +25,8 @@ MOST = 500
 """Resources that one look asks for; a database binds only so many values to a statement."""
 
 Key: TypeAlias = tuple[str, str]
-Values: TypeAlias = tuple[str | int | bytes | None, ...]
+Value: TypeAlias = str | int | bytes | None
+Values: TypeAlias = tuple[Value, ...]
 
 
 class Change(Enum):
@@ -120,7 +121,7 @@ def _parts(page: Iterable[Received]) -> Iterator[Mapping[Key, Received]]:
 
 def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, now: str) -> Counts:
     stored = stored_among(db, part)
-    new: list[Values] = []
+    new: list[Value] = []
     outgrown: list[Values] = []
     changed: list[Values] = []
     older: list[Values] = []
@@ -129,7 +130,7 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
         came = known_of(each)
         before = stored.get(key)
         if before is None:
-            new.append((*key, patient, *came[:3], each.raw, now, now, run, run))
+            new += (*key, patient, *came[:3], each.raw, now, now, run, run)
             continue
         match judge(before, came):
             case Change.UNCHANGED:
@@ -140,9 +141,9 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
             case Change.OLDER:
                 older.append((*key, *came[:3], each.raw, now, run))
                 seen.append(key)
-    for start in range(0, len(new), MOST):
-        rows = new[start : start + MOST]
-        db.execute(_insert(len(rows)), [value for row in rows for value in row])
+    for start in range(0, len(new), MOST * _COLUMNS):
+        values = new[start : start + MOST * _COLUMNS]
+        db.execute(_insert(len(values) // _COLUMNS), values)
     for type_, ids in _some(seen):
         db.execute(_among(_SEEN, len(ids)), (now, run, type_, *ids))
     writes = {_OUTGROW: outgrown, _REPLACE: changed, _KEEP_OLDER: older}
@@ -150,14 +151,17 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
         if rows:
             db.executemany(statement, rows)
     return Counts(
-        new=len(new), changed=len(changed), unchanged=len(seen) - len(older), older=len(older)
+        new=len(new) // _COLUMNS,
+        changed=len(changed),
+        unchanged=len(seen) - len(older),
+        older=len(older),
     )
 
 
 @lru_cache(maxsize=MOST)
 def _insert(rows: int) -> str:
     """The statement that adds so many resources: one for all, because each takes the GIL anew."""
-    return _INSERT + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)
+    return _INSERT + ", ".join([f"({', '.join('?' * _COLUMNS)})"] * rows)
 
 
 @lru_cache(maxsize=2 * MOST)
@@ -171,6 +175,7 @@ _INSERT = """
 INSERT INTO resources (type, id, patient, version, last_updated, hash, body,
                        first_seen, last_seen, run, seen_in)
 VALUES """
+_COLUMNS = 11
 _OUTGROW = """
 INSERT INTO versions (type, id, version, hash, last_updated, body, seen, run)
 SELECT type, id, version, hash, last_updated, body, last_seen, run

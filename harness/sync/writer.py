@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from typing import Any, Self, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Self, TypeAlias, TypeVar
 
 T = TypeVar("T")
+_Job: TypeAlias = tuple[Callable[[], Any], asyncio.Future[Any]]
 
 
 class Writer:
-    """Runs actions on a store, one after the other; a context manager.
+    """Runs actions on a store, one after the other; a context manager, for one event loop.
 
     Args:
         together: makes one transaction of what happens inside.
@@ -25,8 +26,9 @@ class Writer:
 
     def __init__(self, together: Callable[[], AbstractContextManager[None]]) -> None:
         self._together = together
-        self._waiting: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._waiting: deque[_Job] = deque()
         self._thread: ThreadPoolExecutor | None = None
+        self._at_work = False
 
     def __enter__(self) -> Self:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
@@ -35,6 +37,7 @@ class Writer:
     def __exit__(self, *exc: object) -> None:
         if self._thread is not None:
             self._thread.shutdown(wait=True)
+            self._thread = None
 
     async def do(self, action: Callable[[], T]) -> T:
         """What `action` returns, once that is committed.
@@ -44,28 +47,47 @@ class Writer:
         Raises:
             Whatever it raised, or one that went together with it: nothing of them is committed.
         """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
         if self._thread is None:
             raise RuntimeError("a writer works inside its context only")
-        result: Future[T] = Future()
         self._waiting.append((action, result))
-        self._thread.submit(self._do_waiting)
-        return await asyncio.wrap_future(result)
+        self._go_on(loop)
+        return await result
 
-    def _do_waiting(self) -> None:
-        """In the thread: all that waits by now."""
-        jobs = []
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the loop: hand the thread what waits, if it is not at work."""
+        if self._waiting and not self._at_work and self._thread is not None:
+            self._at_work = True
+            self._thread.submit(self._do_waiting, loop)
+
+    def _do_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread: all that waits by now; then one word to the loop for all of it."""
+        jobs: list[_Job] = []
         while self._waiting:
-            action, result = self._waiting.popleft()
-            if result.set_running_or_notify_cancel():
-                jobs.append((action, result))
-        if not jobs:
-            return
+            job = self._waiting.popleft()
+            if not job[1].cancelled():
+                jobs.append(job)
+        done: list[Any] | BaseException = []
         try:
-            with self._together():
-                done = [action() for action, _ in jobs]
+            if jobs:
+                with self._together():
+                    done = [action() for action, _ in jobs]
         except BaseException as error:  # noqa: BLE001 - it belongs to those who wait for it
-            for _, result in jobs:
-                result.set_exception(error)
-        else:
-            for (_, result), value in zip(jobs, done, strict=True):
-                result.set_result(value)
+            done = error
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            loop.call_soon_threadsafe(self._tell, loop, jobs, done)
+
+    def _tell(
+        self, loop: asyncio.AbstractEventLoop, jobs: list[_Job], done: list[Any] | BaseException
+    ) -> None:
+        """In the loop: what came of it."""
+        self._at_work = False
+        self._go_on(loop)
+        for number, (_, result) in enumerate(jobs):
+            if result.done():
+                continue
+            if isinstance(done, BaseException):
+                result.set_exception(done)
+            else:
+                result.set_result(done[number])

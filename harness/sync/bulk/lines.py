@@ -10,13 +10,18 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
-from harness.sync.answers import OF_PATIENT, received_of
+from harness.sync.answers import received_of
 from harness.sync.model import Received
+from harness.sync.told import Told
 
 NOBODY = ""
 """The patient of what belongs to none."""
+
+_MOSTLY = ("subject", "patient")
+"""Members that name the patient."""
 
 _OTHERWISE = {
     "Coverage": ("beneficiary",),
@@ -26,7 +31,7 @@ _OTHERWISE = {
     "Provenance": ("target",),
     "AuditEvent": ("entity",),
 }
-"""Members that name the patient, where they are not `subject` or `patient`."""
+"""The same, of types where they are others."""
 
 _DEEPEST = 5
 
@@ -65,7 +70,7 @@ def read_line(data: bytes, types: Collection[str], patients: Collection[str]) ->
     resource = parsed(data)
     if isinstance(resource, Bad):
         return resource
-    received = received_of(resource, data)
+    received = received_of(msgspec.convert(resource, Told), data)
     if received is None:
         return Bad("has no type and id")
     if received.type not in types:
@@ -108,7 +113,7 @@ def _patients(resource: dict[str, Any], received: Received) -> Iterator[str]:
     if received.type == "Patient":
         yield received.id
         return
-    for member in _OTHERWISE.get(received.type, OF_PATIENT):
+    for member in _OTHERWISE.get(received.type, _MOSTLY):
         yield from _referred(resource.get(member), _DEEPEST)
 
 

@@ -100,7 +100,7 @@ def test_what_comes_twice_in_a_page_is_judged_by_what_came_before(
 def test_a_page_may_be_larger_than_what_one_statement_binds(store: Store, lease: Lease) -> None:
     run = store.begin(lease, "r1", T0)
     many = [observation(str(number)) for number in range(2 * MOST + 1)]
-    others = [replace(each, type="Condition") for each in many]
+    others = [each._replace(type="Condition") for each in many]
     assert store.commit(lease, run, page(*many, *others)).new == 2 * len(many)
     assert store.commit(lease, run, page(*others, *many)).unchanged == 2 * len(many)
 
