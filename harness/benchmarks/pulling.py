@@ -44,7 +44,7 @@ def main() -> int:
     options = _options()
     observations = options.observations or (1000 if options.memory else 100)
     with start(Settings(patients=options.patients, observations=observations)) as yardstick:
-        ours = harness(yardstick, options.strategy)
+        ours = harness(yardstick, options.strategy, options.validate)
         if options.memory:
             laps = measured([ours], yardstick, options.runs or 1)
             good = _print_memory(median(laps[OURS]))
@@ -77,11 +77,13 @@ def measured(
     return taken
 
 
-def harness(yardstick: Yardstick, strategy: str | None) -> Client:
+def harness(yardstick: Yardstick, strategy: str | None, validate: str = "none") -> Client:
     """Our own, as a user starts it."""
 
     def words(folder: Path) -> list[str]:
-        return sync_words(write_tenant(folder, yardstick, limits=UNLIMITED, strategy=strategy))
+        return sync_words(
+            write_tenant(folder, yardstick, limits=UNLIMITED, strategy=strategy, validate=validate)
+        )
 
     return Client(OURS, words, sync_environment, _stored)
 
@@ -158,6 +160,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     parser.add_argument("--memory", action="store_true", help="measure memory: 1,000,000 resources")
     parser.add_argument("--strategy", metavar="NAME", help="of the sync; else a probe decides")
+    parser.add_argument("--validate", default="none", help="how much of it (default: none)")
     parser.add_argument("--patients", type=int, default=1000, help="(default: 1000)")
     parser.add_argument("--observations", type=int, help="of each (default: 100; of --memory 1000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every lap there")

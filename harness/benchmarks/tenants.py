@@ -48,6 +48,9 @@ batch_size = {batch_size}
 
 [schedule]
 every_seconds = 3600
+
+[sync]
+validate = "{validate}"
 """
 
 
@@ -59,6 +62,7 @@ def write_tenant(
     types: Sequence[str] = ("Observation",),
     strategy: str | None = None,
     batch_size: int = 50,
+    validate: str = "none",
 ) -> Path:
     """Write the files of a tenant with all patients of a yardstick.
 
@@ -69,6 +73,7 @@ def write_tenant(
         types: what is synced.
         strategy: how; None lets a probe decide.
         batch_size: patients at a time.
+        validate: how much of what comes; other clients validate nothing.
     """
     lines = "\n".join(f"{name} = {value}" for name, value in limits.items())
     (folder / "yardstick.toml").write_text(_EHR.format(base=yardstick.base, limits=lines))
@@ -79,6 +84,7 @@ def write_tenant(
             types=json.dumps(list(types)),
             batch_size=batch_size,
             strategy=f'strategy = "{strategy}"' if strategy else "",
+            validate=validate,
             patients=f'discover = "listed"\nids = {ids}',
         )
     )

@@ -18,10 +18,10 @@ from harness.sync.model import Counts, RunRow, RunStatus, Traffic
 from harness.sync.store import Store
 from harness.sync.sweep import Swept
 from harness.sync.telling import listed, span, table
-from harness.sync.validated import Validated, stored
 
 if TYPE_CHECKING:
     from harness.sync.outbox.telling import Outgoing
+    from harness.sync.validated import Validated
 
 NOTHING = Swept()
 
@@ -228,7 +228,7 @@ def account_of(
         tuple(_gone(each, store, names, named) for each in swept.gone),
         tuple(_merged(each, named) for each in swept.merged),
         run.traffic,
-        validation=stored(run.validation),
+        validation=_validation(run.validation),
     )
 
 
@@ -270,3 +270,11 @@ def summed(missing: Iterable[Missing]) -> list[str]:
 
 def _whom(patients: list[str]) -> str:
     return patients[0] if len(patients) == 1 else f"{len(patients):,} patients"
+
+
+def _validation(text: str | None) -> Validated | None:
+    if text is None:
+        return None
+    from harness.sync.validated import stored
+
+    return stored(text)

@@ -31,12 +31,12 @@ from harness.sync.store import LeaseLost, Store
 from harness.sync.strategy import Plan
 from harness.sync.sweep import Swept, merged_of, sweep
 from harness.sync.trouble import COME_BACK
-from harness.sync.validated import Validated
-from harness.sync.validating import Sample, validated
 from harness.sync.world import World
 
 if TYPE_CHECKING:
     from harness.sync.bulk.export import Export
+    from harness.sync.validated import Validated
+    from harness.sync.validating import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class SyncRun:
     _traffic: Traffic = field(default_factory=Traffic)
     _swept: Swept = field(default_factory=Swept)
     _meter: Meter = field(default_factory=Meter)
-    _sample: Sample = field(default_factory=Sample)
+    _sample: Sample | None = None
     _validated: Validated | None = None
     _queries: int = 0
     _done: int = 0
@@ -115,6 +115,9 @@ class SyncRun:
         """
         number = self.store.begin(self.lease, self.name, self.world.clock.now())
         if self.tenant.sync.validate is Validate.SAMPLE:
+            from harness.sync.validating import Sample
+
+            self._sample = Sample()
             self.store.on_taken = self._sample.take
         status = RunStatus.INCOMPLETE
         reason: str | None = "the run was cancelled"
@@ -230,9 +233,14 @@ class SyncRun:
 
     async def _validate(self, number: int) -> None:
         """Validate what came, in a thread: the lease is kept alive meanwhile."""
+        if self.tenant.sync.validate is Validate.NONE:
+            return
+        from harness.sync.validating import Sample, validated
+
+        sample = self._sample or Sample()
         stopped = partial(getattr, self, "_stop")
         work = asyncio.ensure_future(
-            asyncio.to_thread(validated, self.tenant, self.store, number, self._sample, stopped)
+            asyncio.to_thread(validated, self.tenant, self.store, number, sample, stopped)
         )
         try:
             self._validated = await asyncio.shield(work)

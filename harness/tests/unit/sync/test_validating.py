@@ -79,7 +79,7 @@ def test_a_sample_is_uniform() -> None:
 
 def test_large_resources_are_counted_and_not_remembered() -> None:
     sample = Sample()
-    sample.take([replace(received(1), raw=b" " * (LARGEST + 1))])
+    sample.take([received(1)._replace(raw=b" " * (LARGEST + 1))])
     assert (sample.seen, list(sample)) == (1, [])
 
 
