@@ -32,6 +32,7 @@ class Judgement(NamedTuple):
 
 
 Judge = Callable[[Any], Judgement | None]
+_Codes = Mapping[str, frozenset[str] | None]
 
 
 def member(value_set: ValueSet | None, system: str | None, code: str) -> bool | None:
@@ -124,22 +125,29 @@ class _Coded(NamedTuple):
 
     Attributes:
         inside: whether the value is in the set: None when unknown, False when it has no code.
+        surely: the quick half of the answer: whether it has one of these codes, by system.
         has_code: whether it has a code at all.
         shown: the value, for a person.
     """
 
     inside: Callable[[ValueSet | None, Any], bool | None]
+    surely: Callable[[_Codes, Any], bool]
     has_code: Callable[[Any], bool]
     shown: Callable[[Any], str]
 
 
 def _judge(coded: _Coded, url: str, value_set: ValueSet | None, severity: Severity) -> Judge:
-    inside, has_code, shown = coded
+    inside, surely, has_code, shown = coded
     required = severity is Severity.ERROR
     expected = f"a code of {url} ({'required' if required else 'extensible'})"
     unknown = Judgement(Severity.INFORMATION, Rule.NOT_CHECKED, expected, "not known offline")
 
+    listed: _Codes = {} if value_set is None else value_set.codes
+    certain = {system: codes for system, codes in listed.items() if codes is not None}
+
     def check(value: Any) -> Judgement | None:
+        if certain and surely(certain, value):
+            return None
         answer = inside(value_set, value)
         if answer:
             return None
@@ -185,6 +193,29 @@ def _concept_inside(value_set: ValueSet | None, value: Any) -> bool | None:
     return answer
 
 
+def _code_surely(certain: _Codes, value: Any) -> bool:
+    return value.__class__ is str and any(value in codes for codes in certain.values() if codes)
+
+
+def _coding_surely(certain: _Codes, value: Any) -> bool:
+    if value.__class__ is not dict:
+        return False
+    code, system = value.get("code"), value.get("system")
+    if code.__class__ is not str or system.__class__ is not str:
+        return False
+    codes = certain.get(system)
+    return codes is not None and code in codes
+
+
+def _concept_surely(certain: _Codes, value: Any) -> bool:
+    codings = value.get("coding") if value.__class__ is dict else None
+    if codings.__class__ is list:
+        for coding in codings:
+            if _coding_surely(certain, coding):
+                return True
+    return False
+
+
 def _always(value: Any) -> bool:  # noqa: ARG001 - a code is one
     return True
 
@@ -207,9 +238,9 @@ def _concept_shown(value: Any) -> str:
     return ", ".join(map(_coding_shown, codings[:5])) or "no coding"
 
 
-_CODE = _Coded(_code_inside, _always, told)
-_CODING = _Coded(_coding_inside, _coding_has_code, _coding_shown)
-_CONCEPT = _Coded(_concept_inside, _concept_has_code, _concept_shown)
+_CODE = _Coded(_code_inside, _code_surely, _always, told)
+_CODING = _Coded(_coding_inside, _coding_surely, _coding_has_code, _coding_shown)
+_CONCEPT = _Coded(_concept_inside, _concept_surely, _concept_has_code, _concept_shown)
 _ANSWERS = {
     **dict.fromkeys(("code", "string", "markdown", "uri", "url", "canonical", "id", "oid"), _CODE),
     **dict.fromkeys(("Coding", "Quantity", "SimpleQuantity", "MoneyQuantity"), _CODING),
