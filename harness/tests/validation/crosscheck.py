@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import tomllib
@@ -31,6 +32,8 @@ from harness.validation.validator import Validator
 
 LARGE: Final = 40_000
 """Characters of an example that is too large to be judged by everybody again and again."""
+LONG: Final = "HARNESS_SOAK" in os.environ
+"""Whether tests take the time for twenty thousand mutants; read before they clean up."""
 WE: Final = "we"
 THEY: Final = "they"
 
