@@ -35,6 +35,7 @@ _VALUES: Final = frozenset(
     }
 )
 """Of the fifty that there are."""
+_ABSOLUTE: Final[Schema] = {"pattern": ":"}
 
 
 class Known:
@@ -82,6 +83,15 @@ class Known:
         return sorted(self._extensions)
 
 
+def _inner(profile: Profile) -> Schema:
+    """Asks that a relative URL in an extension is one that its definition has."""
+    array = profile.root.children.get("extension")
+    slices = array.slicing.slices.values() if array and array.slicing else ()
+    parts = [one.children["url"].fixed for one in slices if "url" in one.children]
+    url = {"anyOf": [{"enum": parts}, _ABSOLUTE]} if parts else _ABSOLUTE
+    return {"properties": {"extension": {"items": {"properties": {"url": url}}}}}
+
+
 def extension(types: Types, known: Known, standing: frozenset[str]) -> Schema:
     """The schema of an extension on something."""
     here = known.on(standing)
@@ -95,7 +105,9 @@ def extension(types: Types, known: Known, standing: frozenset[str]) -> Schema:
         if name in _VALUES
     }
     nested = types.element(kind, "Extension", kind.root.children["extension"], TypeRef("Extension"))
-    foreign = {"not": {"anyOf": [{"pattern": f"^{_CORE}"}, {"enum": known.elsewhere}]}}
+    foreign: Schema = {"not": {"anyOf": [{"pattern": f"^{_CORE}"}, {"enum": known.elsewhere}]}}
+    if "Extension" not in standing:  # where it is, the one around it says which may be relative
+        foreign = both(foreign, _ABSOLUTE)
     base: dict[str, Any] = {
         "type": "object",
         "properties": {
@@ -109,7 +121,10 @@ def extension(types: Types, known: Known, standing: frozenset[str]) -> Schema:
         "maxProperties": 2,
     }
     conditions = [
-        {"if": {"properties": {"url": {"const": url}}}, "then": types.narrowed(profile)}
+        {
+            "if": {"properties": {"url": {"const": url}}},
+            "then": both(types.narrowed(profile), _inner(profile)),
+        }
         for url, profile in here.items()
     ]
     return base | ({"allOf": conditions} if conditions else {})
