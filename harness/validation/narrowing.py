@@ -33,7 +33,7 @@ from harness.validation.primitives import CHECKS
 from harness.validation.recording import Recording
 from harness.validation.slicing import Piece, Slicer, slicer
 from harness.validation.sources import Sources
-from harness.validation.telling import worded
+from harness.validation.telling import told, worded, worded_like
 from harness.validation.walks import in_turn, longest, nothing
 
 _BY_VALUE = frozenset({"value", "pattern"})
@@ -205,11 +205,10 @@ class Narrowing:
     def _compared(self, element: Element) -> list[Walk]:
         walks = []
         if element.fixed is not None:
-            wanted = worded(element.fixed)
-            walks.append(_meeting(equal_to(element.fixed), Rule.FIXED, wanted, self._url))
+            walks.append(_meeting(equal_to(element.fixed), Rule.FIXED, element.fixed, self._url))
         if element.pattern is not None:
-            wanted = worded(element.pattern)
-            walks.append(_meeting(containing(element.pattern), Rule.PATTERN, wanted, self._url))
+            test = containing(element.pattern)
+            walks.append(_meeting(test, Rule.PATTERN, element.pattern, self._url))
         return walks
 
     def _inside(self, place: _Place, code: str) -> _Place:
@@ -251,10 +250,13 @@ def _most(element: Element) -> int:
     return UNBOUNDED if element.maximum is None else element.maximum
 
 
-def _meeting(test: Test, rule: Rule, wanted: str, profile: str) -> Walk:
+def _meeting(test: Test, rule: Rule, wanted: Any, profile: str) -> Walk:
+    expected = worded(wanted)
+
     def judge(value: Any, path: Path, run: Judging) -> None:
         if not test(value):
-            run.error(rule, path, wanted, value, profile)
+            actual = worded_like(value, wanted) if isinstance(wanted, dict) else told(value)
+            run.add_error(rule, path, expected, actual, profile)
 
     return judge
 

@@ -5,8 +5,9 @@ https://hl7.org/fhir/R4/profiling.html#slicing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from harness.spec.definitions.model import UNBOUNDED, Element, Slicing
@@ -21,6 +22,7 @@ from harness.validation.telling import worded
 Slicer: TypeAlias = Callable[[Sequence[Any], Path, Judging], None]
 """Judges all values of an element, given its path. None among them belong to no slice."""
 
+_MOST_TOLD = 2
 _OTHER, _UNKNOWN, _LEFT_OUT = -1, -2, -3
 _By: TypeAlias = Callable[[Any, Judging], int]
 
@@ -164,12 +166,19 @@ def _miscounted(piece: Piece, count: int, path: Path, run: Judging, profile: str
 
 
 def asks(element: Element) -> str:
-    """What tells a slice apart, where its definition has it in one value."""
+    """What its definition asks of the values of a slice, where it asks for certain values."""
+    urls = [url for ref in element.types for url in ref.profiles]
+    found = list(islice(_values(element, ""), _MOST_TOLD)) or urls[:1]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _values(element: Element, path: str) -> Iterator[str]:
     wanted = element.fixed if element.pattern is None else element.pattern
     if wanted is not None:
-        return f": {worded(wanted)}"
-    urls = [url for ref in element.types for url in ref.profiles]
-    return f": {urls[0]}" if urls else ""
+        yield f"{path} = {worded(wanted)}".removeprefix(" = ")
+        return
+    for name, child in element.children.items():
+        yield from _values(child, f"{path}.{name}".removeprefix("."))
 
 
 def _arranged(slicing: Slicing, profile: str) -> _Further:

@@ -8,6 +8,7 @@ from typing import Any
 _LONGEST = 80
 _LONGEST_TEXT = 300
 _NAMES = 6
+_ITEMS = 3
 _DIGITS = 10**40
 
 
@@ -29,6 +30,19 @@ def worded(pattern: Any) -> str:
     if isinstance(pattern, list):
         return "[" + ", ".join(worded(item) for item in pattern) + "]"
     return str(pattern) if isinstance(pattern, str) else told(pattern)
+
+
+def worded_like(value: Any, pattern: Any) -> str:
+    """As much of a value as a fixed or pattern value speaks of, in the same words."""
+    if isinstance(pattern, dict) and isinstance(value, dict):
+        members = [f"{key}: {worded_like(value.get(key), part)}" for key, part in pattern.items()]
+        return "{" + ", ".join(members) + "}"
+    if isinstance(pattern, list) and pattern and isinstance(value, list):
+        items = [worded_like(item, pattern[0]) for item in value[:_ITEMS]]
+        return "[" + ", ".join(items) + (", …]" if len(value) > _ITEMS else "]")
+    if isinstance(value, str):
+        return harmless(value[:_LONGEST])
+    return "nothing" if value is None else told(value)
 
 
 def harmless(text: str) -> str:

@@ -102,6 +102,16 @@ class TestUsCore:
         resource["valueQuantity"]["code"] = "bpm"
         assert errors(resource) == [("fixed", "Observation.value.ofType(Quantity).code")]
 
+    def test_a_pattern_and_what_came_instead_are_told_in_the_same_words(self) -> None:
+        code = {"coding": [{"system": LOINC, "code": "1-8", "display": "x"}], "text": "x"}
+        (finding,) = of(heart_rate(code=code))
+        assert finding.expected == "{coding: [{system: http://loinc.org, code: 8867-4}]}"
+        assert finding.actual == "{coding: [{system: http://loinc.org, code: 1-8}]}"
+
+    def test_a_slice_that_is_missed_is_told_by_its_values(self) -> None:
+        (finding,) = of(heart_rate(category=[{"text": "vital signs"}]))
+        assert "coding.code = vital-signs" in finding.expected
+
     def test_components_are_told_apart_by_their_codes(self) -> None:
         resource = declaring(PRESSURE, f"{US_CORE}us-core-blood-pressure")
         assert errors(resource) == []
