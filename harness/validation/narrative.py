@@ -12,8 +12,7 @@ them, so they pass. A document type is refused where it begins, before it declar
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate, errors
 
@@ -56,14 +55,39 @@ _OWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("tt", "i", "b", "big", "small"), ()),
     "hr": ("width", "align"),
 }
-_PERMITTED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {_XHTML + name: _ANYWHERE.union(own) for name, own in _OWN.items()}
-)
 _DIV, _IMAGE = f"{_XHTML}div", f"{_XHTML}img"
+_LINKS = ("href", "src")
 _BLANK = " \t\r\n"
 
 _scheme = re.compile(r"[\x00-\x20]*+((?:[a-zA-Z][\x00-\x20]*+)++):").match
+_HARMLESS = ("http:", "https:", "#")
 _SCRIPTS = frozenset(("javascript", "vbscript"))
+
+
+def _permits(element: str) -> Callable[[dict[str, str]], bool]:
+    """Whether an element may have these attributes; where there are links, none of them runs."""
+    names = _ANYWHERE.union(_OWN[element])
+    if names.isdisjoint(_LINKS):
+        return names.issuperset
+    return lambda attributes: (
+        names.issuperset(attributes)
+        and not (_runs(attributes.get("href", "")) or _runs(attributes.get("src", "")))
+    )
+
+
+def _runs(url: str) -> bool:
+    """Whether it is code; browsers skip control characters and white space within a scheme."""
+    if url.startswith(_HARMLESS):
+        return False
+    scheme = _scheme(url)
+    return scheme is not None and "".join(scheme[1].split()).lower() in _SCRIPTS
+
+
+_PERMITTED = {_XHTML + name: _permits(name) for name in _OWN}
+
+
+def _plain(name: str) -> str:
+    return name.rpartition("}")[2][:40]
 
 
 class _Refused(Exception):
@@ -97,59 +121,45 @@ def _judge(text: str) -> None:
         _Refused: it holds something else than it may, or nothing.
         ExpatError: it is not well-formed.
     """
-    filled = False
-    root = True
 
-    def begins(name: str, attributes: dict[str, str]) -> None:
-        nonlocal filled, root
-        if root:
-            root = False
-            if name != _DIV:
-                raise _Refused('a div in the namespace "http://www.w3.org/1999/xhtml"')
-        permitted = _PERMITTED.get(name)
-        if permitted is None:
-            raise _Refused(f"only basic formatting, links and images, not <{_plain(name)}>")
-        if attributes:
-            _judge_attributes(name, attributes, permitted)
-        if name == _IMAGE:
-            filled = True
+    def root(name: str, attributes: dict[str, str]) -> None:
+        if name != _DIV:
+            raise _Refused('a div in the namespace "http://www.w3.org/1999/xhtml"')
+        _begins(name, attributes)
+        parser.StartElementHandler = _begins
 
     def says(characters: str) -> None:
-        nonlocal filled
         if characters.strip(_BLANK):
-            filled = True
             parser.CharacterDataHandler = None
 
     parser = ParserCreate(None, "}")
-    parser.StartElementHandler = begins
+    parser.StartElementHandler = root
     parser.CharacterDataHandler = says
     parser.StartDoctypeDeclHandler = parser.ProcessingInstructionHandler = _refuse
     parser.XmlDeclHandler = _refuse
     parser.Parse(text, True)  # noqa: FBT003 - that this is all of it
-    if not filled:
+    if parser.CharacterDataHandler is not None and not _has_image(text):
         raise _Refused("some text or an image in the narrative")
+
+
+def _begins(name: str, attributes: dict[str, str]) -> None:
+    if name not in _PERMITTED:
+        raise _Refused(f"only basic formatting, links and images, not <{_plain(name)}>")
+    if attributes and not _PERMITTED[name](attributes):
+        expected = f"no script in a link, and only attributes that <{_plain(name)}> may have"
+        raise _Refused(expected)
 
 
 def _refuse(*_: object) -> None:
     raise _Refused("XHTML without a document type and without processing instructions")
 
 
-def _judge_attributes(element: str, attributes: dict[str, str], permitted: frozenset[str]) -> None:
-    for name, value in attributes.items():
-        if name not in permitted:
-            raise _Refused(f"no attribute {_plain(name)} on <{_plain(element)}>")
-        if name in ("href", "src") and _runs(value):
-            raise _Refused(f"no script in {name}")
-
-
-def _runs(url: str) -> bool:
-    """Whether it is code; browsers skip control characters and white space within a scheme."""
-    scheme = _scheme(url)
-    return scheme is not None and "".join(scheme[1].split()).lower() in _SCRIPTS
-
-
-def _plain(name: str) -> str:
-    return name.rpartition("}")[2][:40]
+def _has_image(text: str) -> bool:
+    found = set()
+    parser = ParserCreate(None, "}")
+    parser.StartElementHandler = lambda name, _: found.add(name)
+    parser.Parse(text, True)  # noqa: FBT003 - that this is all of it
+    return _IMAGE in found
 
 
 _UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
