@@ -8,7 +8,7 @@ from harness.validation.exemptions import exempted
 from harness.validation.findings import Finding, Rule, Severity
 from harness.validation.invariants import Entries, Scope
 from harness.validation.paths import Path, rendered
-from harness.validation.telling import harmless, told
+from harness.validation.telling import harmless, printable, told
 
 MOST_FINDINGS = 500
 """Of one resource; what is beyond is counted."""
@@ -109,8 +109,9 @@ class Judging:
         self._marks.add(same)
         if profile is None:
             self._marks.add(said)
-        shown = harmless(actual)
-        finding = Finding(severity, rule, place, expected, shown, profile, key)
+        finding = Finding(
+            severity, rule, place, printable(expected), harmless(actual), profile, key
+        )
         self.findings.append(exempted(finding))
 
     @property

@@ -11,6 +11,7 @@ from harness.validation.findings import Rule
 from harness.validation.judging import Judging
 from harness.validation.once import said_once
 from harness.validation.paths import Path
+from harness.validation.telling import harmless
 
 
 def nested(
@@ -52,4 +53,4 @@ def nested(
 
 def unknown_profile(url: str, profile: str | None) -> Walk:
     """Says that values of a profile that is not at hand are not judged by it."""
-    return said_once(f"{url}, which is not among the definitions", profile)
+    return said_once(f"{harmless(url)}, which is not among the definitions", profile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.spec.definitions.model import Profile, Type, ValueSet
+from harness.spec.definitions.model import CodeSystem, Profile, Type, ValueSet
 from harness.validation.targets import Targets
 
 
@@ -17,6 +17,7 @@ class Sources:
         types: by name.
         profiles: by URL.
         value_sets: by URL.
+        code_systems: those whose codes are all known, by URL.
         targets: decides what References lead to.
         recorded: whether the walk notes what was present of what has to be supported.
     """
@@ -24,5 +25,6 @@ class Sources:
     types: Mapping[str, Type]
     profiles: Mapping[str, Profile]
     value_sets: Mapping[str, ValueSet]
+    code_systems: Mapping[str, CodeSystem]
     targets: Targets
     recorded: bool = False

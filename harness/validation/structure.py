@@ -31,6 +31,7 @@ from harness.validation.profiling import Profiles
 from harness.validation.resources import Resources
 from harness.validation.siblings import sibling, siblings
 from harness.validation.sources import Sources
+from harness.validation.systems import listed
 from harness.validation.walks import bounded, longest, nothing
 
 _CLOSES_A_CYCLE = "Identifier"
@@ -119,11 +120,12 @@ class Structure:
         return made
 
     def _object(self, place: _Place) -> Walk:
+        advice = (listed(self._sources.code_systems),) if place.path == "Coding" else ()
         return walked(
             place.element.children,
             place.path,
             lambda key: self._field(place, key),
-            constrained(place.element.constraints, None),
+            (*advice, *constrained(place.element.constraints, None)),
             whole=place.kind.kind is not Kind.PRIMITIVE,
             resource_type=_judged_before if place.of_resource else None,
         )

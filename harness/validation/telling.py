@@ -47,10 +47,14 @@ def worded_like(value: Any, pattern: Any) -> str:
 
 def harmless(text: str) -> str:
     """Text of an EHR, bounded, with what is not printable replaced."""
-    short = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-    if short.isprintable():
-        return short
-    return "".join(c if c.isprintable() else "\ufffd" for c in short)
+    return printable(text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """Text in which what is not printable is replaced."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def _literal(value: Any) -> str:

@@ -49,7 +49,14 @@ class Validator:
     ) -> None:
         types, known = definitions.types, definitions.profiles
         targets = Targets(types, known)
-        sources = Sources(types, known, definitions.value_sets, targets, coverage is not None)
+        sources = Sources(
+            types,
+            known,
+            definitions.value_sets,
+            definitions.code_systems,
+            targets,
+            recorded=coverage is not None,
+        )
         compiled = Profiles(sources)
         selection = Selection(types, known, compiled.walk, profiles, chooser)
         self._resources = Structure(sources, compiled, selection.walk).resources

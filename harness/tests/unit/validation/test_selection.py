@@ -8,7 +8,7 @@ from harness.errors import UsageError
 from harness.tests.unit.validation.judged import US_CORE, declaring, observation, us_core
 from harness.validation.choosing import us_core as chooser
 from harness.validation.chosen import RULES
-from harness.validation.findings import Finding, Severity
+from harness.validation.findings import Finding, Rule, Severity
 from harness.validation.validator import Validator
 
 VERSIONS = ("3.1.1", "4.0.0", "5.0.1", "6.1.0", "7.0.0", "8.0.0")
@@ -49,6 +49,12 @@ class TestDeclared:
             ("information", "not-checked", "Observation.meta.profile")
         ]
         assert told(validator, resource) == []
+
+    def test_what_is_declared_reaches_a_person_without_control_characters(self) -> None:
+        found = Validator(us_core()).check(declaring(observation(), "a\x1b\n" * 1000))
+        assert Rule.NOT_CHECKED in {finding.rule for finding in found}
+        assert all(finding.expected.isprintable() for finding in found)
+        assert all(len(finding.expected) < 500 for finding in found)
 
     def test_a_profile_of_another_type_is_an_error(self) -> None:
         found = told(Validator(us_core()), declaring(observation(), PATIENT))

@@ -318,3 +318,14 @@ def test_what_hl7_has_acknowledged_to_be_its_own_fault_is_information() -> None:
     (finding,) = [f for f in found if f.path.startswith("Observation.component[0].value")]
     assert finding.severity is Severity.INFORMATION
     assert "exempt" in finding.expected
+
+
+def test_a_code_that_its_system_is_not_known_to_have_is_advised_against() -> None:
+    resource = observation()
+    resource["category"][0]["coding"][0]["code"] = "vital-sign"
+    (finding,) = of(resource, severity=Severity.WARNING)
+    assert (finding.rule.value, finding.path) == (
+        "binding",
+        "Observation.category[0].coding[0].code",
+    )
+    assert errors(resource) == []
