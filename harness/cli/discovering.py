@@ -21,6 +21,7 @@ from harness.http.origin import origin
 from harness.http.transport import Bounds
 from harness.smart.discovery import Discovery, discover
 from harness.smart.text import plain
+from harness.spec.shapes import misshapen
 
 _OK = 200
 _R4 = "4.0."
@@ -76,7 +77,10 @@ def survey(ehr: EhrFile, secrets: Secrets) -> dict[str, list[str]]:
                 missing.append(f"{name}: no source has it; set auth.{name}")
             else:
                 found.append(f"{name}: {plain(url)}, from {discovery.sources[name]}")
-    return {"found": found, "missing": missing, "problems": [plain(p) for p in discovery.problems]}
+    raw = discovery.configuration.raw
+    odd = misshapen("smart-configuration", raw) if raw else ()
+    problems = [*discovery.problems, *(f"smart-configuration: {each}" for each in odd)]
+    return {"found": found, "missing": missing, "problems": [plain(each) for each in problems]}
 
 
 async def _ask(ehr: EhrFile, headers: Mapping[str, str]) -> tuple[Discovery, Exchange]:

@@ -168,16 +168,17 @@ class Narrowing:
             made.properties[name] = REFUSED
             return
         asked: list[Schema] = []
+        contents: list[tuple[Schema, Schema]] = []
         for index, piece in enumerate(pieces):
             test = tests[index]
             content = self._value(piece, piece.types[0] if piece.types else None, ref, base, place)
-            if content is not True:
-                asked.append({"items": {"if": test, "then": content}})
+            contents.append((test, content))
             asked.append(slices.counted(piece, test, tests[:index]))
             if piece.slicing is not None:
                 asked.append(REFUSED)
             if piece.minimum:
                 made.required.append(name)
+        asked.append(slices.items(contents))
         if slicing.rules == "closed":
             asked.append({"items": {"anyOf": tests}})
         made.properties[name] = both(made.properties.get(name, True), *asked)

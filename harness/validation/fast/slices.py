@@ -38,6 +38,16 @@ def counted(piece: Element, test: Schema, earlier: Sequence[Schema]) -> Schema:
     return True
 
 
+def items(contents: Sequence[tuple[Schema, Schema]]) -> Schema:
+    """What slices ask of their items; an item belongs to the first whose test it passes."""
+    made: Schema = True
+    for test, content in reversed(contents):
+        if content is True and made is True:
+            continue
+        made = {"if": test, "then": content, **({} if made is True else {"else": made})}
+    return True if made is True else {"items": made}
+
+
 def matching(
     piece: Element, slicing: Slicing | None, place: Place | None, types: Types
 ) -> Schema | None:

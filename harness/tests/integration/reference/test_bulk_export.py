@@ -10,6 +10,7 @@ import pytest
 
 from harness.reference.data.instants import instant
 from harness.reference.fhir.resources import RESOURCES
+from harness.spec.shapes import misshapen
 from harness.tests.integration.reference.bulk_client import (
     ALL,
     GROUP,
@@ -50,6 +51,7 @@ def test_an_export_of_a_group_holds_the_records_of_its_members(
     held = references(client, found)
     assert len(held) == len(set(held))
     assert set(held) == truth(endpoint, *(RESOURCES.keys() - {"Group"}))
+    assert misshapen("bulk-manifest", found) == ()
     assert found["error"] == found["deleted"] == []
     assert found["requiresAccessToken"] is True
     assert found["request"] == f"{endpoint.ehr.fhir_base}/{GROUP}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.spec.shapes import misshapen
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
 from harness.tests.reference_process import App
 
@@ -30,6 +31,7 @@ def test_the_configuration_is_json_and_complete(app: App) -> None:
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
     assert response.json().keys() >= REQUIRED
+    assert misshapen("smart-configuration", response.json()) == ()
     assert response.json()["code_challenge_methods_supported"] == ["S256"]
     assert {"launch-ehr", "launch-standalone"} <= set(response.json()["capabilities"])
 

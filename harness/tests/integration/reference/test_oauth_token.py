@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.spec.shapes import misshapen
 from harness.tests.integration.reference.conftest import NewApp, NewInstance
 from harness.tests.reference_process import App, Running
 
@@ -82,6 +83,12 @@ def test_a_replayed_code_is_refused_and_ends_what_it_gave(app: App) -> None:
     assert error(app.exchange(once)) == (400, "invalid_grant")
     assert not works(app, answer)
     assert error(app.refresh(answer["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_token_responses_are_of_their_shape(app: App) -> None:
+    answer = app.launch("patient", SCOPE)
+    assert misshapen("token-response", answer) == ()
+    assert misshapen("token-response", app.refresh(answer["refresh_token"]).json()) == ()
 
 
 def test_a_code_of_another_client_is_refused(app: App, new_app: NewApp) -> None:
