@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
 
 from harness.profiles import known
 from harness.profiles.codes import Known
@@ -17,6 +18,7 @@ from harness.profiles.terminology import (
     known_of,
     value_set_of,
 )
+from harness.profiles.tolerance import MALFORMED
 from harness.spec.definitions import Definitions, Source
 from harness.spec.definitions import Package as Origin
 from harness.spec.definitions.encode import (
@@ -28,6 +30,8 @@ from harness.spec.definitions.encode import (
 from harness.spec.definitions.model import Binding, CodeSystem, Element, Profile, Strength, ValueSet
 from harness.spec.definitions.server_rows import parameter_row, server_row
 from harness.spec.definitions.table import Row, text_of
+
+T = TypeVar("T")
 
 _OF_HL7 = ("http://hl7.org/", "http://terminology.hl7.org/")
 _FEW = 100
@@ -68,8 +72,8 @@ def derive(
     """
     problems: list[str] = []
     structures = package.of("StructureDefinition")
-    own = types_of(structures, problems)
-    types = own if below is None else {**below.types, **own}
+    own = types_of(structures, problems) if below is None else {}
+    types = own if below is None else below.types
     elsewhere = below.profiles if below else {}
     profiles = _supported(package, profiles_of(structures, types, elsewhere, problems), elsewhere)
     systems = _systems(package, below, problems)
@@ -77,17 +81,33 @@ def derive(
     terminology = _terminology(package, systems, below, at_most or {}, problems)
     parameters = parameters_of(package.of("SearchParameter"), problems)
     servers = servers_of(package.of("CapabilityStatement"), problems)
-    tables: dict[str, Mapping[str, Row]] = {
-        "types": {name: type_row(each) for name, each in own.items()},
-        "profiles": {url: profile_row(each) for url, each in profiles.items()},
-        "value-sets": _value_sets(terminology, roots, below),
-        "code-systems": {url: code_system_row(each) for url, each in systems.items()},
-        "search-parameters": {url: parameter_row(each) for url, each in parameters.items()},
-        "servers": {url: server_row(each) for url, each in servers.items()},
+    value_sets = _value_sets(terminology, roots, below)
+    tables = {
+        "types": _rows(own, type_row, problems),
+        "profiles": _rows(profiles, profile_row, problems),
+        "value-sets": _rows(value_sets, value_set_row, problems),
+        "code-systems": _rows(systems, code_system_row, problems),
+        "search-parameters": _rows(parameters, parameter_row, problems),
+        "servers": _rows(servers, server_row, problems),
     }
     said = package.manifest
     origin = Origin(said.name, said.version, said.licence, package.sha256, tuple(problems))
     return Tables(origin, {name: text_of(rows) for name, rows in tables.items() if rows})
+
+
+def _rows(
+    things: Mapping[str, T], row_of: Callable[[T], Row], problems: list[str]
+) -> dict[str, Row]:
+    """Rows of a table, without those that could not be written: too deep, or no Unicode."""
+    rows = {}
+    for key, each in things.items():
+        try:
+            row = row_of(each)
+            text_of({key: row}).encode()
+            rows[key] = row
+        except MALFORMED as error:
+            problems.append(f"{key}: cannot be written: {type(error).__name__}"[:300])
+    return rows
 
 
 def _supported(
@@ -135,17 +155,18 @@ def _terminology(
 
 def _value_sets(
     terminology: Terminology, roots: Iterable[Element], below: Definitions | None
-) -> dict[str, Row]:
-    """Those that a binding needs, and those that list little that belongs to others."""
+) -> dict[str, ValueSet]:
+    """Those that a binding needs, and, to be shipped, others that list little of other owners."""
+    ships = bool(terminology.at_most)
     needed = {url for root in roots for binding in _bindings(root) for url in _sets(binding)}
     found = {
         url: value_set_of(url, terminology.of(url))
         for url in sorted({*terminology.value_sets, *needed})
     }
     return {
-        url: value_set_row(each)
+        url: each
         for url, each in found.items()
-        if (url in needed or _little_of_others(each)) and not _is_below(each, below)
+        if (url in needed or not ships or _little_of_others(each)) and not _is_below(each, below)
     }
 
 

@@ -106,7 +106,8 @@ def read(place: Path) -> Package:
         raise BrokenPackage(f"{place}: expected a FHIR package, which has package/package.json")
     manifest = Manifest.of(found[MANIFEST], str(place))
     require_r4(manifest, str(place))
-    return Package(manifest, sha, _by_type(found, str(place)))
+    resources = [_object(found[each], f"{place}: {each}") for each in found if each != MANIFEST]
+    return Package(manifest, sha, by_type(resources))
 
 
 def digest(place: Path) -> str:
@@ -157,16 +158,15 @@ def _digest(found: Iterable[tuple[str, bytes]]) -> str:
     return whole.hexdigest()
 
 
-def _by_type(found: Mapping[str, bytes], where: str) -> dict[str, tuple[dict[str, Any], ...]]:
+def by_type(resources: Iterable[Mapping[str, Any]]) -> dict[str, tuple[dict[str, Any], ...]]:
+    """Resources that have a canonical URL, by their type, sorted by URL and version."""
     kept: dict[str, list[dict[str, Any]]] = {}
-    for name, raw in found.items():
-        if name != MANIFEST:
-            resource = _object(raw, f"{where}: {name}")
-            if isinstance(resource.get("resourceType"), str) and resource.get("url"):
-                kept.setdefault(resource["resourceType"], []).append(resource)
+    for each in resources:
+        if isinstance(each.get("resourceType"), str) and isinstance(each.get("url"), str):
+            kept.setdefault(each["resourceType"], []).append(dict(each))
     return {
-        type_: tuple(sorted(each, key=lambda one: (str(one["url"]), str(one.get("version")))))
-        for type_, each in kept.items()
+        type_: tuple(sorted(found, key=lambda each: (each["url"], str(each.get("version")))))
+        for type_, found in kept.items()
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.profiles.elements import unversioned
 from harness.profiles.tolerance import usable
+from harness.profiles.typed import checked
 from harness.spec.definitions.server import (
     Allowance,
     Combination,
@@ -32,7 +33,7 @@ def parameters_of(
     resources: Iterable[Mapping[str, Any]], problems: list[str]
 ) -> dict[str, SearchParameter]:
     """The search parameters among these SearchParameters, by canonical URL."""
-    return usable(resources, lambda each: (each["url"], _parameter(each)), problems)
+    return usable(resources, lambda each: (each["url"], checked(_parameter(each))), problems)
 
 
 def servers_of(resources: Iterable[Mapping[str, Any]], problems: list[str]) -> dict[str, Server]:
@@ -44,7 +45,7 @@ def servers_of(resources: Iterable[Mapping[str, Any]], problems: list[str]) -> d
 
 def _server_of(statement: Mapping[str, Any]) -> Server | None:
     modes = [each for each in statement.get("rest", ()) if each.get("mode") == "server"]
-    return _server(statement, modes[0]) if modes else None
+    return checked(_server(statement, modes[0])) if modes else None
 
 
 def _parameter(said: Mapping[str, Any]) -> SearchParameter:

@@ -14,10 +14,11 @@ from harness.profiles.elements import REGEX, element_of, extension, unversioned
 from harness.profiles.narrowing import Types, narrowed, own_constraints
 from harness.profiles.tolerance import shown, usable
 from harness.profiles.tree import tree
+from harness.profiles.typed import checked
 from harness.spec.definitions.encode import TYPES
 from harness.spec.definitions.model import Element, Kind, Profile, Type
 
-_KINDS = frozenset(Kind)
+_KINDS = tuple(Kind)
 
 
 def types_of(structures: Iterable[Mapping[str, Any]], problems: list[str]) -> dict[str, Type]:
@@ -67,13 +68,15 @@ def _type(structure: Mapping[str, Any]) -> tuple[str, Type]:
         regex = _regex(structure["snapshot"]["element"], f"{name}.value")
         kept = {each: child for each, child in root.children.items() if each != "value"}
         root = replace(root, children=kept)
-    return name, Type(
-        name=name,
-        kind=kind,
-        abstract=structure.get("abstract", False),
-        base=base.removeprefix(TYPES) if base else None,
-        root=root,
-        regex=regex,
+    return name, checked(
+        Type(
+            name=name,
+            kind=kind,
+            abstract=structure.get("abstract", False),
+            base=base.removeprefix(TYPES) if base else None,
+            root=root,
+            regex=regex,
+        )
     )
 
 
@@ -110,14 +113,16 @@ class _Reading:
         self.begun.add(url)
         structure = self.structures[url]
         type_ = structure["type"].removeprefix(TYPES)
-        profile = Profile(
-            url=url,
-            version=structure.get("version", ""),
-            title=structure.get("title") or structure["name"],
-            type=type_,
-            base=unversioned(structure["baseDefinition"]),
-            root=self._root(structure, type_),
-            context=_context(structure.get("context", ())),
+        profile = checked(
+            Profile(
+                url=url,
+                version=structure.get("version", ""),
+                title=structure.get("title") or structure["name"],
+                type=type_,
+                base=unversioned(structure["baseDefinition"]),
+                root=self._root(structure, type_),
+                context=_context(structure.get("context", ())),
+            )
         )
         self.done[url] = profile
         return profile

@@ -15,6 +15,7 @@ from typing import Any
 from harness.profiles.codes import UNKNOWN, Known, difference, intersection, union
 from harness.profiles.elements import unversioned
 from harness.profiles.tolerance import MALFORMED, shown, usable
+from harness.profiles.typed import checked
 from harness.spec.definitions.model import CodeSystem, ValueSet
 
 
@@ -23,7 +24,7 @@ def code_systems_of(
 ) -> dict[str, CodeSystem]:
     """Those of these CodeSystems that are complete, by URL."""
     whole = [each for each in resources if each.get("content") == "complete" and "concept" in each]
-    return usable(whole, lambda each: (each["url"], _code_system(each)), problems)
+    return usable(whole, lambda each: (each["url"], checked(_code_system(each))), problems)
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Terminology:
         try:
             included = union(self._part(each) for each in compose.get("include", ()))
             excluded = union(self._part(each) for each in compose.get("exclude", ()))
+            checked(value_set_of("", included))
         except MALFORMED as error:
             self.problems.append(f"{shown(said)}: cannot be used: {type(error).__name__}")
             return UNKNOWN
@@ -151,10 +153,14 @@ def _filtered(system: CodeSystem, said: Mapping[str, Any]) -> frozenset[str] | N
 
 def _below(system: CodeSystem, top: str) -> frozenset[str]:
     """The codes that are kinds of `top`, not itself."""
+    under: dict[str, list[str]] = {}
+    for code, above in system.above.items():
+        for each in above:
+            under.setdefault(each, []).append(code)
     found: set[str] = set()
-    grown = {top}
+    grown = [top]
     while grown:
-        grown = {code for code, above in system.above.items() if not grown.isdisjoint(above)}
-        grown -= found
-        found |= grown
-    return frozenset(found)
+        fresh = [each for each in under.get(grown.pop(), ()) if each not in found]
+        found.update(fresh)
+        grown += fresh
+    return frozenset(found - {top})

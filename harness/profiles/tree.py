@@ -13,6 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+DEEPEST = 64
+"""Levels of elements; profiles of FHIR have a dozen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -45,6 +48,8 @@ def _steps(element: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     path = str(element["path"])
     id_ = str(element.get("id") or path)
     names = path.split(".")
+    if len(names) > DEEPEST:
+        raise ValueError(f"an element {len(names)} levels deep, over {DEEPEST}")
     if (slices := _slices(names, id_)) is not None:
         return list(zip(names, slices, strict=True))
     steps = [step.partition(":") for step in id_.split(".")]

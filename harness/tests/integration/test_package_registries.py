@@ -144,6 +144,23 @@ def test_redirects_are_followed_and_a_token_stays_at_home(tmp_path: Path) -> Non
     assert "Authorization" not in there[0].headers
 
 
+def test_a_redirect_to_what_is_no_url_is_refused(tmp_path: Path) -> None:
+    moved = redirects("ftp://127.0.0.1/file.tgz")
+    with (
+        hostile({"*": moved}) as server,
+        pytest.raises(PackageUnavailable, match="a redirect to a place where nothing is fetched"),
+    ):
+        fetched(tmp_path, "1.0.0", server.url)
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_registry(server: Hostile) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    asked = (Registry(server.url),)
+    with pytest.raises(UsageError, match="cannot be written: No space left"):
+        asyncio.run(download(NAME, "1.0.0", Path("/dev/full"), asked))
+
+
 def test_a_registry_in_the_manner_of_npm_says_where_its_archives_are(tmp_path: Path) -> None:
     with hostile({"/a/file.tgz": answers(FILE, TGZ)}) as server:
         place = f"/{NAME}/-/{NAME}-1.0.2.tgz"
