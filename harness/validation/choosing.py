@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from harness.spec.definitions.model import Profile
 from harness.validation.chosen import RULES, Rule
 from harness.validation.selection import Chooser
+
+_SOME = 2
+_MOST_REMEMBERED = 256
 
 K = TypeVar("K", bound=Hashable)
 
@@ -16,7 +20,8 @@ def us_core(profiles: Mapping[str, Profile]) -> Chooser:
     """What chooses among the profiles of one version.
 
     The choice is by what US Core says that a profile is for, not by what the resource declares;
-    a validator that is given it judges a resource by both.
+    a validator that is given it judges a resource by both. Of profiles of which one is derived from
+    another, the narrowest is chosen.
 
     Args:
         profiles: the definitions, by URL.
@@ -30,18 +35,32 @@ def us_core(profiles: Mapping[str, Profile]) -> Chooser:
         for code in rule.codes
     )
 
-    def choose(resource: dict[str, Any]) -> list[str]:
+    def choose(resource: dict[str, Any]) -> Sequence[str]:
         kind = resource.get("resourceType")
         if not isinstance(kind, str):
-            return []
+            return ()
         codes, categories = _codings(resource.get("code")), _codings(resource.get("category"))
         chosen = [rule for rule in alone.get(kind, ()) if not _excluded(rule, categories)]
         for member, codings in (("category", categories), ("code", codes)):
             for system, code in codings:
                 chosen += by_coding.get((kind, member, system, code), ())
-        return [rule.profile for rule in chosen]
+        urls = tuple([rule.profile for rule in chosen])
+        return urls if len(urls) < _SOME else narrowest(urls)
+
+    @lru_cache(maxsize=_MOST_REMEMBERED)
+    def narrowest(urls: tuple[str, ...]) -> tuple[str, ...]:
+        derived_from = {above for url in urls for above in _above(url, profiles)}
+        return tuple(url for url in dict.fromkeys(urls) if url not in derived_from)
 
     return choose
+
+
+def _above(url: str, profiles: Mapping[str, Profile]) -> Iterator[str]:
+    """What a profile is derived from: all that those say, it says as well."""
+    profile = profiles.get(url)
+    while profile is not None and profile.base in profiles:
+        yield profile.base
+        profile = profiles[profile.base]
 
 
 def _grouped(pairs: Iterable[tuple[K, Rule]]) -> dict[K, list[Rule]]:
