@@ -145,11 +145,14 @@ def _in_place(url: str, contexts: frozenset[str], path: Path, run: Judging) -> N
     here = f"{_kind(run)}.{inner}" if inner else ""
     last = inner.rpartition(".")[2]
     for context in contexts:
+        if "://" in context and last == "extension":
+            # In another extension, of which the path does not say the url.
+            return
         kind, _, element = context.replace("[x]", "").partition(".")
         if f"{kind}.{element}" == here:
             return
         # An element of a data type: which type the holder's own holder has is not in the path.
-        if element and kind != _kind(run) and element.endswith(last):
+        if last and kind != _kind(run) and element.endswith(last):
             return
     expected = f"{url} stands on {', '.join(sorted(contexts))}"
     actual = here or f"on {_kind(run)}"

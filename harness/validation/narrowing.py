@@ -12,12 +12,9 @@ from typing import Any, TypeAlias
 from harness.spec.definitions.model import UNBOUNDED, Element, Profile, Strength, Type, TypeRef
 from harness.validation.bindings import bound
 from harness.validation.choices import Variant, left_out, needed, present
-from harness.validation.comparing import Test, containing, equal_to
 from harness.validation.constraints import constrained
 from harness.validation.discriminators import Discriminators
 from harness.validation.fields import Walk
-from harness.validation.findings import Rule
-from harness.validation.judging import Judging
 from harness.validation.keys import element_at, is_choice, names, stem
 from harness.validation.narrowed import (
     Count,
@@ -28,12 +25,11 @@ from harness.validation.narrowed import (
     prohibited,
     single,
 )
-from harness.validation.paths import Path
 from harness.validation.primitives import CHECKS
 from harness.validation.recording import Recording
 from harness.validation.slicing import Piece, Slicer, slicer
 from harness.validation.sources import Sources
-from harness.validation.telling import told, worded, worded_like
+from harness.validation.values import compared, resource_types
 from harness.validation.walks import in_turn, longest, nothing
 
 _BY_VALUE = frozenset({"value", "pattern"})
@@ -185,7 +181,7 @@ class Narrowing:
         walks: list[Walk] = []
         if self._recording is not None:
             walks += self._recording.steps(place.label, element, code)
-        walks += self._compared(element)
+        walks += compared(element, url)
         walks += longest(element.longest, url)
         walks += bound(element.binding, code, sources.value_sets, url)
         permitted = sources.targets.permitted(refs)
@@ -194,21 +190,12 @@ class Narrowing:
         for ref in refs:
             walks += self._nested(ref, url)
         if code == "Resource" and element.types:
-            walks += _resource_types(frozenset(ref.code for ref in element.types), url)
+            walks += resource_types(frozenset(ref.code for ref in element.types), url)
         if code not in CHECKS and element.children:
             inner = self._object(element, self._inside(place, code))
             if inner is not None:
                 walks.append(inner)
         walks += constrained(element.constraints, url)
-        return walks
-
-    def _compared(self, element: Element) -> list[Walk]:
-        walks = []
-        if element.fixed is not None:
-            walks.append(_meeting(equal_to(element.fixed), Rule.FIXED, element.fixed, self._url))
-        if element.pattern is not None:
-            test = containing(element.pattern)
-            walks.append(_meeting(test, Rule.PATTERN, element.pattern, self._url))
         return walks
 
     def _inside(self, place: _Place, code: str) -> _Place:
@@ -248,27 +235,3 @@ def _allowed(
 
 def _most(element: Element) -> int:
     return UNBOUNDED if element.maximum is None else element.maximum
-
-
-def _meeting(test: Test, rule: Rule, wanted: Any, profile: str) -> Walk:
-    expected = worded(wanted)
-
-    def judge(value: Any, path: Path, run: Judging) -> None:
-        if not test(value):
-            actual = worded_like(value, wanted) if isinstance(wanted, dict) else told(value)
-            run.add_error(rule, path, expected, actual, profile)
-
-    return judge
-
-
-def _resource_types(permitted: frozenset[str], profile: str) -> list[Walk]:
-    if "Resource" in permitted or "DomainResource" in permitted:
-        return []
-    expected = "a resource of type " + " or ".join(sorted(permitted))
-
-    def judge(value: Any, path: Path, run: Judging) -> None:
-        kind = value.get("resourceType") if isinstance(value, dict) else None
-        if not isinstance(kind, str) or kind not in permitted:
-            run.error(Rule.PROFILE, path, expected, kind, profile)
-
-    return [judge]

@@ -96,7 +96,7 @@ class Structure:
             self._walks[name] = made
         return made
 
-    def is_resource(self, name: str) -> bool:
+    def _is_resource(self, name: str) -> bool:
         """Whether a type of that name is a resource."""
         kind = self._sources.types.get(name)
         return kind is not None and kind.kind is Kind.RESOURCE
@@ -140,7 +140,7 @@ class Structure:
         if code in CHECKS:
             return self._primitive(place, key)
         walk, extras = self._complex(place, key), self._extras(key.element, key.type)
-        if key.name == "resource":
+        if self._is_resource(code) and not key.element.array:
             return entry(key.step, walk, extras)
         made = complex_many if key.element.array else complex_one
         return made(key.step, walk, extras)
@@ -172,7 +172,7 @@ class Structure:
             return self._inline(place.kind, f"{place.path}.{stem(element)}")
         if code == "Extension":
             return self._extensions.walk(place.standing, element.name == "modifierExtension")
-        if code == "Resource" or self.is_resource(code):
+        if self._is_resource(code):
             return self.resources.walk(element.name == "contained")
         return self.walk(code)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.tests.unit.validation.judged import errors, observation, of, us_core
+from harness.spec.definitions.model import Element
+from harness.tests.unit.validation.judged import errors, made, observation, of, us_core
 from harness.validation.findings import Severity
 from harness.validation.validator import Validator
 
@@ -329,3 +330,61 @@ def test_a_code_that_its_system_is_not_known_to_have_is_advised_against() -> Non
         "Observation.category[0].coding[0].code",
     )
     assert errors(resource) == []
+
+
+class TestContexts:
+    URL = "http://example.org/StructureDefinition/made"
+
+    @pytest.mark.parametrize(
+        ("context", "right"),
+        [
+            ("Patient", False),
+            ("Observation", True),
+            ("DomainResource", True),
+            ("Element", True),
+            ("Observation.component", False),
+            ("Patient.name", False),
+        ],
+    )
+    def test_on_a_resource(self, context: str, *, right: bool) -> None:
+        resource = observation(extension=[{"url": self.URL, "valueCode": "a"}])
+        assert (self.judged(context, resource) == []) is right
+
+    @pytest.mark.parametrize(
+        ("context", "right"),
+        [
+            ("HumanName", True),
+            ("Patient.name", True),
+            ("Patient.contact", False),
+            ("Patient", False),
+            ("Address", False),
+        ],
+    )
+    def test_on_a_value(self, context: str, *, right: bool) -> None:
+        name = {"family": "A", "extension": [{"url": self.URL, "valueCode": "a"}]}
+        assert (self.judged(context, patient(name=[name])) == []) is right
+
+    @pytest.mark.parametrize(
+        ("context", "right"),
+        [
+            ("HumanName.family", True),
+            ("string", True),
+            ("Patient.name.family", True),
+            ("Patient.name.given", False),
+            ("HumanName.given", False),
+        ],
+    )
+    def test_beside_a_primitive(self, context: str, *, right: bool) -> None:
+        name = {"_family": {"extension": [{"url": self.URL, "valueCode": "a"}]}}
+        assert (self.judged(context, patient(name=[name])) == []) is right
+
+    @pytest.mark.parametrize(
+        ("context", "right"), [("http://example.org/outer", True), ("Patient", False)]
+    )
+    def test_in_an_extension(self, context: str, *, right: bool) -> None:
+        inner = {"url": self.URL, "valueCode": "a"}
+        outer = {"url": "http://example.org/outer", "extension": [inner]}
+        assert (self.judged(context, patient(extension=[outer])) == []) is right
+
+    def judged(self, context: str, resource: dict[str, Any]) -> list[tuple[str, str]]:
+        return errors(resource, made(Element("Extension"), context=(context,)))
