@@ -60,24 +60,25 @@ _LINKS = ("href", "src")
 _BLANK = " \t\r\n"
 
 _scheme = re.compile(r"[\x00-\x20]*+((?:[a-zA-Z][\x00-\x20]*+)++):").match
-_HARMLESS = ("http:", "https:", "#")
+_HARMLESS = ("http:", "https:")
 _SCRIPTS = frozenset(("javascript", "vbscript"))
 
 
 def _permits(element: str) -> Callable[[dict[str, str]], bool]:
-    """Whether an element may have these attributes; where there are links, none of them runs."""
-    names = _ANYWHERE.union(_OWN[element])
-    if names.isdisjoint(_LINKS):
-        return names.issuperset
+    """Whether an element may have these attributes, of which a link is no code."""
+    own = _OWN[element]
+    known = _ANYWHERE.union(own).issuperset
+    link = next((name for name in _LINKS if name in own), None)
+    if link is None:
+        return known
     return lambda attributes: (
-        names.issuperset(attributes)
-        and not (_runs(attributes.get("href", "")) or _runs(attributes.get("src", "")))
+        known(attributes) and not (link in attributes and _runs(attributes[link]))
     )
 
 
 def _runs(url: str) -> bool:
     """Whether it is code; browsers skip control characters and white space within a scheme."""
-    if url.startswith(_HARMLESS):
+    if ":" not in url or url.startswith(_HARMLESS):
         return False
     scheme = _scheme(url)
     return scheme is not None and "".join(scheme[1].split()).lower() in _SCRIPTS
