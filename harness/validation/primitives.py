@@ -39,19 +39,20 @@ _ZONE = "(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _OID = r"[0-2](?:\.(?:0|[1-9][0-9]*+))++"
 
-_VISIBLE = "\x21-\ud7ff\ue000-\U0010ffff"
-_text = re.compile(f"[\t\n\r\x20{_VISIBLE}]++").fullmatch
-_uri = re.compile(f"[{_VISIBLE}]++").fullmatch
+_VISIBLE = r"[^\x00-\x20]"
+_text = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f]++").fullmatch
+_uri = re.compile(f"{_VISIBLE}++").fullmatch
+_words = re.compile(f"{_VISIBLE}++(?: {_VISIBLE}++)*+").fullmatch
+_half = re.compile("[\ud800-\udfff]").search
 _urn = re.compile(f"urn:(?:oid:{_OID}|uuid:(?i:{_UUID}))(?:[#?|/].*+)?", re.DOTALL).fullmatch
 _base64 = re.compile("[A-Za-z0-9+/]++={0,2}").fullmatch
 _base64_lines = re.compile(
     "(?:[ \t\r\n]*+[A-Za-z0-9+/]{4})*+[ \t\r\n]*+"
     "(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?+[ \t\r\n]*+"
 ).fullmatch
-_like_a_date = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?").match
+_LIKE_A_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
 
 _A_STRING = "a JSON string"
-_NO_REAL_DAY = "a day that the calendar has"
 
 
 def _boolean(value: Any) -> str | None:
@@ -83,17 +84,32 @@ def _string(value: Any) -> str | None:
         return "a string that is not empty"
     if len(value) > LONGEST_STRING:
         return f"at most {LONGEST_STRING} characters"
-    return None if _text(value) else "no control character but tab, carriage return, line feed"
+    if _text(value) and _is_unicode(value):
+        return None
+    return "no control character but tab, carriage return, line feed"
 
 
 def _uri_like(value: Any) -> str | None:
     if value.__class__ is not str:
         return _A_STRING
-    if not _uri(value):
+    if not _uri(value) or not _is_unicode(value):
         return "a URI without spaces" if value else "a URI that is not empty"
     if value.startswith(("urn:oid:", "urn:uuid:")) and not _urn(value):
         return "an OID or UUID after urn:oid: or urn:uuid:"
     return None
+
+
+def _code(value: Any) -> str | None:
+    if value.__class__ is not str:
+        return _A_STRING
+    if _words(value) and _is_unicode(value):
+        return None
+    return "a code: not empty, no space at either end, none but single spaces within"
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it has no half of a character, which JSON can write but nothing can carry on."""
+    return text.isascii() or _half(text) is None
 
 
 def _base64_binary(value: Any) -> str | None:
@@ -119,15 +135,16 @@ def _pattern(pattern: str, expected: str) -> Check:
 
 def _moment(pattern: str, expected: str) -> Check:
     matches = re.compile(pattern).fullmatch
-    real = re.compile(f"{_DAY}|{_MONTH}").fullmatch
 
     def check(value: Any) -> str | None:
         if value.__class__ is not str:
             return _A_STRING
         if matches(value):
             return None
-        date = _like_a_date(value)
-        return expected if date is None or real(date.group()) else _NO_REAL_DAY
+        date = _LIKE_A_DATE.match(value)
+        if date is None or re.fullmatch(f"{_DAY}|{_MONTH}", date.group()):
+            return expected
+        return "a day that the calendar has"
 
     return check
 
@@ -137,10 +154,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "base64Binary": _base64_binary,
         "boolean": _boolean,
         "canonical": _uri_like,
-        "code": _pattern(
-            f"[{_VISIBLE}]++(?: [{_VISIBLE}]++)*+",
-            "a code: not empty, no space at either end, none but single spaces within",
-        ),
+        "code": _code,
         "date": _moment(f"{_DAY}|{_MONTH}", "a date: YYYY, YYYY-MM or YYYY-MM-DD"),
         "dateTime": _moment(
             f"{_DAY}(?:T{_TIME}{_ZONE})?|{_MONTH}",
