@@ -175,12 +175,20 @@ def test_must_support_that_no_resource_had_is_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "a.ndjson"
-    file.write_bytes(weight() + b"\n" + weight(id="b"))
+    patient = {
+        "resourceType": "Patient",
+        "name": [{"family": "Frost"}],
+        "gender": "female",
+        "identifier": [{"system": "http://example.org", "value": "1"}],
+    }
+    file.write_bytes(weight() + b"\n" + json.dumps(patient).encode())
     assert main(["validate", "--must-support", "--fast", str(file)]) == ExitStatus.OK
     out = capsys.readouterr().out
-    assert "us-core-body-weight: " in out
-    assert "must-support element" in out
-    assert "dataAbsentReason" in out
+    assert "us-core-body-weight: every must-support element was there" in out
+    assert "us-core-patient: " in out
+    assert "must-support elements were in no resource" in out
+    assert "\n  Patient.birthDate\n" in out
+    assert "\n  Patient.gender\n" not in out
 
 
 def test_profiles_of_a_package_can_be_declared(
