@@ -73,7 +73,7 @@ def _broken(
     constraint: Constraint, value: Any, path: Path, run: Judging, profile: str | None
 ) -> None:
     run.add(
-        Severity(constraint.severity),
+        Severity.ERROR if constraint.severity == Severity.ERROR else Severity.WARNING,
         Rule.INVARIANT,
         path,
         constraint.human,

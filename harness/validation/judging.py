@@ -94,8 +94,8 @@ class Judging:
     ) -> None:
         """Takes one finding in, unless it was said already.
 
-        A rule that FHIR itself has at a path is not said again by a profile, and two profiles that
-        expect the same are heard once.
+        A rule that FHIR itself has at a path is not said again by a profile, unless it is advice
+        there and an error here; two profiles that expect the same are heard once.
         """
         if len(self.findings) >= MOST_FINDINGS:
             self._left_out += 1
@@ -103,12 +103,15 @@ class Judging:
                 self._worst = severity
             return
         place = rendered(path)
-        said, same = (rule, place, key), (rule, place, key, expected)
-        if same in self._marks or (profile is not None and said in self._marks):
+        wrong = severity is Severity.ERROR
+        said, same = (rule, place, key, wrong), (rule, place, key, wrong, expected)
+        if same in self._marks:
             return
-        self._marks.add(same)
         if profile is None:
             self._marks.add(said)
+        elif said in self._marks or (not wrong and (rule, place, key, True) in self._marks):
+            return
+        self._marks.add(same)
         finding = Finding(
             severity, rule, place, printable(expected), harmless(actual), profile, key
         )

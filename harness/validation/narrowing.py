@@ -63,7 +63,10 @@ class Narrowing:
 
     def walk(self) -> Walk:
         """The walk over objects of the profile's type."""
-        kind = self._sources.types[self._profile.type]
+        kind = self._sources.types.get(self._profile.type)
+        if kind is None:
+            # A logical model, or a profile of another version of FHIR.
+            return nothing
         root = self._profile.root if self._recording is None else self._recording.root
         made = self._object(root, _Place(kind, kind.root, root.name), root.constraints)
         if self._recording is None:
@@ -93,7 +96,7 @@ class Narrowing:
         minimum = child.minimum or 0
         if minimum > (place.element.minimum or 0):
             parts.required[name] = minimum
-        code = place.element.types[0].code if place.element.types else ""
+        code = _only_code(place.element)
         if code in CHECKS and child.children:
             inner = self._object(child, self._inside(place, code))
             if inner is not None:
@@ -117,7 +120,7 @@ class Narrowing:
         slicing = child.slicing
         if slicing is None or not (slicing.slices or slicing.rules == "closed"):
             return None
-        code = place.element.types[0].code
+        code = _only_code(place.element)
         itself = any(
             each.path == "$this" and each.kind in _BY_VALUE for each in slicing.discriminators
         )
@@ -207,6 +210,11 @@ class Narrowing:
             return place
         kind = self._sources.types[code]
         return _Place(kind, kind.root, place.label)
+
+
+def _only_code(element: Element) -> str:
+    """The type of an element that is no choice; empty where it is what another element is."""
+    return element.types[0].code if element.types else ""
 
 
 def _apart(piece: Element) -> Element:

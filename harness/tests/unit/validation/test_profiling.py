@@ -25,6 +25,7 @@ from harness.tests.unit.validation.judged import (
     us_core,
 )
 from harness.validation.findings import Severity
+from harness.validation.validator import Validator
 
 HEART_RATE = f"{US_CORE}us-core-heart-rate"
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
@@ -96,6 +97,18 @@ class TestUsCore:
     def test_what_fhir_itself_forbids_is_not_said_again_by_the_profile(self) -> None:
         (finding,) = of(heart_rate(status="done"))
         assert finding.profile is None
+
+    def test_advice_of_fhir_hides_no_error_of_a_profile(self) -> None:
+        system = "http://terminology.hl7.org/CodeSystem/observation-category"
+        coding = Element("coding", children={"code": Element("code", binding=Binding(
+            Strength.REQUIRED, "http://hl7.org/fhir/ValueSet/administrative-gender"
+        ))})  # fmt: skip
+        root = narrowed(Element("category", children={"coding": coding}))
+        category = [{"coding": [{"system": system, "code": "vital-sign"}]}]
+        resource = declaring(observation(category=category), MADE)
+        path = "Observation.category[0].coding[0].code"
+        assert [f.path for f in of(resource, made(root), Severity.WARNING)] == [path]
+        assert [f.path for f in of(resource, made(root))] == [path]
 
     def test_the_wrong_unit_is_told_by_its_code(self) -> None:
         resource = heart_rate()
@@ -355,3 +368,18 @@ class TestSlicing:
         for identifier in resource["identifier"]:
             identifier["use"] = "old"
         assert judged(root, resource) == [("maximum", "Patient.identifier")]
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "8.0.0"])
+def test_every_profile_can_be_compiled_and_refuses_what_is_of_another_type(version: str) -> None:
+    definitions = us_core(version)
+    for url, profile in definitions.profiles.items():
+        kind = "Basic" if profile.type != "Basic" else "Flag"
+        found = Validator(definitions, profiles=[url]).check({"resourceType": kind})
+        assert "profile" in [finding.rule.value for finding in found], url
+
+
+def test_a_profile_of_a_type_that_is_not_known_asks_nothing() -> None:
+    root = Element("Sheep", children={"wool": Element("wool", minimum=1)})
+    assert judged(root, observation()) == [("profile", "Observation")]
+    assert Validator(made(root), profiles=[MADE]).check({"resourceType": "Sheep"})
