@@ -192,7 +192,47 @@ def _bound(value: Element) -> str:
 
 
 def _refs(element: Element) -> Iterator[TypeRef]:
-    yield from element.types
+    for each in _elements(element):
+        yield from each.types
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_was_withdrawn_is_flagged_in_the_definition(version: str) -> None:
+    for profile in load(CORE, version).profiles.values():
+        for said in profile.support.withdrawn:
+            found = _at(profile.root, said.element)
+            flagged = found.must_support or found.uscdi
+            assert flagged, (profile.url, said.element)
+            targets = {url for ref in found.types for url in ref.targets}
+            assert targets >= set(said.targets), (profile.url, said.element)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_required_binding_leads_to_a_value_set(version: str) -> None:
+    definitions = load(CORE, version)
+    roots = [each.root for each in definitions.profiles.values()]
+    roots += [each.root for each in definitions.types.values()]
+    needed = {
+        each.binding.value_set
+        for root in roots
+        for each in _elements(root)
+        if each.binding and each.binding.strength is Strength.REQUIRED
+    }
+    assert needed <= definitions.value_sets.keys()
+
+
+def _at(element: Element, path: str) -> Element:
+    for step in path.split("."):
+        name, _, slice_ = step.partition(":")
+        element = element.children[name]
+        if slice_:
+            assert element.slicing
+            element = element.slicing.slices[slice_]
+    return element
+
+
+def _elements(element: Element) -> Iterator[Element]:
+    yield element
     slices = element.slicing.slices if element.slicing else {}
     for each in (*element.children.values(), *slices.values()):
-        yield from _refs(each)
+        yield from _elements(each)
