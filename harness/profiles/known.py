@@ -46,9 +46,11 @@ def support(package: str, version: str) -> Mapping[str, Support]:
 
 def _known(row: Mapping[str, Any]) -> Known:
     codes = {
-        system: None if each == "*" else frozenset(each) for system, each in row["codes"].items()
+        system: None if each == "*" else frozenset(each)
+        for system, each in row["codes"].items()
+        if each
     }
-    return Known(codes, frozenset() if row["complete"] else frozenset(codes))
+    return Known(codes, frozenset() if row["complete"] else frozenset(row["codes"]))
 
 
 def _choice(row: Mapping[str, Any], profiles: str) -> Choice:
