@@ -61,9 +61,11 @@ def _boolean(value: Any) -> str | None:
 
 def _decimal(value: Any) -> str | None:
     kind = value.__class__
-    if kind is int or ((kind is float or kind is Decimal) and isfinite(value)):
-        return None
-    return "a decimal, as a JSON number"
+    if kind is float:
+        right = isfinite(value)
+    else:
+        right = kind is int or (kind is Decimal and value.is_finite())
+    return None if right else "a decimal, as a JSON number"
 
 
 def _whole_number(least: int, expected: str) -> Check:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.validation.invariants.nodes import each, items
+from harness.validation.invariants.nodes import each, items, text
 from harness.validation.invariants.scope import Scope
 from harness.validation.invariants.words import (
     Holds,
@@ -63,7 +63,7 @@ def _starts_with(kind: str) -> Holds:
 
 def no_version_in_full_url(node: Any, _: Scope) -> bool:
     """FullUrl cannot be a version specific reference."""
-    return node.__class__ is not dict or "/_history/" not in str(node.get("fullUrl", ""))
+    return "/_history/" not in text(node, "fullUrl")
 
 
 _document, _message = among("type", "document"), among("type", "message")

@@ -66,7 +66,8 @@ def leads_to_contained(node: Any, scope: Scope) -> bool:
 
 def whole(node: Any, _: Scope) -> bool:
     """A count has no decimal point."""
-    return node.__class__ is not dict or "." not in str(node.get("value", ""))
+    count = node.get("value") if node.__class__ is dict else None
+    return not is_number(count) or isinstance(count, int) or "." not in str(count)
 
 
 def meal_has_no_offset(node: Any, _: Scope) -> bool:

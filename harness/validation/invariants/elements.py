@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.validation.invariants.nodes import each, items
+from harness.validation.invariants.nodes import each, items, text
 from harness.validation.invariants.scope import Scope
 from harness.validation.invariants.words import spellings, table
 
@@ -37,7 +37,7 @@ def contained_is_referred_to(node: Any, _: Scope) -> bool:
         return True
     referred = _local_references(node)
     for resource in items(node, "contained"):
-        referred_to = resource.__class__ is not dict or f"#{resource.get('id')}" in referred
+        referred_to = resource.__class__ is not dict or f"#{text(resource, 'id')}" in referred
         if not referred_to and "#" not in _local_references(resource):
             return False
     return True

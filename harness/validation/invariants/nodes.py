@@ -23,17 +23,7 @@ def each(node: Any, *path: str) -> Iterator[Any]:
         yield from each(child, *path[1:])
 
 
-def has(node: Any, name: str) -> bool:
-    """Whether the child exists: a value, or the extensions of one that is left out."""
-    return node.__class__ is dict and (name in node or f"_{name}" in node)
-
-
-def choice(node: Any, prefix: str) -> bool:
-    """Whether a choice such as value[x] exists in one of its types."""
-    if node.__class__ is not dict:
-        return False
-    for name in node:
-        bare = name[1:] if name[:1] == "_" else name
-        if bare.startswith(prefix) and bare[len(prefix) : len(prefix) + 1].isupper():
-            return True
-    return False
+def text(node: Any, name: str) -> str:
+    """The string in a child; empty where there is none."""
+    value = node.get(name) if node.__class__ is dict else None
+    return value if value.__class__ is str else ""

@@ -12,6 +12,7 @@ from harness.validation.invariants.scope import Scope
 from harness.validation.invariants.words import exists, spellings, table
 
 _no_value = spellings("value[x]").isdisjoint
+_SIMPLE = (str, bool)
 _TO_THE_DAY = len("2024-02-29")
 
 
@@ -29,10 +30,11 @@ def value_stands_once(node: Any, _: Scope) -> bool:
 
 
 def _codings(codings: Any) -> Any:
-    """Codings as FHIRPath compares them: every child counts."""
+    """Codings as FHIRPath compares them: every child counts that says something."""
     for coding in codings:
         if coding.__class__ is dict:
-            yield tuple(sorted((name, str(child)) for name, child in coding.items()))
+            said = ((name, child) for name, child in coding.items() if child.__class__ in _SIMPLE)
+            yield tuple(sorted(said))
 
 
 def has_value_or_reason_or_parts(node: Any, _: Scope) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from harness.validation.invariants.nodes import each, items
+from harness.validation.invariants.nodes import each, items, text
 from harness.validation.invariants.scope import Scope
 from harness.validation.invariants.words import (
     Holds,
@@ -38,7 +38,7 @@ _not_at_root = matches("path", r"[^.]*\..*|")
 
 
 def _is_root(element: Any) -> bool:
-    return element.__class__ is dict and "." not in str(element.get("path", "."))
+    return "." not in (text(element, "path") or ".")
 
 
 def _roots(names: tuple[str, ...], test: Holds) -> Holds:
@@ -66,11 +66,7 @@ def _first(view: str, test: Holds) -> Holds:
 
 def _path_of(view: Any) -> tuple[str, list[Any]]:
     """The path of the first element, and the paths of the others."""
-    paths = [
-        str(element.get("path", ""))
-        for element in items(view, "element")
-        if element.__class__ is dict
-    ]
+    paths = [text(element, "path") for element in items(view, "element")]
     return (paths[0], list(paths[1:])) if paths else ("", [])
 
 
@@ -94,7 +90,7 @@ def differential_stays_below_its_root(node: Any, scope: Scope) -> bool:
     """Likewise of a differential, which may begin below the root."""
     first, others = _path_of(node)
     definition = scope.resource if scope.resource.__class__ is dict else {}
-    if definition.get("kind") != "logical" and not first.startswith(str(definition.get("type"))):
+    if definition.get("kind") != "logical" and not first.startswith(text(definition, "type")):
         return False
     root = first.split(".", 1)[0]
     return all(path.startswith(f"{root}.") for path in others)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from harness.validation.invariants.moments import after
-from harness.validation.invariants.nodes import each, items
+from harness.validation.invariants.nodes import each, items, text
 from harness.validation.invariants.scope import Scope
 
 Holds = Callable[[Any, Scope], bool]
@@ -229,7 +229,7 @@ def alone(path: str, *names: str) -> Holds:
 
     def check(node: Any, _: Scope) -> bool:
         nodes = (child for child in each(node, *way) if child.__class__ is dict)
-        return all_different(tuple(str(child.get(name)) for name in names) for child in nodes)
+        return all_different(tuple(text(child, name) for name in names) for child in nodes)
 
     return check
 

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,7 @@ RIGHT: dict[str, list[Any]] = {
     "integer": [0, -1, 2**31 - 1, -(2**31)],
     "positiveInt": [1, 2**31 - 1],
     "unsignedInt": [0, 2**31 - 1],
-    "decimal": [0, 7, 7.1, -0.5, 1e-9, 10**20],
+    "decimal": [0, 7, 7.1, -0.5, 1e-9, 10**20, Decimal("1.50"), Decimal("1e999")],
     "string": ["a", "a\nb", " leading", "tab\there", "é", "\u00a0", "😀", " "],
     "markdown": ["# a\r\n\r\n* b"],
     "code": ["final", "a b", "vital-signs", "8480-6", "<=", "mm[Hg]"],
@@ -51,7 +52,7 @@ WRONG: dict[str, list[Any]] = {
     "integer": ["1", 1.0, True, 2**31, -(2**31) - 1, None],
     "positiveInt": [0, -1, 2**31, "1", 1.5, True],
     "unsignedInt": [-1, 2**31, "0", 0.0, False],
-    "decimal": ["7.1", float("nan"), float("inf"), float("-inf"), True, None, [1]],
+    "decimal": ["7.1", float("nan"), float("inf"), float("-inf"), True, None, [1], Decimal("sNaN")],
     "string": ["", 5, None, True, "a\x00", "a\x0b", "\x1b[0m", "\ud800", ["a"]],
     "markdown": ["", 5, "\x07"],
     "code": ["\ud800", "", " a", "a ", "a  b", "a\tb", "a\nb", 1, " "],
