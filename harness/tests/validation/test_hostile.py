@@ -34,8 +34,9 @@ def validator() -> Validator:
 def judged(resource: Any) -> tuple[Finding, ...]:
     found = validator().check(resource)
     for one in found:
-        assert one.path.isprintable()
-        assert len(one.path) < 5_000
+        for text in (one.path, one.expected, one.actual):
+            assert len(text) < 5_000
+            assert text.isprintable()
     return found
 
 
