@@ -59,7 +59,10 @@ def _in_system(value_set: ValueSet, system: str, code: str) -> bool | None:
         return plausible(system, code)
     if code in codes:
         return True
-    return False if value_set.complete else None
+    elsewhere = value_set.systems is not None and system not in value_set.systems
+    if value_set.complete or elsewhere or plausible(system, code) is False:
+        return False
+    return None
 
 
 def judge(

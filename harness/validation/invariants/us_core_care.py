@@ -180,6 +180,7 @@ _CARE = table(
         any_of(
             coded("category", _CONDITION_CATEGORY, "problem-list-item", "encounter-diagnosis"),
             coded("category", _HEALTH_CONCERN, "health-concern"),
+            coded("category", _SNOMED, "16100001"),
         ),
     ),
     (

@@ -80,6 +80,16 @@ def test_every_translation_has_a_pair_unless_it_never_fails() -> None:
     assert {keys[each] for each in set(TRANSLATIONS) - paired} <= set(NEVER_FAIL)
 
 
+@pytest.mark.parametrize("version", ["3.1.1", "4.0.0"])
+def test_the_categories_of_conditions_are_those_of_the_value_set(version: str) -> None:
+    url = "http://hl7.org/fhir/us/core/ValueSet/us-core-condition-category"
+    value_set = load("hl7.fhir.us.core", version).value_sets[url]
+    (expression,) = expressions("us-core-1 Condition")
+    for system, codes in value_set.codes.items():
+        for code in codes or ():
+            assert holds(expression, {"category": [{"coding": [{"system": system, "code": code}]}]})
+
+
 def test_an_unknown_expression_has_no_translation() -> None:
     assert translated("true") is None
 

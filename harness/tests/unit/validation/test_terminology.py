@@ -52,6 +52,14 @@ def test_a_set_that_is_partly_known_knows_only_its_members() -> None:
     assert member(None, "urn:g", "male") is None
 
 
+def test_a_set_whose_systems_are_known_has_no_code_of_another() -> None:
+    some = ValueSet("urn:some", {}, complete=False, systems=frozenset({"http://loinc.org"}))
+    assert member(some, "http://loinc.org", "8480-6") is None
+    assert member(some, "http://loinc.org", "8480-7") is False
+    assert member(some, "urn:g", "male") is False
+    assert member(some, None, "8480-6") is None
+
+
 def test_of_a_whole_system_the_shape_tells_what_is_no_code_of_it() -> None:
     assert member(LOINC, "http://loinc.org", "8480-6") is None
     assert member(LOINC, "http://loinc.org", "8480-7") is False
