@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from harness.scheduler.turn import write_and_sync
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
 from harness.sync.run import Progress
+from harness.sync.telling import pretty
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     account = asyncio.run(_sync(tenant, args.timeout))
     folder = sync_report.write(account, root)
     if args.json:
-        _print(json.dumps(account.as_json() | {"report": str(folder)}, indent=2))
+        _print(pretty(account.as_json() | {"report": str(folder)}))
     else:
         _print("\n".join([*account.lines(), f"  report: {folder}"]))
     return account.exit_status

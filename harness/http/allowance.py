@@ -15,6 +15,7 @@ from harness.http.retry import reset_in
 
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 _PREFIXES = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
+_PREFIX = re.compile("|".join(_PREFIXES), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Allowance:
 
 def allowance(headers: Headers, now: datetime) -> Allowance | None:
     """The tightest allowance that an answer names; None where it names none."""
+    if not any(_PREFIX.match(name) for name, _ in headers):
+        return None
     found = [each for each in (*_structured(headers), *_plain(headers, now)) if each.seconds > 0]
     return min(found, key=lambda each: each.remaining / each.seconds, default=None)
 

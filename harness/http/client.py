@@ -8,6 +8,7 @@ status came, and never follows a redirect.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -32,6 +33,7 @@ from harness.http.streaming import Receiving
 from harness.http.transport import Bounds, Transport, WireTransport
 
 FHIR_JSON = "application/fhir+json"
+_BREAK = re.compile(r"[\r\n\0]")
 SMALL = 1024 * 1024
 """`max_bytes` for discovery, tokens and key sets."""
 
@@ -283,7 +285,7 @@ class HttpClient:
         if "User-Agent" not in headers:
             headers = headers.with_("User-Agent", "fhir-harness")
         for name, value in headers:
-            if any(char in name + value for char in "\r\n\0"):
+            if _BREAK.search(name) or _BREAK.search(value):
                 raise HostileInput(f"{target}: a line break in the value of header {name!r}")
         url = asked.partition("#")[0]
         return replace(request, method=request.method.upper(), url=url, headers=headers)

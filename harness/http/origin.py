@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from harness.errors import HostileInput
@@ -19,6 +20,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa")
 
 
+@lru_cache(maxsize=64)  # of one URL it is asked several times in a row
 def origin(url: str) -> str:
     """Scheme, host and port (RFC 6454), such as `https://ehr.example` or `http://[::1]:8080`.
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from harness.http.exchange import Exchange, Headers
@@ -34,6 +35,7 @@ _AGREES = (-1.0, 2.0)
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12
 _BODY_LOOKED_AT = 65536
 _EDGE = 4096
+_DAY = b'"4135"'
 """Where outcomes stand among entries: first or last. Looking at whole pages would cost too much."""
 
 
@@ -97,7 +99,7 @@ def is_refusal(exchange: Exchange) -> bool:
 
 def is_day_spent(body: bytes) -> bool:
     """Whether an OperationOutcome, alone or in a Bundle, says to come back tomorrow (Epic 4135)."""
-    if b'"4135"' not in body[:_EDGE] and b'"4135"' not in body[-_EDGE:]:
+    if body.find(_DAY, 0, _EDGE) < 0 and body.find(_DAY, -_EDGE) < 0:
         return False
     try:
         value: Any = json.loads(body)
@@ -216,6 +218,7 @@ def _number(value: str | None) -> float | None:
     return float(value) if _SECONDS.fullmatch(value) else None
 
 
+@lru_cache(maxsize=8)  # the answers of a second have the same
 def http_date(value: str | None) -> datetime | None:
     """An HTTP-date (RFC 9110 section 5.6.7), in UTC; None where it is none."""
     try:

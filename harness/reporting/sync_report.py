@@ -5,7 +5,6 @@ Everything comes from the account, which holds neither PHI nor secrets.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from hashlib import md5
 from itertools import islice
@@ -28,7 +27,7 @@ from harness.reporting import folders
 from harness.reporting.evidence import printable
 from harness.sync.account import Account, summed
 from harness.sync.model import Counts
-from harness.sync.telling import listed, span
+from harness.sync.telling import listed, pretty, span
 
 RESULTS = "allure-results"
 MOST = 100
@@ -57,7 +56,7 @@ def write(account: Account, root: Path) -> Path:
     logger.report_attached_data(text.encode(), attachment)
     logger.report_result(_result(account, attachment))
     unfinished = folder / ".summary.json"
-    unfinished.write_text(json.dumps(account.as_json(), indent=2) + "\n", encoding="utf-8")
+    unfinished.write_text(pretty(account.as_json()) + "\n", encoding="utf-8")
     unfinished.replace(folder / "summary.json")
     folders.point_latest(folder)
     return folder

@@ -238,7 +238,8 @@ class Pull:
         chased = await self._chased(reader, query, page)
         here = step.advanced(page, exchange, self._asked_from(step), order.run)
         here = self._ascent.after(step, page, here) if step.in_order else here
-        step = replace(step, stirred=step.stirred_by(page, exchange))
+        if step.stirred_by(page, exchange) and not step.stirred:
+            step = replace(step, stirred=True)
         self._remark(query, page, here, chased, exchange.body)
         flaw, dead_end = step.flaw_after(page) or chased.flaw, step.dead_end(page)
         done = PageDone(query, page.received, self._clock.now(), chased=tuple(chased.found))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from harness.fhir.dates import parse
 
@@ -32,6 +33,7 @@ def earliest(stamp: object) -> datetime | None:
     return None if interval is None else interval.widened().low.astimezone(UTC)
 
 
+@lru_cache(maxsize=8)  # the answers of a second have the same
 def http_date(value: str | None) -> datetime | None:
     """A Date header (RFC 9110 section 6.6.1), in UTC; None if absent or unreadable."""
     try:

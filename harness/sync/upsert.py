@@ -127,19 +127,19 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
     older: list[Values] = []
     seen: list[Key] = []
     for key, each in part.items():
-        came = known_of(each)
+        facts = each.version, text_of(each.last_updated), sha256(each.raw).digest()
         before = stored.get(key)
         if before is None:
-            new += (*key, patient, *came[:3], each.raw, now, now, run, run)
+            new += (*key, patient, *facts, each.raw, now, now, run, run)
             continue
-        match judge(before, came):
+        match judge(before, Known(*facts)):
             case Change.UNCHANGED:
                 seen.append(key)
             case Change.CHANGED:
                 outgrown.append(key)
-                changed.append((patient, *came[:3], each.raw, now, run, run, *key))
+                changed.append((patient, *facts, each.raw, now, run, run, *key))
             case Change.OLDER:
-                older.append((*key, *came[:3], each.raw, now, run))
+                older.append((*key, *facts, each.raw, now, run))
                 seen.append(key)
     for start in range(0, len(new), MOST * _COLUMNS):
         values = new[start : start + MOST * _COLUMNS]
