@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,22 @@ def test_versions_that_are_there_are_found(cache: Path, tmp_path: Path) -> None:
 def test_the_version_that_is_meant(wanted: str, latest: str | None, version: str | None) -> None:
     known = ["1.2.0", "1.2.9", "1.2.10", "1.2.11-ballot", "2.0.0", "3.0.0-snapshot1", "odd"]
     assert chosen(wanted, known, latest) == version
+
+
+def test_two_that_install_the_same_at_once_both_have_it(cache: Path, tmp_path: Path) -> None:
+    place = written(tmp_path, packed(base_types()))
+    with ThreadPoolExecutor(8) as pool:
+        folders = {done.folder for done in pool.map(lambda _: install(place, cache), range(24))}
+    assert folders == {cache / "example.package#1.0.0"}
+    assert [each.name for each in cache.iterdir()] == ["example.package#1.0.0"]
+
+
+def test_one_that_another_put_there_in_the_meantime_is_taken(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = written(tmp_path, packed([]))
+    first = install(place, cache).folder
+    (first / "package" / "mark").write_text("first")
+    real = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: path != first and real(path))
+    assert (install(place, cache).folder / "package" / "mark").read_text() == "first"
