@@ -93,8 +93,9 @@ class Connection:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be asked."""
-        return self._http.our_state is h11.IDLE and self._inbox.is_quiet
+        """Whether it can be asked: what came beyond an answer would be taken for the next one."""
+        in_step = self._http.our_state is h11.IDLE and not self._http.trailing_data[0]
+        return in_step and self._inbox.is_quiet
 
     async def ask(self, request: httpx.Request, write: float, read: float) -> h11.Response:
         """Send a request; the head of its answer."""

@@ -98,6 +98,18 @@ def test_a_connection_that_the_server_ends_is_not_used_again_for_a_write(last: b
     asyncio.run(main())
 
 
+def test_what_came_beyond_an_answer_is_not_the_answer_to_the_next_request() -> None:
+    connections = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(OK + OK.replace(b"{}", b"no"))
+
+    assert [each.body for each in over(serve, "/1", "/2", "/3")] == [b"{}"] * 3
+    assert len(connections) == 3
+
+
 def test_an_answer_that_came_before_the_connection_broke_is_read() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
