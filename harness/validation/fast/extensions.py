@@ -78,9 +78,9 @@ class Known:
         }
 
     @property
-    def elsewhere(self) -> list[str]:
-        """Every extension that is looked at."""
-        return sorted(self._extensions)
+    def urls(self) -> list[str]:
+        """Of everything that has a profile."""
+        return sorted(self._profiles)
 
 
 def _inner(profile: Profile) -> Schema:
@@ -105,7 +105,7 @@ def extension(types: Types, known: Known, standing: frozenset[str]) -> Schema:
         if name in _VALUES
     }
     nested = types.element(kind, "Extension", kind.root.children["extension"], TypeRef("Extension"))
-    foreign: Schema = {"not": {"anyOf": [{"pattern": f"^{_CORE}"}, {"enum": known.elsewhere}]}}
+    foreign: Schema = {"not": types.defined("known-profiles", lambda: {"enum": known.urls})}
     if "Extension" not in standing:  # where it is, the one around it says which may be relative
         foreign = both(foreign, _ABSOLUTE)
     base: dict[str, Any] = {

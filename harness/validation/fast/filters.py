@@ -117,15 +117,11 @@ class Filters:
     def schema(self, kind: str, profiles: Iterable[Profile]) -> dict[str, Any] | None:
         """The schema behind a filter; None where there is no such type."""
         value_sets = self._definitions.value_sets
-        narrowing: Narrowing | None = None
+        names: dict[str, str] = {}
 
         def narrowed(profile: Profile) -> Schema:
-            name = f"profile {len(profile.url)} {profile.url.rpartition('/')[2]}".replace(" ", "-")
-            if name not in types.definitions:
-                types.definitions[name] = True
-                assert narrowing is not None  # noqa: S101 - assigned below, before anything is made
-                types.definitions[name] = narrowing.profile(profile)
-            return {"$ref": f"#/$defs/{name}"}
+            name = names.setdefault(profile.url, f"profile-{len(names)}")
+            return types.defined(name, lambda: narrowing.profile(profile))
 
         types = Types(self._definitions.types, value_sets, self._known, narrowed)
         narrowing = Narrowing(types, value_sets)

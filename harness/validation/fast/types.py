@@ -75,6 +75,13 @@ class Types:
         """The type of that name."""
         return self._types.get(name)
 
+    def defined(self, name: str, schema: Callable[[], Schema]) -> Schema:
+        """A reference to a schema that is made once."""
+        if name not in self.definitions:
+            self.definitions[name] = True  # types refer to themselves
+            self.definitions[name] = schema()
+        return {"$ref": f"#/$defs/{name}"}
+
     def value_set(self, url: str) -> ValueSet | None:
         """The value set of that URL."""
         return self._value_sets.get(url)
@@ -157,10 +164,7 @@ class Types:
             yield child.name[:-3] + ref.code[0].upper() + ref.code[1:], ref
 
     def _at(self, kind: Type, path: str, element: Element) -> Schema:
-        if path not in self.definitions:
-            self.definitions[path] = True  # types refer to themselves
-            self.definitions[path] = self._object(kind, path, element)
-        return {"$ref": f"#/$defs/{path}"}
+        return self.defined(path, lambda: self._object(kind, path, element))
 
     def _object(self, kind: Type, path: str, element: Element) -> dict[str, Any]:
         properties: dict[str, Schema] = {}
@@ -207,11 +211,8 @@ class Types:
                 base = self._types.get(base.base) if base.base else None
         else:
             standing.add("BackboneElement")
-        name = f"Extension on {path}".replace(" ", "-")
-        if name not in self.definitions:
-            self.definitions[name] = True
-            self.definitions[name] = extension(self, self._known, frozenset(standing))
-        return {"$ref": f"#/$defs/{name}"}
+        here = frozenset(standing)
+        return self.defined(f"Extension-on-{path}", lambda: extension(self, self._known, here))
 
 
 def reference(names: tuple[str, ...]) -> dict[str, Schema]:
