@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/resource.html#Meta.profile, https://hl7.org/fhir/R4/refe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from harness.errors import UsageError
@@ -66,9 +67,12 @@ class Selection:
         url = canonical.partition("|")[0]
         profile = self._profiles.get(url)
         if profile is None:
+            near = get_close_matches(url, self._profiles, 1)
             raise UsageError(
                 f"profile {canonical}: not among the definitions",
-                hint="see what there is with: harness profiles list",
+                hint=f"did you mean {near[0]}?"
+                if near
+                else "get its package with: harness profiles install NAME#VERSION",
             )
         return url, profile.type
 

@@ -95,6 +95,11 @@ class TestAskedFor:
         with pytest.raises(UsageError, match="not among the definitions"):
             Validator(us_core(), profiles=["http://example.org/mine"])
 
+    def test_a_profile_that_is_misspelt_is_answered_with_the_nearest(self) -> None:
+        with pytest.raises(UsageError, match="not among the definitions") as refused:
+            Validator(us_core(), profiles=[f"{US_CORE}us-core-hart-rate"])
+        assert str(refused.value.hint).endswith(f"{HEART_RATE}?")
+
 
 def concept(system: str, code: str) -> dict[str, Any]:
     return {"coding": [{"system": system, "code": code}]}
