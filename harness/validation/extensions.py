@@ -58,10 +58,10 @@ class Extensions:
                 return
             run.depth += 1
             base(node, path, run)
-            if ("extension" in node) is not values.isdisjoint(node):
+            if ("extension" in node) is not values.isdisjoint(node) and "url" in node:
                 _either(node, path, run)
             url = node.get("url")
-            if url.__class__ is str:
+            if url.__class__ is str and url:
                 found = known.get(url) or self._find(url)
                 if found.profile is not None:
                     if found.contexts and found.contexts.isdisjoint(standing):
@@ -117,7 +117,7 @@ def _inner(parts: frozenset[str], values: Any, path: Path, run: Judging, url: st
     """Judges relative URLs: they stand for what the definition of the extension around them has."""
     for index, value in enumerate(values if isinstance(values, list) else ()):
         name = value.get("url") if isinstance(value, dict) else None
-        if isinstance(name, str) and name not in parts and ":" not in name:
+        if isinstance(name, str) and name and name not in parts and ":" not in name:
             at = (((path, "extension"), index), "url")
             expected = f"one of {', '.join(sorted(parts))}" if parts else "an absolute URL"
             run.error(Rule.EXTENSION, at, expected, name, url)

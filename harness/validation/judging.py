@@ -15,6 +15,9 @@ MOST_FINDINGS = 500
 DEEPEST = 60
 """How far resources, extensions and references may stand in each other."""
 
+_MOST_BROKEN = 50
+_MALFORMED = frozenset({Rule.TYPE, Rule.ARRAY, Rule.EMPTY, Rule.VALUE})
+_FOLLOWING = frozenset({Rule.BINDING, Rule.INVARIANT})
 _NOWHERE = Scope({}, {})
 
 
@@ -32,6 +35,7 @@ class Judging:
     """
 
     __slots__ = (
+        "_broken",
         "_left_out",
         "_marks",
         "_worst",
@@ -53,6 +57,7 @@ class Judging:
         self.depth = 0
         self.seen: set[Any] = set()
         self._marks: set[tuple[object, ...]] = set()
+        self._broken: list[str] = []
         self._left_out = 0
         self._worst = Severity.INFORMATION
 
@@ -95,7 +100,9 @@ class Judging:
         """Takes one finding in, unless it was said already.
 
         A rule that FHIR itself has at a path is not said again by a profile, unless it is advice
-        there and an error here; two profiles that expect the same are heard once.
+        there and an error here; two profiles that expect the same are heard once. Where a value
+        is malformed, its own error is told, and not what follows from it for profiles, bindings
+        and invariants of the elements around it.
         """
         if len(self.findings) >= MOST_FINDINGS:
             self._left_out += 1
@@ -111,11 +118,18 @@ class Judging:
             self._marks.add(said)
         elif said in self._marks or (not wrong and (rule, place, key, True) in self._marks):
             return
+        if (profile is not None or rule in _FOLLOWING) and self._follows(place, path):
+            return
         self._marks.add(same)
+        if wrong and rule in _MALFORMED and len(self._broken) < _MOST_BROKEN:
+            self._broken.append(place)
         finding = Finding(
             severity, rule, place, printable(expected), harmless(actual), profile, key
         )
         self.findings.append(exempted(finding))
+
+    def _follows(self, place: str, path: Path) -> bool:
+        return path is not self.top and any(_on_one_branch(place, each) for each in self._broken)
 
     @property
     def has_error(self) -> bool:
@@ -147,3 +161,9 @@ class Judging:
                 )
             )
         return tuple(self.findings)
+
+
+def _on_one_branch(one: str, other: str) -> bool:
+    """Whether one path encloses the other."""
+    short, long = (one, other) if len(one) < len(other) else (other, one)
+    return long.startswith(short) and long[len(short) : len(short) + 1] in (".", "[", "")

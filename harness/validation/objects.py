@@ -47,12 +47,16 @@ def walked(
     steps = (*_cardinalities(elements.values()), *extras)
 
     def walk(node: Any, path: Path, run: Judging) -> None:
+        if len(node) < _SAYS_NOTHING and (not node or (whole and "id" in node)):
+            if required:
+                missing(node, path, run)
+            else:
+                run.error(Rule.EMPTY, path, "a value or a child besides id", node)
+            return
         for name, value in node.items():
             (get(name) or find(name))(value, node, path, run)
         if required and not node.keys() >= required:
             missing(node, path, run)
-        if len(node) < _SAYS_NOTHING and (not node or (whole and "id" in node)):
-            run.error(Rule.EMPTY, path, "a value or a child besides id", node)
         for step in steps:
             step(node, path, run)
 
