@@ -10,10 +10,12 @@ from harness.spec.definitions.model import Profile
 from harness.validation.chosen import RULES, Rule
 from harness.validation.selection import Chooser
 
+_MEMBERS = ("category", "code")
 _SOME = 2
 _MOST_REMEMBERED = 256
 
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 def us_core(profiles: Mapping[str, Profile]) -> Chooser:
@@ -28,24 +30,27 @@ def us_core(profiles: Mapping[str, Profile]) -> Chooser:
     """
     rules = [rule for rule in RULES if rule.profile in profiles and rule.unless not in profiles]
     alone = _grouped((rule.type, rule) for rule in rules if rule.member is None)
-    by_coding = _grouped(
-        ((rule.type, rule.member, rule.system, code), rule)
-        for rule in rules
-        if rule.member is not None
-        for code in rule.codes
-    )
+    by_member = {
+        kind: tuple(
+            (
+                member,
+                _grouped(((rule.system, code), rule.profile) for rule in of for code in rule.codes),
+            )
+            for member in _MEMBERS
+            if (of := [rule for rule in given if rule.member == member])
+        )
+        for kind, given in _grouped((rule.type, rule) for rule in rules).items()
+    }
 
     def choose(resource: dict[str, Any]) -> Sequence[str]:
         kind = resource.get("resourceType")
-        if not isinstance(kind, str):
+        if kind.__class__ is not str:
             return ()
-        codes, categories = _codings(resource.get("code")), _codings(resource.get("category"))
-        chosen = [rule for rule in alone.get(kind, ()) if not _excluded(rule, categories)]
-        for member, codings in (("category", categories), ("code", codes)):
-            for system, code in codings:
-                chosen += by_coding.get((kind, member, system, code), ())
-        urls = tuple([rule.profile for rule in chosen])
-        return urls if len(urls) < _SOME else narrowest(urls)
+        urls = [each.profile for each in alone.get(kind, ()) if not _excluded(each, resource)]
+        for member, by_coding in by_member.get(kind, ()):
+            for coding in _codings(resource.get(member)):
+                urls += by_coding.get(coding, ())
+        return urls if len(urls) < _SOME else narrowest(tuple(urls))
 
     @lru_cache(maxsize=_MOST_REMEMBERED)
     def narrowest(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -63,25 +68,28 @@ def _above(url: str, profiles: Mapping[str, Profile]) -> Iterator[str]:
         profile = profiles[profile.base]
 
 
-def _grouped(pairs: Iterable[tuple[K, Rule]]) -> dict[K, list[Rule]]:
-    groups: dict[K, list[Rule]] = {}
-    for key, rule in pairs:
-        groups.setdefault(key, []).append(rule)
+def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
     return groups
 
 
-def _excluded(rule: Rule, categories: list[tuple[str, str]]) -> bool:
+def _excluded(rule: Rule, resource: dict[str, Any]) -> bool:
+    if not rule.codes:
+        return False
+    categories = _codings(resource.get("category"))
     return any((rule.system, code) in categories for code in rule.codes)
 
 
 def _codings(concepts: Any) -> list[tuple[str, str]]:
     """System and code of each coding of a CodeableConcept, or of an array of them."""
     found = []
-    for concept in concepts if isinstance(concepts, list) else [concepts]:
-        codings = concept.get("coding") if isinstance(concept, dict) else None
-        for coding in codings if isinstance(codings, list) else ():
-            if isinstance(coding, dict):
+    for concept in concepts if concepts.__class__ is list else (concepts,):
+        codings = concept.get("coding") if concept.__class__ is dict else None
+        for coding in codings if codings.__class__ is list else ():
+            if coding.__class__ is dict:
                 system, code = coding.get("system"), coding.get("code")
-                if isinstance(system, str) and isinstance(code, str):
+                if system.__class__ is str and code.__class__ is str:
                     found.append((system, code))
     return found
