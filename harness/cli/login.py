@@ -136,9 +136,8 @@ async def _login(tenant: Tenant) -> TokenResponse:
     site = Site(os.environ, SystemClock(), system_entropy)
     world = site.world(tenant)
     if tenant.login is None:
-        raise ConfigError(
-            f"tenant {tenant.name}: has no [login]; its client {tenant.client.name} needs none"
-        )
+        name = tenant.require_client().name
+        raise ConfigError(f"tenant {tenant.name}: has no [login]; its client {name} needs none")
     vault, entry = vault_of(tenant, world.secrets)
     login = tenant.login
     if login.driver is not DriverKind.FORM:

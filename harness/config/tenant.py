@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from harness.config import document, paths
 from harness.config.ehr import (
+    AuthKind,
     DriverKind,
     EhrFile,
     Grant,
@@ -115,7 +116,7 @@ class Tenant:
         name: stem of the file.
         title: for people.
         ehr: the EHR file, its FHIR base already replaced by the tenant's own.
-        client: the client of the EHR file that the tenant uses.
+        client: the client of the EHR file that the tenant uses; None where no token is asked for.
         scopes: what a login, or a backend client, asks for.
         patients: whose data is synced.
         schedule: when.
@@ -133,7 +134,7 @@ class Tenant:
     name: str
     title: str
     ehr: EhrFile
-    client: OAuthClient
+    client: OAuthClient | None
     scopes: tuple[str, ...]
     patients: Patients
     schedule: Schedule
@@ -147,6 +148,16 @@ class Tenant:
     sync: Syncing = Syncing()
     path: Path | None = None
 
+    def require_client(self) -> OAuthClient:
+        """The client that it has where tokens are asked for.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.client is None:
+            raise ConfigError(f"tenant {self.name}: has no client, for its EHR asks for no token")
+        return self.client
+
     def references(self) -> Iterator[tuple[str, SecretRef]]:
         """Every secret reference that a sync of this tenant needs, with its key path."""
         if isinstance(self.store, SecretRef):
@@ -158,7 +169,7 @@ class Tenant:
             if isinstance(value, SecretRef):
                 yield f"login.{name}", value
         for name in ("id", "secret", "key"):
-            value = getattr(self.client, name)
+            value = getattr(self.client, name, None)
             if isinstance(value, SecretRef):
                 yield f"client.{name}", value
 
@@ -213,11 +224,7 @@ def _ehr(table: Mapping[str, Any], path: Path, where: str) -> EhrFile:
 
 
 def _violations(table: Mapping[str, Any], ehr: EhrFile) -> Iterator[Violation]:
-    client = ehr.client(table["client"])
-    if client is None:
-        yield unknown_name("client", "client", table["client"], (each.name for each in ehr.clients))
-    elif Grant.CLIENT_CREDENTIALS not in client.grants and "login" not in table:
-        yield meaning("login", f"missing; {client.name} signs in as a person")
+    yield from _client(table, ehr)
     yield from _patients(table["patients"])
     yield from _schedule(table["schedule"])
     login = table.get("login", {})
@@ -229,6 +236,23 @@ def _violations(table: Mapping[str, Any], ehr: EhrFile) -> Iterator[Violation]:
     is_url = store.startswith(("postgres:", "postgresql:"))
     if is_url and ("@" in store or "password" in store):
         yield meaning("store", "expected no credentials in the URL; use a reference such as env:X")
+
+
+def _client(table: Mapping[str, Any], ehr: EhrFile) -> Iterator[Violation]:
+    needed = ehr.auth.kind is AuthKind.SMART
+    if "client" not in table:
+        if needed:
+            yield meaning("client", "missing; expected: the name of a client of the EHR file")
+        elif "login" in table:
+            yield meaning(
+                "login", f"auth.kind of the EHR is {ehr.auth.kind}: nobody signs in there"
+            )
+        return
+    client = ehr.client(table["client"])
+    if client is None:
+        yield unknown_name("client", "client", table["client"], (each.name for each in ehr.clients))
+    elif needed and Grant.CLIENT_CREDENTIALS not in client.grants and "login" not in table:
+        yield meaning("login", f"missing; {client.name} signs in as a person")
 
 
 def _exposed(tenant: Tenant) -> Iterator[Violation]:
@@ -264,8 +288,7 @@ def _schedule(schedule: Mapping[str, Any]) -> Iterator[Violation]:
 def _built(table: Mapping[str, Any], path: Path, ehr: EhrFile) -> Tenant:
     folder = path.absolute().parent
     home = paths.data_dir() / "tenants" / path.stem
-    client = ehr.client(table["client"])
-    assert client is not None  # noqa: S101 -- `_violations` has refused the rest
+    client = ehr.client(table["client"]) if "client" in table else None
     same = ("title", "patients", "schedule", "resources", "batch_size", "outbox", "sync")
     given = {key: table[key] for key in same if key in table}
     extra: dict[str, Any] = {
@@ -286,10 +309,12 @@ def _built(table: Mapping[str, Any], path: Path, ehr: EhrFile) -> Tenant:
     return build(Tenant, given, folder, **extra)
 
 
-def _scopes(table: Mapping[str, Any], ehr: EhrFile, client: OAuthClient) -> tuple[str, ...]:
+def _scopes(table: Mapping[str, Any], ehr: EhrFile, client: OAuthClient | None) -> tuple[str, ...]:
     given = table.get("scopes")
     if given is not None:
         return tuple(given.split() if isinstance(given, str) else given)
+    if client is None:
+        return ()
     if "login" not in table:
         return client.scopes
     launches = (each.scopes for each in ehr.launches if each.client == client.name)

@@ -159,7 +159,7 @@ def vault_of(tenant: Tenant, secrets: Secrets) -> tuple[Vault, Entry]:
             f"tenant {tenant.name}: vault.key is missing; refresh tokens are kept encrypted",
             hint='add key = "env:NAME", "file:PATH" or "keyring:SERVICE/NAME" under [vault]',
         )
-    entry = Entry(f"tenant:{tenant.name}", tenant.client.name, tenant.login.name)
+    entry = Entry(f"tenant:{tenant.name}", tenant.require_client().name, tenant.login.name)
     return Vault(tenant.vault.path, secrets.resolve(tenant.vault.key)), entry
 
 
@@ -187,7 +187,7 @@ async def _session(tenant: Tenant, world: World, http: HttpClient) -> TokenSessi
     found = await discover(http, tenant.ehr)
     identity = Identity(
         http,
-        tenant.client,
+        tenant.require_client(),
         world.secrets,
         found.endpoint("token_endpoint"),
         world.clock,

@@ -31,7 +31,7 @@ async def sign_in(
         ConfigError: the client has no redirect URI, or a secret is missing.
     """
     launcher = Launcher(http, tenant.ehr, discovery, world.secrets, world.clock, world.entropy)
-    client = tenant.client
+    client = tenant.require_client()
     spec = LaunchSpec("sync", LaunchKind.STANDALONE, client.name, login.name, tenant.scopes)
     request = launcher.request_for(spec)
     arrival = await authorize(http, request, login, world.secrets, tenant.ehr)

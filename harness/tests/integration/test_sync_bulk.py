@@ -44,13 +44,6 @@ title = "a server of files"
 fhir_base = "{base}"
 [auth]
 kind = "none"
-[[clients]]
-name = "nobody"
-id = "nobody"
-auth = "client_secret_basic"
-grants = ["client_credentials"]
-secret = "env:NEVER_ASKED_FOR"
-scopes = ["system/*.rs"]
 [limits]
 requests_per_second = 1000
 burst = 100
@@ -64,7 +57,6 @@ max_file_mb = 3
 _TENANT = """
 title = "tenant"
 ehr = "../ehr.toml"
-client = "nobody"
 resources = ["Patient", "Observation"]
 [patients]
 discover = "listed"

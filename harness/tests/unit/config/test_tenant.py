@@ -46,13 +46,37 @@ def test_a_backend_tenant_needs_no_login(load: Load, tmp_path: Path) -> None:
     tenant = load(SMALL + REST)
     assert tenant.name == "clinic"
     assert tenant.login is None
-    assert tenant.client.name == "harness-backend"
+    assert tenant.require_client().name == "harness-backend"
     assert tenant.scopes == ("system/*.rs",)
     assert tenant.resources == ("Patient", "Observation")
     assert tenant.schedule.every_seconds == 900
     assert tenant.strategy is None
     assert tenant.store == tmp_path / "data" / "tenants" / "clinic" / "store.sqlite"
     assert tenant.vault.path == tmp_path / "data" / "tenants" / "clinic" / "vault.sqlite"
+
+
+OPEN = """\
+title = "An open server"
+fhir_base = "https://open.example/r4"
+[auth]
+kind = "none"
+"""
+
+
+def test_a_tenant_of_an_open_ehr_needs_no_client(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "open.toml").write_text(OPEN)
+    nobody = SMALL.replace('"reference"', '"open.toml"').replace('client = "harness-backend"\n', "")
+    tenant = load(nobody + REST)
+    assert (tenant.client, tenant.scopes, list(tenant.references())) == (None, (), [])
+    with pytest.raises(ConfigError, match="asks for no token"):
+        tenant.require_client()
+    with pytest.raises(ConfigError, match="nobody signs in there"):
+        load(nobody + REST + LOGIN + VAULT)
+
+
+def test_a_tenant_of_an_ehr_that_asks_for_tokens_names_a_client(load: Load) -> None:
+    with pytest.raises(ConfigError, match="client: missing"):
+        load(SMALL.replace('client = "harness-backend"\n', "") + REST)
 
 
 def test_a_tenant_with_a_person_starts_from_a_refresh_token(load: Load) -> None:
