@@ -16,6 +16,23 @@ class UndecodableError(Exception):
     """The body is not in the coding that the response declares."""
 
 
+def inflater_of(coding: str | None) -> zlib._Decompress | None:
+    """What undoes `coding`, the value of `Content-Encoding`; None where nothing is to be undone.
+
+    Raises:
+        UndecodableError: a coding that was not asked for, or more than one.
+    """
+    coding = (coding or "identity").strip().lower()
+    if coding not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise UndecodableError(f"Content-Encoding {coding[:40]!r}, where gzip was asked for")
+    return None if coding == "identity" else inflater()
+
+
+def inflater() -> zlib._Decompress:
+    """What undoes gzip and deflate; a gzip file of several members needs one for each."""
+    return zlib.decompressobj(_ANY_ZLIB_HEADER)
+
+
 class Body:
     """Collects a body chunk by chunk, decoded.
 
@@ -29,10 +46,7 @@ class Body:
     """
 
     def __init__(self, coding: str | None, *, max_bytes: int, where: str) -> None:
-        coding = (coding or "identity").strip().lower()
-        if coding not in ("identity", "gzip", "x-gzip", "deflate"):
-            raise UndecodableError(f"Content-Encoding {coding[:40]!r}, where gzip was asked for")
-        self._inflate = None if coding == "identity" else zlib.decompressobj(_ANY_ZLIB_HEADER)
+        self._inflate = inflater_of(coding)
         self._max_bytes = max_bytes
         self._where = where
         self._parts: list[bytes] = []
@@ -57,7 +71,7 @@ class Body:
                 chunk = self._inflate.unused_data
                 if chunk:
                     # A gzip file may have several members (RFC 1952 section 2.2).
-                    self._inflate = zlib.decompressobj(_ANY_ZLIB_HEADER)
+                    self._inflate = inflater()
         except zlib.error as error:
             raise UndecodableError(f"a body that does not decompress: {error}") from None
 

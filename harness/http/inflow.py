@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from harness.errors import HostileInput
-from harness.http.decoding import UndecodableError
+from harness.http.decoding import UndecodableError, inflater, inflater_of
 from harness.http.exchange import Response
 
 Take: TypeAlias = Callable[[bytes], None]
@@ -29,8 +29,6 @@ SLOWEST = 64 * 1024
 PIECE = 256 * 1024
 """The most that one step inflates to, however much a bomb holds."""
 
-_ANY_ZLIB_HEADER = 47  # zlib's own convention: detect gzip or zlib by the header
-
 
 class Inflow:
     """Decodes a body as it comes.
@@ -45,10 +43,7 @@ class Inflow:
     """
 
     def __init__(self, coding: str | None, *, max_bytes: int, where: str) -> None:
-        coding = (coding or "identity").strip().lower()
-        if coding not in ("identity", "gzip", "x-gzip", "deflate"):
-            raise UndecodableError(f"Content-Encoding {coding[:40]!r}, where gzip was asked for")
-        self._inflate = None if coding == "identity" else zlib.decompressobj(_ANY_ZLIB_HEADER)
+        self._inflate = inflater_of(coding)
         self._max_bytes = max_bytes
         self._where = where
         self._size = 0
@@ -89,7 +84,7 @@ class Inflow:
                 # A gzip file may have several members (RFC 1952 section 2.2).
                 chunk, full = self._inflate.unused_data, False
                 if chunk:
-                    self._inflate = zlib.decompressobj(_ANY_ZLIB_HEADER)
+                    self._inflate = inflater()
             yield self._counted(piece)
 
     def _counted(self, piece: bytes) -> bytes:
