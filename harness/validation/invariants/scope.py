@@ -76,9 +76,14 @@ def resolve(reference: Any, scope: Scope) -> Any:
     return scope.entries.find(f"{base[1]}/{reference}") if base and base[1] else None
 
 
+_READ = ""
+"""No resource has this id; it says that the others are there."""
+
+
 def contained(identity: str, scope: Scope) -> Any:
     """The contained resource with that id, or None."""
-    if not scope.contained:
+    if _READ not in scope.contained:
+        scope.contained[_READ] = None
         resources = scope.root.get("contained") if scope.root.__class__ is dict else None
         for resource in resources if resources.__class__ is list else ():
             if resource.__class__ is dict and resource.get("id").__class__ is str:
