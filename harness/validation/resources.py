@@ -59,7 +59,7 @@ class Resources:
             scope, top = run.scope, run.top
             run.top = path
             if contained:
-                run.scope = Scope(node, scope.root, scope.entries, scope.full_url)
+                run.scope = scope.inside(node)
             else:
                 run.scope = Scope(node, node, run.entries, run.entry_url)
             run.depth += 1

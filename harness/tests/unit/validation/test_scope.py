@@ -1,13 +1,16 @@
 from datetime import UTC, datetime, timedelta, timezone
+from time import process_time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.spec.definitions import load
 from harness.validation.invariants import Entries, Scope
 from harness.validation.invariants.moments import after
 from harness.validation.invariants.scope import resolve, target_type
+from harness.validation.validator import Validator
 
 GROUP = {"resourceType": "Group", "id": "g"}
 PATIENT = {"resourceType": "Patient", "id": "1"}
@@ -117,3 +120,15 @@ def test_the_order_of_moments_is_that_of_time(
 ) -> None:
     texts = first.astimezone(here).isoformat(), second.astimezone(there).isoformat()
     assert after(*texts) == (first > second)
+
+
+def test_contained_resources_that_refer_to_each_other_cost_no_more_than_their_number() -> None:
+    many = 5_000
+    contained = [
+        {"resourceType": "Basic", "id": f"a{number}", "subject": {"reference": f"#a{number}"}}
+        for number in range(many)
+    ]
+    validator = Validator(load("hl7.fhir.r4.core", "4.0.1"))
+    started = process_time()
+    validator.check({"resourceType": "Basic", "code": {"text": "a"}, "contained": contained})
+    assert process_time() - started < 2
