@@ -11,6 +11,7 @@ import pytest
 from harness.spec.definitions import load
 from harness.tests.validation import packages
 from harness.tests.validation.mutants import HERE
+from harness.validation.choosing import us_core
 from harness.validation.findings import Finding, Severity
 from harness.validation.validator import Validator
 
@@ -20,8 +21,10 @@ EXAMPLES = JUDGED_BY_HL7 | {"3.1.1": 84}
 
 
 @cache
-def errors(version: str) -> dict[str, list[Finding]]:
-    validator = Validator(load("hl7.fhir.us.core", version))
+def errors(version: str, *, choosing: bool = False) -> dict[str, list[Finding]]:
+    definitions = load("hl7.fhir.us.core", version)
+    chooser = us_core(definitions.profiles) if choosing else None
+    validator = Validator(definitions, chooser=chooser)
     return {
         name: [one for one in validator.check(example) if one.severity is Severity.ERROR]
         for name, example in packages.examples(version).items()
@@ -42,6 +45,14 @@ def test_official_examples_have_the_known_errors_and_no_others(version: str) -> 
     assert {name: {rule for rule, _ in found[name]} for name in wrong} == {
         name: {one["rule"]} for name, one in wrong.items()
     }
+
+
+@packages.needed
+@pytest.mark.parametrize("version", packages.VERSIONS)
+def test_profiles_that_are_chosen_find_more_in_no_example_but_the_known(version: str) -> None:
+    declared = errors(version)
+    more = {name for name, many in errors(version, choosing=True).items() if many != declared[name]}
+    assert more == set(known("undeclared", version))
 
 
 @packages.needed

@@ -11,6 +11,7 @@ import pytest
 
 from harness.reference.data.world import World
 from harness.spec.definitions import load
+from harness.validation.choosing import us_core as us_core_profiles
 from harness.validation.findings import Severity
 from harness.validation.validator import Validator
 
@@ -35,7 +36,7 @@ def resources(seed: int) -> Iterator[Any]:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_resource_of_the_reference_ehr_is_valid(us_core: str, seed: int) -> None:
     definitions = load("hl7.fhir.us.core", us_core)
-    validator = Validator(definitions)
+    validator = Validator(definitions, chooser=us_core_profiles(definitions.profiles))
     types = set()
     declared = set()
     for one in resources(seed):
