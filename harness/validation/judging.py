@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from harness.validation.exemptions import exempted
@@ -123,10 +124,7 @@ class Judging:
         self._marks.add(same)
         if wrong and rule in _MALFORMED and len(self._broken) < _MOST_BROKEN:
             self._broken.append(place)
-        finding = Finding(
-            severity, rule, place, printable(expected), harmless(actual), profile, key
-        )
-        self.findings.append(exempted(finding))
+        self.findings.append(_finding(severity, rule, place, expected, actual, profile, key))
 
     def _follows(self, place: str, path: Path) -> bool:
         return path is not self.top and any(_on_one_branch(place, each) for each in self._broken)
@@ -161,6 +159,21 @@ class Judging:
                 )
             )
         return tuple(self.findings)
+
+
+@lru_cache(maxsize=1000)
+def _finding(
+    severity: Severity,
+    rule: Rule,
+    place: str,
+    expected: str,
+    actual: str,
+    profile: str | None,
+    key: str | None,
+) -> Finding:
+    """A finding, made once: what many resources lack is the same in all of them."""
+    finding = Finding(severity, rule, place, printable(expected), harmless(actual), profile, key)
+    return exempted(finding)
 
 
 def _on_one_branch(one: str, other: str) -> bool:

@@ -15,9 +15,6 @@ from harness.validation.judging import Judging
 from harness.validation.keys import Key, by_name, is_choice, keys, stem
 from harness.validation.paths import Path
 
-_SAYS_NOTHING = 2
-"""An object of fewer properties than this may be one that says nothing (ele-1)."""
-
 
 def walked(
     elements: Mapping[str, Element],
@@ -47,7 +44,7 @@ def walked(
     steps = (*_cardinalities(elements.values()), *extras)
 
     def walk(node: Any, path: Path, run: Judging) -> None:
-        if len(node) < _SAYS_NOTHING and (not node or (whole and "id" in node)):
+        if not node or (whole and "id" in node and len(node) == 1):
             if required:
                 missing(node, path, run)
             else:

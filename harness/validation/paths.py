@@ -20,6 +20,8 @@ def rendered(path: Path) -> str:
 
     A name that no definition knows is shortened and has its control characters replaced.
     """
+    if path[0] is None:
+        return harmless(str(path[1]))
     steps = []
     here: Path | None = path
     while here is not None:
