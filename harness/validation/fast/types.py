@@ -1,8 +1,8 @@
 """Types of FHIR R4 as definitions of a JSON Schema that accepts less than the types do.
 
 Left to the exact checker: what stands beside a primitive (`_birthDate`), null in an array,
-contained resources, references by `#` or `urn:`, ids of extensions. All of it is valid FHIR, and
-rare enough in bulk that it costs nothing to look at it twice.
+contained resources, references by `#` or `urn:`, ids of elements. All of it is valid FHIR, and rare
+enough in bulk that it costs nothing to look at it twice.
 """
 
 from __future__ import annotations
@@ -187,14 +187,13 @@ class Types:
                 others = dict.fromkeys((each for each in found if each != name), False)
                 exclusive[name] = {"properties": others}
         if not is_resource:
-            exclusive["id"] = {"minProperties": 2}
+            del properties["id"]
             conditions.append(inner(element.constraints))
         made: dict[str, Any] = {
             "type": "object",
             "properties": properties,
             "additionalProperties": False,
-            "minProperties": 1,
-            "required": required,
+            **({"required": required} if required else {"minProperties": 1}),
         }
         if exclusive:
             made["dependentSchemas"] = {k: v for k, v in exclusive.items() if k in properties}
