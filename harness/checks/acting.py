@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.config.secrets import Secrets
     from harness.http.client import HttpClient
     from harness.http.clock import Clock
+    from harness.http.hook import Hooks
     from harness.http.redaction import Redactor
     from harness.smart.entropy import Entropy
     from harness.spec.requirements import ChosenVersions
@@ -49,6 +50,7 @@ class Run:
         entropy: the source of states, nonces and identifiers.
         redactor: pseudonymises whatever leaves memory.
         scratch: writes that are undone at the end.
+        hooks: listens for what the EHR sends of its own accord.
     """
 
     ehr: EhrFile
@@ -59,6 +61,7 @@ class Run:
     entropy: Entropy
     redactor: Redactor
     scratch: Scratch
+    hooks: Hooks
 
     def permits(self, permit: Permit) -> bool:
         """Whether the EHR file permits it."""

@@ -13,6 +13,9 @@ from harness.http.exchange import Exchange
 
 Resource = dict[str, Any]
 
+WRONG = {"Subscription": "off"}
+"""The status of what cannot be deleted, by type; of all others `entered-in-error`."""
+
 GONE = frozenset({200, 202, 204, 404, 410})
 """Statuses of a delete after which nothing is there."""
 
@@ -109,12 +112,12 @@ async def undo(entry: Written) -> str | None:
 
 
 async def _deleted(entry: Written, identity: str) -> str | None:
-    """Delete it, or mark it as wrong where the server deletes nothing."""
+    """Delete it, or mark it as wrong, or as over, where the server deletes nothing."""
     exchange = await entry.writer.delete(entry.type, identity)
     if exchange.status in GONE:
         return None
-    wrong = entry.resource | {"id": identity, "status": "entered-in-error"}
-    second = await entry.writer.update(wrong)
+    status = WRONG.get(entry.type, "entered-in-error")
+    second = await entry.writer.update(entry.resource | {"id": identity, "status": status})
     if second.status < 300:  # noqa: PLR2004
         return None
-    return f"DELETE: {exchange.status}, entered-in-error: {second.status}"
+    return f"DELETE: {exchange.status}, {status}: {second.status}"

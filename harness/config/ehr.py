@@ -338,6 +338,18 @@ class SyncSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PushSpec:
+    """Where this EHR reaches a run that listens for its notifications."""
+
+    listen: str = "127.0.0.1:0"
+    """Address and port; port 0 takes a free one."""
+    url: str | None = None
+    """What leads there from the EHR, such as a tunnel; None: only an EHR on loopback gets there."""
+    wait_seconds: float = 10.0
+    """How long a notification may take."""
+
+
+@dataclass(frozen=True, slots=True)
 class EhrFile:
     """One endpoint, as described by `fixtures/ehrs/NAME.toml`."""
 
@@ -365,6 +377,7 @@ class EhrFile:
     limits: Limits = Limits()
     tls: Tls = Tls()
     sync: SyncSpec = SyncSpec()
+    push: PushSpec = PushSpec()
     deviations: tuple[Deviation, ...] = ()
     attestations: tuple[Attestation, ...] = ()
     facts: tuple[Fact, ...] = ()

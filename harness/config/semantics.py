@@ -121,6 +121,7 @@ def _urls(ehr: EhrFile) -> Iterator[Violation]:
         urls[f"auth.{name}"] = getattr(ehr.auth, name)
     for name in ("introspection_endpoint", "revocation_endpoint"):
         urls[f"auth.{name}"] = getattr(ehr.auth, name)
+    urls["push.url"] = ehr.push.url or ""
     for number, origin in enumerate(ehr.auth.extra_origins):
         urls[f"auth.extra_origins[{number}]"] = origin
     for number, client in enumerate(ehr.clients):

@@ -53,13 +53,14 @@ class Evidence:
         seconds: float,
         attempt: int = 1,
         act: str | None = None,
+        arrived: bool = False,
     ) -> Exchange:
         """Number an exchange and keep it; `act` defaults to `current_act`."""
         act = act or current_act.get()
         with self._lock:
             self._answered += 1
             exchange = Exchange(
-                self._answered, act, request, response, started_at, seconds, attempt
+                self._answered, act, request, response, started_at, seconds, attempt, arrived
             )
             self._keep(exchange)
         return exchange

@@ -86,6 +86,7 @@ class Exchange:
         started_at: harness clock, UTC.
         seconds: from the first byte sent to the last byte read.
         attempt: 1 for the first try; retries are exchanges of their own.
+        arrived: the EHR asked, and we answered.
     """
 
     number: int
@@ -95,6 +96,7 @@ class Exchange:
     started_at: datetime
     seconds: float
     attempt: int = 1
+    arrived: bool = False
 
     def __repr__(self) -> str:
         return f"<Exchange {self.where} -> {self.status}>"

@@ -115,6 +115,7 @@ def record(target: Target, live: Live, about: About, checks: Sequence[str], fold
         "versions": asdict(target.versions),
         "texts": texts(target.ehr, target.secrets),
         "readings": live.clock.noted,
+        "arrivals": live.hooks.noted(live.redactor),
         "checks": list(checks),
         "options": dict(about.options),
         "packages": dict(about.packages),

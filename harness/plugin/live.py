@@ -19,6 +19,7 @@ from harness.http.client import HttpClient
 from harness.http.clock import Clock, ManualClock, SystemClock
 from harness.http.entropy import Entropy
 from harness.http.evidence import Evidence
+from harness.http.hook import Hooks
 from harness.http.limiter import HostLimiters
 from harness.http.recording import UNPACED, ReplayTransport
 from harness.http.redaction import Redactor
@@ -66,6 +67,8 @@ class Live:
         self.clock = ActClock(wire.clock, kept)
         self.entropy = wire.entropy
         self.http = _client(target, self.evidence, wire)
+        came = target.recorded[0].about.get("arrivals", ()) if target.recorded else None
+        self.hooks = Hooks(self.evidence, wire.clock, came)
         journal = Journal(None if target.recorded else folder / "journal.jsonl")
         self.scratch = Scratch(target.ehr, journal)
         run = Run(
@@ -77,6 +80,7 @@ class Live:
             entropy=wire.entropy,
             redactor=self.redactor,
             scratch=self.scratch,
+            hooks=self.hooks,
         )
         self._runner = ActRunner(registry, run, exchanges_of=self.evidence.of, given=given)
         self._stack = ExitStack()

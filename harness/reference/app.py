@@ -24,6 +24,7 @@ from harness.reference.instance import Instance
 from harness.reference.oauth import routes as oauth_routes
 from harness.reference.oauth.id_token import IssuerKey
 from harness.reference.people import Person
+from harness.reference.push.subscriptions import Subscriptions
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import Throttle
 from harness.reference.varied.layer import Varied
@@ -135,6 +136,7 @@ class Reference:
         key: signs id_tokens.
         storage_url: where exported files lie behind signed links, without a trailing slash; None
             where nothing listens there.
+        notified: origins that subscriptions may notify, beside those on loopback.
     """
 
     public_url: str
@@ -143,6 +145,7 @@ class Reference:
     people: Mapping[str, Person]
     key: IssuerKey
     storage_url: str | None = None
+    notified: frozenset[str] = frozenset()
     apps: dict[str, InstanceApp] = field(default_factory=dict)
 
     def add(
@@ -185,6 +188,7 @@ class Reference:
             smart=smart,
             throttle=throttle or Throttle(),
             bulk=Bulk(bulk, storage),
+            push=Subscriptions(self.notified),
         )
         self.remove(name)
         self.apps[name] = InstanceApp(instance)
@@ -200,6 +204,7 @@ class Reference:
         app = self.apps.pop(name, None)
         if app:
             app.instance.bulk.close()
+            app.instance.push.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands a request to its instance."""

@@ -16,6 +16,7 @@ from harness.reference.oauth.launches import Launches
 from harness.reference.oauth.ledger import Ledger
 from harness.reference.oauth.sessions import Sessions
 from harness.reference.people import Person
+from harness.reference.push.subscriptions import Subscriptions
 from harness.reference.smart import DEFAULT_SMART, SmartVersion
 from harness.reference.throttle import Throttle
 
@@ -44,6 +45,7 @@ class Instance:
         sessions: browsers that are signed in, and what they are about to approve.
         requests: (method, route, status) to how often it was answered.
         bulk: its Bulk Data exports.
+        push: who wants to be told of writes.
         varied: a variant to how often it made a difference, or could have.
     """
 
@@ -64,6 +66,7 @@ class Instance:
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     varied: Counter[str] = field(default_factory=Counter)
     bulk: Bulk = field(default_factory=Bulk)
+    push: Subscriptions = field(default_factory=Subscriptions)
 
     def has(self, name: str) -> bool:
         """Whether this instance has the fault or the variant; asked only where it counts."""

@@ -41,6 +41,7 @@ class Settings:
     data: Path | None
     verbose: bool
     bulk: BulkOptions
+    notify: tuple[str, ...] = ()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--redirect-uri", action="append", default=[], metavar="URI", help=text)
     text = "one more launch URI for the clients; repeatable"
     add("--launch-uri", action="append", default=[], metavar="URI", help=text)
+    text = "an origin that Subscriptions may notify, beside loopback; repeatable"
+    add("--notify", action="append", default=[], metavar="ORIGIN", help=text)
     versions = [each.value for each in SmartVersion]
     text = "version of SMART App Launch (default: %(default)s)"
     add("--smart", choices=versions, default=DEFAULT_SMART.value, help=text)
@@ -114,6 +117,7 @@ def settings(args: argparse.Namespace) -> Settings:
         data=args.data,
         verbose=args.verbose,
         bulk=_bulk(args.bulk),
+        notify=tuple(map(_origin, args.notify)),
     )
 
 
@@ -145,6 +149,15 @@ def _bulk(given: Iterable[str]) -> BulkOptions:
         return BulkOptions.checked(values)
     except ValueError as error:
         raise UsageError(f"--bulk: {error}") from error
+
+
+def _origin(text: str) -> str:
+    from harness.reference.push.wanted import origin
+
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise UsageError(f"--notify {text!r} is no origin such as https://app.example")
+    return origin(parts)
 
 
 def _public_url(text: str | None) -> str | None:

@@ -115,6 +115,7 @@ def build(
         people=people(store, credentials),
         key=IssuerKey.generate(),
         storage_url=storage_url,
+        notified=frozenset(settings.notify),
     )
     reference.add(
         DEFAULT,

@@ -16,8 +16,9 @@ _ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[
 
 
 def title(exchange: Exchange) -> str:
-    """`3. POST /token -> 200`."""
-    return f"{exchange.number}. {exchange.where} -> {exchange.status}"
+    """`3. POST /token -> 200`; what the EHR sent of its own accord says so."""
+    arrived = " (sent by the EHR)" if exchange.arrived else ""
+    return f"{exchange.number}. {exchange.where} -> {exchange.status}{arrived}"
 
 
 def as_text(exchange: Exchange) -> str:
@@ -28,8 +29,7 @@ def as_text(exchange: Exchange) -> str:
         title(exchange),
         f"{exchange.started_at.isoformat()}, {about}",
         "",
-        curl(request),
-        "",
+        *(() if exchange.arrived else (curl(request), "")),
         f"{request.method} {request.url}",
         *(f"{name}: {value}" for name, value in request.headers),
         "",

@@ -172,7 +172,7 @@ class Terminal:
             self._fact("actual", verdict.actual or "")
         where = verdict.where or (_where(touched[-1]) if touched else "")
         self._fact("where", f"{where}, exchange {numbers}" if numbers else where)
-        if touched:
+        if touched and not touched[-1].arrived:
             self._fact("again", curl(touched[-1].request))
         if verdict.detail:
             for line in verdict.detail.rstrip().splitlines():

@@ -18,7 +18,7 @@ from harness.errors import UsageError
 
 OAUTH = ("discovery", "launch", "token", "access")
 FHIR = ("capability", "search", "write", "sync")
-PARTS = (*OAUTH, *FHIR, "throttle", "bulk")
+PARTS = (*OAUTH, *FHIR, "push", "throttle", "bulk")
 """The files, in the order of a run."""
 
 

@@ -27,6 +27,7 @@ from harness.reference.fhir.interactions import (
 from harness.reference.fhir.json import dumps
 from harness.reference.fhir.parameters import INCLUDES, PARAMETERS, REV_INCLUDES
 from harness.reference.fhir.resources import RESOURCES, ResourceKind
+from harness.reference.push import subscribing
 
 Json = dict[str, Any]
 
@@ -89,7 +90,10 @@ def capability_statement(instance: Served, date: datetime) -> Json:
             {
                 "mode": "server",
                 "security": _security(instance),
-                "resource": [_resource(name, kind) for name, kind in RESOURCES.items()],
+                "resource": [
+                    *(_resource(name, kind) for name, kind in RESOURCES.items()),
+                    *subscribing.declared(instance.has),
+                ],
                 "interaction": [{"code": code} for code in SYSTEM],
                 "operation": [{"name": "export", "definition": SYSTEM_EXPORT}],
                 "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],

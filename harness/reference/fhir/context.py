@@ -14,6 +14,7 @@ from harness.reference.fhir.store import Store
 
 if TYPE_CHECKING:
     from harness.reference.bulk.jobs import Bulk
+    from harness.reference.push.subscriptions import Subscriptions
 
 
 class Clock(Protocol):
@@ -41,6 +42,10 @@ class Served(Protocol):
     @property
     def bulk(self) -> Bulk:
         """Its exports."""
+
+    @property
+    def push(self) -> Subscriptions:
+        """Who wants to be told of writes."""
 
     def has(self, fault: str, /) -> bool:
         """Whether it has the fault."""

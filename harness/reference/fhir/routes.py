@@ -28,6 +28,7 @@ from harness.reference.fhir.resources import RESOURCES
 from harness.reference.fhir.searches import in_compartment
 from harness.reference.fhir.shelf import TooBroad
 from harness.reference.fhir.table import ROUTE, Table
+from harness.reference.push import subscribing
 
 Answer = Callable[[Request], Awaitable[Response]]
 Paths = dict[str, dict[str, Answer]]
@@ -54,7 +55,14 @@ def routes(instance: Served) -> list[BaseRoute]:
             "DELETE": partial(cancel, context),
         },
         DOWNLOAD: {"GET": partial(download, context)},
+        "/Subscription": {"POST": partial(subscribing.create, context)},
+        "/Subscription/{id}": {
+            "GET": partial(subscribing.read, context),
+            "PUT": partial(subscribing.update, context),
+            "DELETE": partial(subscribing.delete, context),
+        },
     }
+    instance.store.watch(partial(instance.push.committed, instance))
 
     def below(first: str) -> list[Route]:
         """Returns the routes whose paths begin with a part; see `Table`."""

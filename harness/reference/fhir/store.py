@@ -7,7 +7,7 @@ Resources in the store are shared between instances: nobody may change them in p
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain, product
@@ -31,6 +31,11 @@ MOST_REMEMBERED: Final = 50_000
 """How many versions of its own writes, and how many on its own shelves, an instance remembers."""
 
 
+def _nobody(stored: Stored) -> None:
+    """Whoever is told of writes where nobody watches."""
+    del stored
+
+
 def _size(versions: Versions) -> int:
     return 1 + len(versions)
 
@@ -49,6 +54,8 @@ class Store:
         self._writes = writes
         self._latest = max(latest, writes.latest or latest)
         self._untouched = writes.is_empty()
+        self._watcher: Callable[[Stored], None] = _nobody
+        self._uncommitted: list[Stored] | None = None
         self._versions: Recent[tuple[str, str], Versions] = Recent(MOST_REMEMBERED, _size)
         self._shelves: Recent[tuple[str, str | None, bool], Shelf] = Recent(MOST_REMEMBERED, len)
 
@@ -227,6 +234,10 @@ class Store:
         self._writes.replace_last(replacement)
         self._remember(key, (*earlier, replacement))
 
+    def watch(self, watcher: Callable[[Stored], None]) -> None:
+        """Tells `watcher` of each version from now on, once it is there to stay."""
+        self._watcher = watcher
+
     @contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[None]:
         """Writes within take effect together, or not at all where an exception ends it.
@@ -234,16 +245,26 @@ class Store:
         Args:
             keep: False forgets them in any case.
         """
-        kept = False
+        kept, outer = False, self._uncommitted
+        self._uncommitted = []
         try:
             with self._writes.transaction(keep=keep):
                 yield
             kept = keep
         finally:
+            done, self._uncommitted = self._uncommitted, outer
+            for stored in done if kept else ():
+                self._tell(stored)
             if not kept:
                 self._versions.clear()
                 self._shelves.clear()
                 self._untouched = self._writes.is_empty()
+
+    def _tell(self, stored: Stored) -> None:
+        if self._uncommitted is None:
+            self._watcher(stored)
+        else:
+            self._uncommitted.append(stored)
 
     def close(self) -> None:
         """Ends it; what was written to a file is there."""
@@ -277,6 +298,7 @@ class Store:
         below = bool(earlier and self._shared.versions(resource_type, resource_id))
         self._writes.append(stored, new=not earlier, below=below)
         self._remember((resource_type, resource_id), (*earlier, stored))
+        self._tell(stored)
         return stored
 
     def _remember(self, key: tuple[str, str], versions: Versions) -> None:

@@ -77,6 +77,11 @@ RESOURCES: Final[Mapping[str, str]] = {
 """By resource type: its elements."""
 
 PARTS: Final[Mapping[str, str]] = {
+    "Subscription": (
+        f"{_HEAD.replace('identifier:Identifier* ', '')} status:code! contact:ContactPoint* "
+        "end:instant reason:string! criteria:string! error:string channel:Channel!"
+    ),
+    "Channel": ("modifierExtension:Extension* type:code! endpoint:uri payload:code header:string*"),
     "Reaction": (
         "modifierExtension:Extension* substance:CodeableConcept manifestation:CodeableConcept*! "
         "description:string onset:dateTime severity:code exposureRoute:CodeableConcept "
@@ -117,7 +122,8 @@ PARTS: Final[Mapping[str, str]] = {
         "title:string creation:dateTime"
     ),
 }
-"""By name: the elements of their parts, and of datatypes that no Observation has."""
+"""By name: the elements of their parts, of datatypes that no Observation has, and of what is
+written and kept in another way."""
 
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "AllergyIntolerance": ("onset",),
@@ -156,6 +162,7 @@ CODES: Final[Mapping[str, tuple[str, ...]]] = {
     "MedicationRequest.priority": ("routine", "urgent", "asap", "stat"),
     "DocumentReference.status": ("current", "superseded", "entered-in-error"),
     "DocumentReference.docStatus": _NOW,
+    "Subscription.status": ("requested", "active", "error", "off"),
     "DiagnosticReport.status": (
         "registered", "partial", *_NOW, "corrected", "appended", "cancelled", "unknown",
     ),

@@ -36,7 +36,7 @@ async def create(context: Context, request: Request, resource_type: str) -> Resp
         criteria = condition.lstrip("?")
         existing = matched(context, request, resource_type, criteria, "If-None-Exist")
         if existing:
-            return _written(request, existing[0], 200, _location(context, existing[0]))
+            return written(request, existing[0], 200, _location(context, existing[0]))
     return _created(context, request, resource)
 
 
@@ -182,7 +182,7 @@ def _created(context: Context, request: Request, resource: Json) -> Response:
     assigned = getattr(request.state, ASSIGNED, None) or new_id(has)
     stored = faulty.create(has, context.store, resource, context.now, assigned)
     status, headers = faulty.created(has, 201, _location(context, stored))
-    return _written(request, stored, status, headers)
+    return written(request, stored, status, headers)
 
 
 def _updated(
@@ -206,7 +206,7 @@ def _stored_again(
     has = context.instance.has
     resource = _accepted(context, resource, reach)
     stored = faulty.update(has, context.store, resource, current, context.now)
-    return _written(request, stored, faulty.updated(has), version_headers(stored))
+    return written(request, stored, faulty.updated(has), version_headers(stored))
 
 
 def _deleted(context: Context, request: Request, current: Stored) -> Response:
@@ -225,7 +225,7 @@ def _location(context: Context, stored: Stored) -> dict[str, str]:
     return {"Location": url, **version_headers(stored)}
 
 
-def _written(request: Request, stored: Stored, status: int, headers: dict[str, str]) -> Response:
+def written(request: Request, stored: Stored, status: int, headers: dict[str, str]) -> Response:
     """Answers a write with what `Prefer: return=` asks for; the resource if it asks nothing."""
     wanted = preferences(request)
     if "return=minimal" in wanted:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from harness.errors import UsageError
 
-PARTS = ("discovery", "launch", "token", "access", "search", "resources", "write", "wire")
+PARTS = ("discovery", "launch", "token", "access", "search", "resources", "write", "push", "wire")
 """The files, in the order of a run."""
 
 

@@ -12,6 +12,7 @@ from harness.reference.access import Access
 from harness.reference.bulk.jobs import Bulk
 from harness.reference.clock import InstanceClock
 from harness.reference.fhir.store import Store
+from harness.reference.push.subscriptions import Subscriptions
 
 NOW = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
 VITALS = "http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"
@@ -31,6 +32,7 @@ class Ehr:
     faults: Iterable[str] = ()
     store: Store = field(default_factory=lambda: shared_store().overlay())
     bulk: Bulk = field(default_factory=Bulk)
+    push: Subscriptions = field(default_factory=Subscriptions)
     clock: InstanceClock = field(default_factory=lambda: InstanceClock(NOW + timedelta(hours=1)))
 
     def has(self, fault: str, /) -> bool:
