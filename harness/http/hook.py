@@ -45,17 +45,20 @@ class Endpoint:
 
     Attributes:
         url: absolute, as the EHR reaches it.
-        path: below the listener.
         answers: the status of each answer; the last one for all that follow.
     """
 
     url: str
-    path: str
     answers: tuple[int, ...] = (204,)
 
-    def holds(self, path: str) -> bool:
-        """Whether a path is its own, or one below it."""
-        return path == self.path or path.startswith(f"{self.path}/")
+    @property
+    def path(self) -> str:
+        """The path of its URL."""
+        return urlsplit(self.url).path
+
+    def holds(self, url: str) -> bool:
+        """Whether a URL is its own, or one below it."""
+        return url == self.url or url.startswith(f"{self.url}/")
 
     def answer(self) -> int:
         """The status of the next answer."""
@@ -86,15 +89,15 @@ class Hook:
 
     def endpoint(self, name: str, secret: str, answers: tuple[int, ...] = (204,)) -> Endpoint:
         """A URL of its own; `secret` is what nobody guesses."""
-        below = urlsplit(self.base).path.rstrip("/")
-        path = f"{below}/{name}/{secret}"
-        made = Endpoint(f"{self.base.rstrip('/')}/{name}/{secret}", path, answers)
+        made = Endpoint(f"{self.base.rstrip('/')}/{name}/{secret}", answers)
         self._endpoints.append(made)
         return made
 
     def at(self, endpoint: Endpoint) -> tuple[Exchange, ...]:
         """What came to an endpoint, or below it."""
-        return tuple(e for e in self.arrived if endpoint.holds(urlsplit(e.request.url).path))
+        # By its path, for a replay listens elsewhere than the run that was recorded.
+        known = ((e, self._url(urlsplit(e.request.url).path)) for e in self.arrived)
+        return tuple(each for each, url in known if endpoint.holds(url))
 
     async def gather(self, enough: Callable[[], bool], seconds: float) -> None:
         """Wait until enough has arrived, `seconds` at most; a replay is told at once."""
@@ -108,6 +111,11 @@ class Hook:
         self._hooks.note(self.act, self.arrived[self._told :], self.strays)
         self._told = len(self.arrived)
 
+    def _url(self, path: str) -> str:
+        """The URL of a path, from which a tunnel may have taken off that of its own."""
+        below = urlsplit(self.base).path.rstrip("/")
+        return f"{self.base.rstrip('/')}{path.removeprefix(below)}"
+
     def _recall(self) -> None:
         reading = self._hooks.recall(self.act)
         self.strays = int(reading.get("strays", 0))
@@ -120,7 +128,7 @@ class Hook:
             if self._open <= MOST_AT_ONCE:
                 async with asyncio.timeout(WITHIN):
                     await self._answer(reader, writer)
-        except (TimeoutError, OSError, h11.ProtocolError):
+        except (TimeoutError, OSError, ValueError, h11.ProtocolError):
             pass  # a visitor that speaks no HTTP tells nothing
         finally:
             self._open -= 1
@@ -157,8 +165,8 @@ class Hook:
         self._news.set()
 
     def _take(self, head: h11.Request, body: bytes, began: datetime) -> int:
-        path = urlsplit(head.target.decode("latin-1")).path
-        endpoint = next((each for each in self._endpoints if each.holds(path)), None)
+        url = self._url(urlsplit(head.target.decode("latin-1")).path)
+        endpoint = next((each for each in self._endpoints if each.holds(url)), None)
         if endpoint is None:
             self.strays += 1
             return NOT_HERE
@@ -167,9 +175,8 @@ class Hook:
         if len(self.arrived) >= MOST_KEPT:
             return TOO_MANY
         status = endpoint.answer()
-        origin = self.base.removesuffix(urlsplit(self.base).path)
         named = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
-        request = Request(head.method.decode("ascii"), origin + path, Headers(tuple(named)), body)
+        request = Request(head.method.decode("ascii"), url, Headers(tuple(named)), body)
         seconds = (self._hooks.now() - began).total_seconds()
         self.arrived.append(self._hooks.keep(self.act, request, status, began, seconds))
         return status

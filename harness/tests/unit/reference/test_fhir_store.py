@@ -80,3 +80,25 @@ def test_the_name_is_that_of_the_resource(store: Store, patient: str) -> None:
     assert current
     name = current.resource["name"][0]
     assert store.patient_name(patient) == " ".join((*name["given"], name["family"]))
+
+
+def test_whoever_watches_is_told_of_what_is_there_to_stay(store: Store, patient: str) -> None:
+    def failing() -> None:
+        with store.transaction():
+            store.create(weight(patient), NOW, "undone")
+            raise LookupError
+
+    told: list[str] = []
+    store.watch(lambda stored: told.append(f"{stored.id}/{stored.version_id}/{stored.deleted}"))
+    alone = store.create(weight(patient), NOW, "alone")
+    with store.transaction():
+        store.update(alone.id, weight(patient), NOW)
+        with pytest.raises(LookupError):
+            failing()
+        with store.transaction():
+            store.create(weight(patient), NOW, "inner")
+        assert told == ["alone/1/False"]
+    with store.transaction(keep=False):
+        store.delete("Observation", alone.id, NOW)
+    store.delete("Observation", alone.id, NOW)
+    assert told == ["alone/1/False", "alone/2/False", "inner/1/False", "alone/3/True"]
