@@ -57,7 +57,7 @@ def test_every_declared_search_parameter_is_understood(
     statement: Json, client: httpx.Client
 ) -> None:
     for resource in statement["rest"][0]["resource"]:
-        for parameter in resource["searchParam"]:
+        for parameter in resource.get("searchParam", []):
             answer = client.get(
                 resource["type"],
                 params={parameter["name"]: SAMPLES[parameter["type"]]},
