@@ -72,8 +72,10 @@ class Pushed:
         known: the Subscriptions by name.
         secret: what the header of each channel holds.
         writes: the create of each Observation: `other` does not meet the criteria, `first` and
-            `second` do; before `second`, `off` was set off and `deleted` was deleted.
+            `second` do; before `second`, `off` was set off and `deleted` was deleted. `third`
+            came a while later, where these were told of `second`.
         ids: the id of each of these.
+        activated: whether the server made the main Subscription active, as it is asked to.
         strays: how many requests came to none of the endpoints.
         wait: seconds that a notification may take.
     """
@@ -82,6 +84,7 @@ class Pushed:
     secret: str = field(repr=False)
     writes: Mapping[str, Exchange]
     ids: Mapping[str, str]
+    activated: bool
     strays: int
     wait: float
 
@@ -103,12 +106,13 @@ class Pushed:
         return tuple(e for e in self.known[name].arrived if e.started_at >= since)
 
     def late(self, name: str) -> tuple[Exchange, ...]:
-        """What came to an endpoint because of `second`."""
-        if "second" not in self.writes:
+        """What came to an endpoint because of the last write."""
+        last = next((each for each in ("third", "second") if each in self.writes), None)
+        if last is None:
             return ()
-        since = self.writes["second"].started_at
+        since = self.writes[last].started_at
         after = (e for e in self.known[name].arrived if e.started_at >= since)
-        return tuple(e for e in after if subject(e) in (None, self.ids["second"]))
+        return tuple(e for e in after if subject(e) in (None, self.ids[last]))
 
     def named(self, name: str, what: str) -> tuple[Exchange, ...]:
         """What came to an endpoint and names an Observation, in its path or in its payload."""

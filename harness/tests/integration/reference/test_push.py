@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import queue
 import threading
@@ -14,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.errors import UsageError
+from harness.reference import options
 from harness.reference.push import delivery, subscriptions
 from harness.tests.integration.reference.fhir_server import Endpoint, FhirServer
 from harness.tests.unit.reference.fhir_doubles import weight
@@ -336,3 +339,19 @@ def test_variants_differ_as_they_say(server: FhirServer, variant: str) -> None:
         patient = endpoint.ehr.store.patient_ids()[0]
         asking = Subscriber(endpoint, endpoint.client(*ALL, patient=patient), patient)
         assert VARIANTS[variant](asking) is differs
+
+
+def test_further_origins_are_named_at_start(server: FhirServer) -> None:
+    parser = argparse.ArgumentParser()
+    options.add_options(parser)
+    named = ["--notify", "https://app.example:443/", "--notify", "http://10.0.0.7:8080"]
+    origins = options.settings(parser.parse_args(named)).notify
+    assert origins == ("https://app.example", "http://10.0.0.7:8080")
+    with pytest.raises(UsageError, match="is no origin"):
+        options.settings(parser.parse_args(["--notify", "https://app.example/hook"]))
+    endpoint = server.endpoint()
+    endpoint.ehr.push = subscriptions.Subscriptions(origins)
+    patient = endpoint.ehr.store.patient_ids()[0]
+    asking = Subscriber(endpoint, endpoint.client(*ALL, patient=patient), patient)
+    assert asking.ask("https://app.example/hook").status_code == 201
+    assert issue(asking.ask("https://app.example:8443/hook"))[0] == 422

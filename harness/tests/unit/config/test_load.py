@@ -145,6 +145,22 @@ def test_what_is_left_out_is_unknown_or_careful(load: Load) -> None:
     assert ehr.other is None
 
 
+def test_where_notifications_arrive_is_loopback_unless_said(load: Load) -> None:
+    push = load(SMALL).push
+    assert (push.listen, push.url, push.wait_seconds) == ("127.0.0.1:0", None, 10)
+    listen, url = "[::1]:8443", "https://tunnel.example/run"
+    push = load(f'{SMALL}[push]\nlisten = "{listen}"\nurl = "{url}"\nwait_seconds = 2.5\n').push
+    assert (push.listen, push.url, push.wait_seconds) == (listen, url, 2.5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['listen = "8443"', 'listen = "a:b"', 'url = "http://tunnel.example"', "wait_seconds = 0"],
+)
+def test_where_notifications_arrive_is_checked(refusal: Refusal, line: str) -> None:
+    assert f"push.{line.split(maxsplit=1)[0]}" in refusal(f"{SMALL}[push]\n{line}\n")[0]
+
+
 def test_an_unknown_key_is_named_with_the_nearest(refusal: Refusal) -> None:
     text = SMALL + '[[clients]]\nname = "a"\nid = "a"\nauht = "none"\n'
     assert refusal(text) == ["clients[0].auht: unknown key; did you mean 'auth'?"]
