@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from harness.reference.fhir.stored import Stored
 from harness.reference.push.wanted import Wanted
 
-WAITS: Final = (0.05, 0.15, 0.4)
+WAITS: Final = (0.05, 0.1, 0.15)
 """Seconds before it is sent again, each once."""
 WITHIN: Final = 2.0
 """Seconds that an endpoint has for its answer."""
