@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +13,11 @@ from typing import Any, cast
 
 import pytest
 
+from harness.config.secrets import Secret
 from harness.config.tenant import Syncing, Tenant, Validate, load_tenant
 from harness.errors import UsageError
 from harness.reporting.sync_report import write
+from harness.scheduler.leases import acquire
 from harness.sync import validating
 from harness.sync.account import account_of
 from harness.sync.model import PageDone, Query, Received, RunStatus
@@ -22,6 +25,7 @@ from harness.sync.status import Status
 from harness.sync.store import Store
 from harness.sync.validated import Validated, stored
 from harness.sync.validating import LARGEST, Sample, validated
+from harness.tests import postgres_server
 from harness.tests.unit.sync.conftest import NOON, Bench
 
 
@@ -107,6 +111,28 @@ def test_all_of_it_is_validated_on_request(bench: Bench, tenant: Tenant) -> None
     found = validated(wanting(tenant, Validate.ALL), bench.store, run, Sample(), lambda: None)
     assert found is not None
     assert (found.checked, found.pulled, found.invalid) == (6, 6, 1)
+
+
+def test_all_of_it_is_validated_in_a_store_on_a_server(postgres: str, tenant: Tenant) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    assert psycopg
+    from harness.sync.postgres import PostgresSchema
+
+    place = PostgresSchema(Secret(postgres), f"own-{secrets.token_hex(6)}")
+    try:
+        with Store(place) as store:
+            lease = acquire(store, "t", "sync", by="me:1", now=NOON, holder_is_dead=True)
+            run = store.begin(lease, "r1", NOON)
+            page = (received(1), received(2, "wrong"))
+            store.commit(lease, run, PageDone(Query("p", "Observation"), page, NOON))
+            found = validated(wanting(tenant, Validate.ALL), store, run, Sample(), lambda: None)
+            assert found is not None
+            assert (found.checked, found.invalid, found.reason) == (2, 1, None)
+            row = replace(store.runs()[0], ended=NOON, validation=json.dumps(found.as_json()))
+            store.finish(lease, row, [])
+            assert stored(store.runs()[0].validation) == found
+    finally:
+        postgres_server.drop(postgres, place.schema)
 
 
 def test_nothing_is_validated_where_nothing_came_or_nobody_wants_it(
