@@ -24,6 +24,10 @@ Chooser: TypeAlias = Callable[[dict[str, Any]], Iterable[str]]
 
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
 _MOST_REMEMBERED = 1000
+_LONGEST_REMEMBERED = 300
+_MOST_NAMED = 50
+_Named: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""A type of resource, the profiles that it declares, and those named otherwise."""
 _Applied: TypeAlias = tuple[str, Walk]
 """The URL of a profile, and what is asked of a resource that is judged by it."""
 
@@ -38,12 +42,15 @@ class Selection:
         explicit: URLs of profiles that each resource of their type has to meet, whether it stands
             alone or in a Bundle.
         chooser: chooses more, or None.
+        every: whether a profile is applied beside one that builds on it and asks the same.
 
     Raises:
         UsageError: an explicit profile is not known.
     """
 
-    __slots__ = ("_chooser", "_declared", "_explicit", "_profiles", "_types", "_walk")
+    __slots__ = (
+        "_chooser", "_declared", "_every", "_explicit", "_plans", "_profiles", "_types", "_walk",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -52,16 +59,21 @@ class Selection:
         walk: Callable[[str], Walk],
         explicit: Iterable[str],
         chooser: Chooser | None,
+        *,
+        every: bool = False,
     ) -> None:
         self._types = types
         self._profiles = profiles
         self._walk = walk
         self._chooser = chooser
         self._declared: dict[tuple[str, str], _Applied] = {}
-        self._explicit: dict[str, list[_Applied]] = {}
+        self._plans: dict[_Named, tuple[Walk, ...]] = {}
+        self._every = every
+        self._explicit: dict[str, list[str]] = {}
         for canonical in explicit:
             url, kind = self._known(canonical)
-            self._explicit.setdefault(kind, []).append((url, walk(url)))
+            walk(url)
+            self._explicit.setdefault(kind, []).append(url)
 
     def _known(self, canonical: str) -> tuple[str, str]:
         url = canonical.partition("|")[0]
@@ -81,38 +93,66 @@ class Selection:
         others = not contained and bool(self._explicit or self._chooser)
 
         def judge(node: Any, path: Path, run: Judging) -> None:
-            meta = node.get("meta")
+            meta, kind = node.get("meta"), node["resourceType"]
             declared = meta.get("profile") if meta.__class__ is dict else None
-            kind = node["resourceType"]
-            done: set[str] = set()
+            named: tuple[str, ...] = ()
             if declared.__class__ is list:
-                for text in declared:
-                    if text.__class__ is str:
-                        applied = self._declared.get((kind, text)) or self._find(kind, text)
-                        _apply(applied, done, node, path, run)
-            if others:
-                for applied in self._further(node, kind, path, run):
-                    _apply(applied, done, node, path, run)
+                named = tuple([text for text in declared if text.__class__ is str])
+            further = self._further(node, kind, path, run) if others else ()
+            if named or further:
+                key = (kind, named, further)
+                plan = self._plans.get(key)
+                for walk in self._plan(key) if plan is None else plan:
+                    walk(node, path, run)
 
         return judge
 
     def _further(
         self, node: dict[str, Any], kind: str, path: Path, run: Judging
-    ) -> Iterator[_Applied]:
+    ) -> tuple[str, ...]:
+        """URLs of the profiles that are asked for, and of those that are chosen."""
+        asked: list[str] = []
         if self._explicit:
             if path[0] is None and kind not in self._explicit and kind != "Bundle":
                 expected = "a resource of type " + " or ".join(sorted(self._explicit))
                 run.error(Rule.PROFILE, path, expected, kind)
-            yield from self._explicit.get(kind, ())
+            asked += self._explicit.get(kind, ())
         if self._chooser is not None:
-            for url in self._chooser(node):
-                if url in self._profiles and self._profiles[url].type == kind:
-                    yield url, self._walk(url)
+            asked += self._chooser(node)
+        return tuple(asked)
+
+    def _plan(self, named: _Named) -> tuple[Walk, ...]:
+        """What is asked of a resource for which these profiles are named, each once."""
+        kind, declared, further = named
+        applied: dict[str, Walk] = {}
+        for text in declared:
+            url, walk = self._declared.get((kind, text)) or self._find(kind, text)
+            applied.setdefault(url, walk)
+        for url in further:
+            if url in self._profiles and self._profiles[url].type == kind:
+                applied.setdefault(url, self._walk(url))
+        implied = set() if self._every else {b for url in applied for b in self._bases(url, kind)}
+        plan = tuple(
+            walk
+            for url, walk in applied.items()
+            if url not in implied or walk is not self._walk(url)
+        )
+        few = len(self._plans) < _MOST_REMEMBERED and len(declared) <= _MOST_NAMED
+        if few and all(len(text) <= _LONGEST_REMEMBERED for text in declared):
+            self._plans[named] = plan
+        return plan
+
+    def _bases(self, url: str, kind: str) -> Iterator[str]:
+        """The profiles that a profile builds on, all of whose rules are its own as well."""
+        profile = self._profiles.get(url)
+        while profile is not None and profile.type == kind:
+            yield profile.base
+            profile = self._profiles.get(profile.base)
 
     def _find(self, kind: str, text: str) -> _Applied:
         url, _, version = text.partition("|")
         applied = (url, self._declaration(kind, url, version))
-        if len(self._declared) < _MOST_REMEMBERED:
+        if len(self._declared) < _MOST_REMEMBERED and len(text) <= _LONGEST_REMEMBERED:
             self._declared[kind, text] = applied
         return applied
 
@@ -137,15 +177,6 @@ class Selection:
         while known is not None:
             yield known.name
             known = None if known.base is None else self._types.get(known.base)
-
-
-def _apply(
-    applied: _Applied, done: set[str], node: dict[str, Any], path: Path, run: Judging
-) -> None:
-    url, walk = applied
-    if url not in done:
-        done.add(url)
-        walk(node, path, run)
 
 
 def _other_type(name: str, profile: str | None) -> Walk:

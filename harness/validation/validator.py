@@ -58,7 +58,9 @@ class Validator:
             recorded=coverage is not None,
         )
         compiled = Profiles(sources)
-        selection = Selection(types, known, compiled.walk, profiles, chooser)
+        # A part that has to be supported counts for each profile by itself.
+        every = coverage is not None
+        selection = Selection(types, known, compiled.walk, profiles, chooser, every=every)
         self._resources = Structure(sources, compiled, selection.walk).resources
         self._coverage = coverage
 

@@ -145,3 +145,9 @@ def test_every_part_of_every_profile_can_be_noted(version: str) -> None:
             asked = supported(profile)
             assert len(set(asked.parts)) == len(asked.parts)
             assert asked.missing(frozenset(asked.parts)) == ()
+
+
+def test_a_profile_and_what_it_builds_on_are_both_covered() -> None:
+    vital_signs = f"{US_CORE}us-core-vital-signs"
+    coverage = covered(declaring(observation(), vital_signs, HEART_RATE))
+    assert coverage.missing(us_core().profiles).keys() >= {vital_signs, HEART_RATE}

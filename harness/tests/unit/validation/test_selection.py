@@ -72,6 +72,16 @@ class TestDeclared:
         resource = declaring(wrong(), HEART_RATE, f"{HEART_RATE}|6.1.0")
         assert len(Validator(us_core()).check(resource)) == 1
 
+    def test_a_profile_is_heard_for_those_that_it_builds_on(self) -> None:
+        vital_signs = f"{US_CORE}us-core-vital-signs"
+        for declared in ((vital_signs, HEART_RATE), (HEART_RATE, vital_signs)):
+            found = Validator(us_core()).check(declaring(wrong(), *declared))
+            assert [(f.path, f.profile) for f in found] == [("Observation.subject", HEART_RATE)]
+
+    def test_a_thousand_declarations_are_judged_each_once(self) -> None:
+        found = told(Validator(us_core()), declaring(wrong(), *[HEART_RATE] * 1000))
+        assert found == [("error", "minimum", "Observation.subject")]
+
 
 class TestAskedFor:
     def test_a_profile_is_applied_to_what_does_not_declare_it(self) -> None:
