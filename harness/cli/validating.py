@@ -34,15 +34,26 @@ def run(args: argparse.Namespace) -> int:
     shown = frozenset(LEVELS[: LEVELS.index(Severity(args.severity)) + 1])
     style = Style(shown, args.limit, judge.links, colors=_colors())
     printer = PRINTERS[args.format](sys.stdout.write, style)
-    # What is loaded stays; looking through it again and again is a tenth of a long stream.
+    tally = Tally()
+    with _collecting_rarely():
+        for file in files:
+            with _opened(file) as opened, _Follower(tally, opened) as follow:
+                for judged in _judged(opened, judge.check, follow):
+                    printer.found(judged, tally.add(judged))
+    return _concluded(files, tally, judge, printer)
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """What is loaded stays; looking through it again and again is a tenth of a long stream."""
+    usual = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(50_000)
-    tally = Tally()
-    for file in files:
-        with _opened(file) as opened, _Follower(tally, opened) as follow:
-            for judged in _judged(opened, judge.check, follow):
-                printer.found(judged, tally.add(judged))
-    return _concluded(files, tally, judge, printer)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def _concluded(files: list[str], tally: Tally, judge: Checking, printer: Printer) -> int:
