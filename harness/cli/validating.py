@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from harness.cli.validators import Check, Checking, checking
 from harness.errors import ExitStatus, UsageError
@@ -33,13 +33,14 @@ def run(args: argparse.Namespace) -> int:
     judge = checking(args)
     shown = frozenset(LEVELS[: LEVELS.index(Severity(args.severity)) + 1])
     style = Style(shown, args.limit, judge.links, colors=_colors())
-    printer = PRINTERS[args.format](sys.stdout.write, style)
-    tally = Tally()
+    tally, screen = Tally(), _Screen()
+    printer = PRINTERS[args.format](screen.write, style)
     with _collecting_rarely():
         for file in files:
-            with _opened(file) as opened, _Follower(tally, opened) as follow:
-                for judged in _judged(opened, judge.check, follow):
+            with _opened(file) as opened, _Follower(tally, opened, screen) as follow:
+                for judged in _judged(opened, judge.check, follow.valid):
                     printer.found(judged, tally.add(judged))
+                    follow.tell()
     return _concluded(files, tally, judge, printer)
 
 
@@ -119,8 +120,8 @@ def _unreadable(name: str, error: OSError) -> UsageError:
     return UsageError(f"{plain(name)}: cannot be read: {error.strerror}")
 
 
-def _judged(file: _Opened, check: Check, follow: Callable[[], None]) -> Iterator[Judged]:
-    """Every resource of a file that has findings; those without are counted by `follow`."""
+def _judged(file: _Opened, check: Check, valid: Callable[[], None]) -> Iterator[Judged]:
+    """Every resource of a file that has findings; of each without `valid` is told."""
     for number, text in texts(file):
         if isinstance(text, Finding):
             yield Judged(file.name, number, UNREADABLE, (text,))
@@ -131,42 +132,69 @@ def _judged(file: _Opened, check: Check, follow: Callable[[], None]) -> Iterator
         if flaws:
             yield Judged(file.name, number, value, flaws)
         else:
-            follow()
+            valid()
+
+
+class _Screen:
+    """Standard output, and on a terminal a line that whatever is printed takes the place of."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self._passing = False
+
+    def write(self, text: str) -> None:
+        """Print."""
+        self.wipe()
+        sys.stdout.write(text)
+
+    def passing(self, text: str) -> None:
+        """A line that the next one replaces."""
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+        self._passing = True
+
+    def wipe(self) -> None:
+        """Take the line away."""
+        if self._passing:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._passing = False
 
 
 class _Follower:
     """Counts what is valid, and tells on a terminal how far a long stream is."""
 
-    def __init__(self, tally: Tally, file: _Opened) -> None:
-        self._tally, self._file = tally, file
-        self._live = sys.stderr.isatty()
-        self._began = time.monotonic()
+    def __init__(self, tally: Tally, file: _Opened, screen: _Screen) -> None:
+        self._tally, self._file, self._screen = tally, file, screen
+        self._before, self._began = tally.resources, time.monotonic()
         self._next = self._began + _QUIET_SECONDS
 
-    def __call__(self) -> None:
+    def valid(self) -> None:
+        """One more resource has no findings."""
         self._tally.resources += 1
-        if self._live and self._tally.resources % _STRIDE == 0:
-            self._tell(time.monotonic())
+        self.tell()
 
-    def _tell(self, now: float) -> None:
+    def tell(self) -> None:
+        """Say how far it is, once in a while."""
+        if not self._screen.live or self._tally.resources % _STRIDE:
+            return
+        now = time.monotonic()
         if now < self._next:
             return
         self._next = now + _TELLS_SECONDS
         size, tally = self._file.size, self._tally
         share = f", {min(100, 100 * self._file.done // size)} %" if size else ""
-        rate = tally.resources / (now - self._began)
-        sys.stderr.write(
-            f"\r\x1b[K{plain(self._file.name, 40)}: {tally.resources:,} resources, {rate:,.0f}/s,"
+        rate = (tally.resources - self._before) / (now - self._began)
+        self._screen.passing(
+            f"{plain(self._file.name, 40)}: {tally.resources:,} resources, {rate:,.0f}/s,"
             f" {tally.invalid:,} not valid{share}"
         )
-        sys.stderr.flush()
 
-    def __enter__(self) -> Callable[[], None]:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live and self._next > self._began + _QUIET_SECONDS:
-            sys.stderr.write("\r\x1b[K")
+        self._screen.wipe()
 
 
 def _colors() -> bool:

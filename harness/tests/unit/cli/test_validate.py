@@ -276,8 +276,9 @@ def test_without_the_engine_fast_says_so_and_finds_the_same(
     assert "Observation.status" in out
 
 
+@pytest.mark.parametrize("status", ["final", "done"])
 def test_a_terminal_is_told_how_far_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -288,8 +289,8 @@ def test_a_terminal_is_told_how_far_it_is(
     monkeypatch.setattr(sys, "stderr", err)
     monkeypatch.setattr("time.monotonic", lambda: float(next(seconds)))
     file = tmp_path / "a.ndjson"
-    file.write_bytes(b"\n".join([weight(text=WEIGHT["text"])] * 300))
-    assert main(["validate", str(file)]) == ExitStatus.OK
+    file.write_bytes(b"\n".join([weight(status=status)] * 300))
+    assert main(["validate", str(file)]) == (status != "final")
     assert "resources" in err.getvalue()
     assert "100 %" in err.getvalue()
     assert err.getvalue().endswith("\r\x1b[K")
