@@ -6,27 +6,23 @@ time that it can mean: a watermark that is too early costs a page, one that is t
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from harness.fhir.dates import parse
 
-_INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]0\d:[0-5]\d)",
-    re.ASCII,
-)
-"""An instant as nearly all servers write it."""
+_WHOLE = len("2026-01-01T12:00:00Z")
 
 
 def earliest(stamp: object) -> datetime | None:
     """The earliest instant that `stamp` can mean, in UTC; None if it means none."""
-    if isinstance(stamp, str) and _INSTANT.fullmatch(stamp):
-        # Nothing is missing, so there is nothing to interpret, which takes twenty times as long.
+    if isinstance(stamp, str) and stamp[10:11] == "T" and len(stamp) >= _WHOLE:
+        # Where nothing is missing there is nothing to interpret, which takes ten times as long.
         try:
             moment = datetime.fromisoformat(stamp)
-            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+            if moment.tzinfo is not None:
+                return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             pass  # such as second 60; `suppress` would take as long as all the rest
     interval = parse(stamp)
