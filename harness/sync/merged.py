@@ -24,8 +24,9 @@ def merged(patients: Iterable[str], body: Callable[[str], bytes | None]) -> tupl
     """Those of `patients` that were replaced or are inactive; `body` gives a stored Patient."""
     found = []
     for patient in patients:
-        raw = body(patient)
-        resource = json.loads(raw) if raw is not None else {}
+        if (raw := body(patient)) is None:
+            continue
+        resource = json.loads(raw)
         into = next(iter(linked(resource, "replaced-by")), None)
         if into is not None or resource.get("active") is False:
             found.append(Merged(patient, into))
