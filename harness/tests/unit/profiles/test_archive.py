@@ -106,7 +106,15 @@ def test_only_so_many_files_are_taken(tmp_path: Path) -> None:
         read(tmp_path, made(files), Bounds(files=10))
 
 
-@pytest.mark.parametrize("raw", [b"", b"PK\x03\x04 a zip", gzip.compress(b"no tar"), b"\x1f\x8bx"])
+NONE = {
+    "nothing": b"",
+    "a zip": b"PK\x03\x04 a zip",
+    "gzip of no tar": gzip.compress(b"no tar"),
+    "no gzip": b"\x1f\x8bx",
+}
+
+
+@pytest.mark.parametrize("raw", NONE.values(), ids=NONE)
 def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(UsageError, match=r"package\.tgz: (expected|not a package)"):
         read(tmp_path, raw)
