@@ -38,8 +38,10 @@ class FhirGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request."""
-        answer = refused_for_load(self.instance) or self.admit(scope)
-        if self.instance.has("throttle-serves-one-by-one"):
+        one_by_one = self.instance.has("throttle-serves-one-by-one")
+        refusal = None if one_by_one else refused_for_load(self.instance)
+        answer = refusal or self.admit(scope)
+        if one_by_one:
             await self._in_turn()
         await (answer or self.app)(scope, receive, send)
 
