@@ -28,8 +28,8 @@ from harness.sync.outbox.box import Box
 from harness.sync.outbox.delivery import Delivery
 from harness.sync.outbox.drafting import KeyLike, to_correct, to_create, to_retract, to_update
 from harness.sync.outbox.model import Draft, Entry, Key, KeyTaken, State, WriteDied
-from harness.sync.places import place_of
-from harness.sync.store import Store
+from harness.sync.store.places import place_of
+from harness.sync.store.store import Store
 
 __all__ = ["Key", "KeyTaken", "Outbox", "Receipt", "WriteDied", "Written", "queue"]
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from harness.config.ehr import SecretRef
 from harness.config.secrets import Secrets
 from harness.scheduler.leases import acquire
-from harness.sync.database import Place
 from harness.sync.model import Lease, PageDone, Query, Received, Watermark
-from harness.sync.sqlite import SqliteFile
-from harness.sync.store import Store
+from harness.sync.store.database import Place
+from harness.sync.store.sqlite import SqliteFile
+from harness.sync.store.store import Store
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PER_PAGE = 100
@@ -82,7 +82,7 @@ def _place(url: str | None) -> Iterator[Place]:
         with tempfile.TemporaryDirectory() as folder:
             yield SqliteFile(Path(folder) / "private" / "store.sqlite")
         return
-    from harness.sync.postgres import PostgresSchema
+    from harness.sync.store.postgres import PostgresSchema
 
     scheme, _, name = url.partition(":")
     secret = Secrets(os.environ).resolve(SecretRef(scheme, name))

@@ -19,9 +19,9 @@ from harness.errors import ExitStatus, HarnessError, UsageError
 from harness.http.clock import SystemClock
 from harness.scheduler.jobs import Site, verify
 from harness.smart.entropy import system_entropy
-from harness.sync.grant import grant_of
-from harness.sync.places import place_of
+from harness.sync.access.grant import grant_of
 from harness.sync.status import Status, status_of
+from harness.sync.store.places import place_of
 
 
 def compare(args: argparse.Namespace) -> int:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from harness.config import paths
 from harness.config.tenant import Tenant, load_tenant
 from harness.errors import ExitStatus, UsageError
-from harness.sync.stamps import earliest
+from harness.sync.answers.stamps import earliest
 
 if TYPE_CHECKING:
-    from harness.sync.export import Exported, Format
-    from harness.sync.store import Store
+    from harness.sync.store.export import Exported, Format
+    from harness.sync.store.store import Store
 
 _HELP = """\
 Writes what the tenant's store holds to DIR, one file per resource type: TYPE.ndjson with each
@@ -76,7 +76,7 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`harness sync export`."""
-    from harness.sync.export import Selection, export
+    from harness.sync.store.export import Selection, export
 
     tenant = load_tenant(args.tenant)
     folder = _folder(args.to)
@@ -91,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _store(tenant: Tenant) -> Store:
-    from harness.sync.places import place_of
-    from harness.sync.store import Store
+    from harness.sync.store.places import place_of
+    from harness.sync.store.store import Store
 
     place = place_of(tenant, os.environ)
     if not place.exists():
@@ -114,14 +114,14 @@ def _folder(given: Path) -> Path:
 
 
 def _format(name: str, *, packed: bool) -> Format:
-    from harness.sync.export import Format, ndjson
+    from harness.sync.store.export import Format, ndjson
 
     if name == "ndjson":
         return ndjson(packed=packed)
     if packed:
         raise UsageError("--gzip: Parquet is compressed already", hint="leave --gzip out")
     try:
-        from harness.sync.parquet import Parquet
+        from harness.sync.store.parquet import Parquet
     except ImportError:
         raise UsageError(
             "--format parquet needs the package pyarrow", hint="pip install 'fhir-harness[export]'"

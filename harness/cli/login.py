@@ -28,10 +28,10 @@ from harness.smart.launch import Launcher
 from harness.smart.sign_in import chosen, interactive, sign_in_at
 from harness.smart.tokens import TokenResponse
 from harness.smart.vault import new_key
-from harness.sync.connect import sender, vault_of
-from harness.sync.granted import not_covered
-from harness.sync.login import keep, sign_in
-from harness.sync.meter import Meter
+from harness.sync.access.connect import sender, vault_of
+from harness.sync.access.granted import not_covered
+from harness.sync.access.login import keep, sign_in
+from harness.sync.access.meter import Meter
 
 _HELP = """\
 Performs a SMART launch and stores the refresh token, encrypted, in a vault. Syncs and runs then

@@ -25,8 +25,8 @@ from harness.sync.outbox.box import Box
 from harness.sync.outbox.model import OPEN, Entry, State
 from harness.sync.outbox.reading import MOST_BYTES, drafts_in
 from harness.sync.outbox.telling import Outgoing, Teller
-from harness.sync.places import place_of
-from harness.sync.store import Store
+from harness.sync.store.places import place_of
+from harness.sync.store.store import Store
 
 _HELP = """\
 Keeps the writes of a file in the tenant's outbox and delivers them: one resource, a Bundle or

@@ -19,16 +19,16 @@ from harness.http.transport import WireTransport
 from harness.scheduler.leases import LIFE, acquire, owner, release, renew
 from harness.smart.entropy import Entropy
 from harness.sync.account import Account
-from harness.sync.database import Place
 from harness.sync.model import Lease
-from harness.sync.places import place_of
 from harness.sync.run import Progress, SyncRun
-from harness.sync.store import LeaseLost, Store
+from harness.sync.store.database import Place
+from harness.sync.store.places import place_of
+from harness.sync.store.store import LeaseLost, Store
 from harness.sync.world import MakeTransport, World
 
 if TYPE_CHECKING:
-    from harness.sync.verification import Verification
-    from harness.sync.verify_run import VerifyRun
+    from harness.sync.verify.run import VerifyRun
+    from harness.sync.verify.verification import Verification
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -136,7 +136,7 @@ async def verify(
         LeaseLost: another process took over in the middle.
         UsageError: there is no store yet, or a file or secret has to be mended first.
     """
-    from harness.sync.verify_run import VerifyRun
+    from harness.sync.verify.run import VerifyRun
 
     if not place_of(tenant, site.environ).exists():
         raise UsageError(

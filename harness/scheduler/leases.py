@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 
 from harness.errors import UsageError
 from harness.sync.model import Lease
-from harness.sync.rows import instant, text_of
-from harness.sync.store import LeaseLost, Store
+from harness.sync.store.rows import instant, text_of
+from harness.sync.store.store import LeaseLost, Store
 
 LIFE = timedelta(minutes=2)
 """How long a holder may be silent; it renews three times as often."""

@@ -15,7 +15,8 @@ from harness.errors import EhrUnreachable, UsageError
 from harness.http.origin import host_of
 from harness.scheduler.jobs import Site, kept_alive
 from harness.scheduler.leases import acquire, owner, release
-from harness.sync.connect import Connection, connection
+from harness.sync.access.connect import Connection, connection
+from harness.sync.access.patients import patients_of
 from harness.sync.outbox.abilities import Abilities
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.courier import Courier
@@ -23,9 +24,8 @@ from harness.sync.outbox.delivery import Delivery
 from harness.sync.outbox.model import OPEN, Draft, Entry, State
 from harness.sync.outbox.telling import Outgoing, Teller
 from harness.sync.outbox.wire import Wire
-from harness.sync.patients import patients_of
-from harness.sync.places import place_of
-from harness.sync.store import Store
+from harness.sync.store.places import place_of
+from harness.sync.store.store import Store
 from harness.sync.world import World
 
 JOB = "outbox"

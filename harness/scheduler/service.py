@@ -13,9 +13,9 @@ from harness.scheduler.due import is_due
 from harness.scheduler.jobs import Ended, Site, isolated
 from harness.scheduler.turn import write_and_sync
 from harness.sync.account import Account
-from harness.sync.places import place_of
 from harness.sync.run import SyncRun
-from harness.sync.store import Store
+from harness.sync.store.places import place_of
+from harness.sync.store.store import Store
 
 TICK = 20.0
 """Seconds between two looks at what is due."""

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ExitStatus
-from harness.sync.gone import Gone
-from harness.sync.merged import Merged
+from harness.sync.answers.merged import Merged
+from harness.sync.deletions.gone import Gone
+from harness.sync.deletions.sweep import Swept
 from harness.sync.model import Counts, RunRow, RunStatus, Traffic
-from harness.sync.store import Store
-from harness.sync.sweep import Swept
+from harness.sync.store.store import Store
 from harness.sync.telling import listed, span, table
 
 if TYPE_CHECKING:

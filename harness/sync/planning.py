@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from harness.config.tenant import Discover, Tenant
-from harness.sync.connect import Connection
-from harness.sync.learnt import recall, remember_honours
-from harness.sync.merged import merged
+from harness.sync.access.connect import Connection
+from harness.sync.answers.merged import merged
+from harness.sync.asking.learnt import recall, remember_honours
+from harness.sync.asking.probe import honours
+from harness.sync.asking.strategy import Plan, plan_for
 from harness.sync.model import Gap, Learnt, Lease, Query
 from harness.sync.order import Order, Outcome, by_need
-from harness.sync.probe import honours
-from harness.sync.pull import Pull
-from harness.sync.store import Store
-from harness.sync.strategy import Plan, plan_for
+from harness.sync.pull.pull import Pull
+from harness.sync.store.store import Store
 
 MOST_ROUNDS = 4
 """How often patients may have been merged into others one after the other."""

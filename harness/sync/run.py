@@ -15,22 +15,22 @@ from harness.config.tenant import Tenant, Validate
 from harness.errors import EhrUnreachable, HarnessError, Throttled, UsageError
 from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
+from harness.sync.access.connect import Connection, connection
+from harness.sync.access.meter import Meter
+from harness.sync.access.patients import patients_of
 from harness.sync.account import Account, account_of
+from harness.sync.asking.learnt import recall, remember_outcome
+from harness.sync.asking.strategy import Plan
 from harness.sync.bulk.choice import by_export, remember
 from harness.sync.bulk.known import knows_exports
-from harness.sync.connect import Connection, connection
-from harness.sync.deletions import Histories
-from harness.sync.learnt import recall, remember_outcome
-from harness.sync.meter import Meter
+from harness.sync.deletions.histories import Histories
+from harness.sync.deletions.sweep import Swept, merged_of, sweep
 from harness.sync.model import Counts, Gap, Lease, Query, RunStatus, Traffic
 from harness.sync.order import Outcome
-from harness.sync.patients import patients_of
 from harness.sync.planning import order_of, planned, rounds
-from harness.sync.pull import Pull
-from harness.sync.store import LeaseLost, Store
-from harness.sync.strategy import Plan
-from harness.sync.sweep import Swept, merged_of, sweep
-from harness.sync.trouble import COME_BACK
+from harness.sync.pull.pull import Pull
+from harness.sync.pull.trouble import COME_BACK
+from harness.sync.store.store import LeaseLost, Store
 from harness.sync.world import World
 
 if TYPE_CHECKING:

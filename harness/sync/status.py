@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from harness.config.tenant import Tenant
+from harness.sync.access.grant import Grant
 from harness.sync.bulk.job import Job, open_job
-from harness.sync.database import Place
-from harness.sync.grant import Grant
 from harness.sync.model import RunRow, Watermark
 from harness.sync.outbox.box import Box
-from harness.sync.store import Store
+from harness.sync.store.database import Place
+from harness.sync.store.store import Store
 from harness.sync.telling import span, table
 from harness.sync.validated import stored
 

@@ -18,7 +18,7 @@ from harness.config.tenant import Tenant, Validate
 from harness.errors import HarnessError
 from harness.spec.regulatory import resolve_versions
 from harness.sync.model import Received
-from harness.sync.store import Store
+from harness.sync.store.store import Store
 from harness.sync.validated import Validated, validated_of
 from harness.validation.findings import Finding
 from harness.validation.reading import UNREADABLE, read

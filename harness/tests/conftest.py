@@ -12,8 +12,8 @@ from hypothesis import settings
 
 from harness.config.secrets import Secret
 from harness.reference.process import Running, start
-from harness.sync.database import Place
-from harness.sync.sqlite import SqliteFile
+from harness.sync.store.database import Place
+from harness.sync.store.sqlite import SqliteFile
 from harness.tests import postgres_server
 from harness.tests.reference_process import clean_environment
 
@@ -61,7 +61,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield SqliteFile(tmp_path / "private" / "store.sqlite")
         return
     url = request.getfixturevalue("postgres")
-    from harness.sync.postgres import PostgresSchema
+    from harness.sync.store.postgres import PostgresSchema
 
     made = PostgresSchema(Secret(url), f"t-{secrets.token_hex(6)}")
     yield made

@@ -15,10 +15,10 @@ from harness.config.ehr import Strategy
 from harness.config.tenant import Tenant
 from harness.errors import HarnessError
 from harness.fhir.capability import Capability
-from harness.sync.learnt import recall, remember_exports
+from harness.sync.asking.learnt import recall, remember_exports
 from harness.sync.model import Counts, Lease
 from harness.sync.order import Reader
-from harness.sync.store import Store
+from harness.sync.store.store import Store
 
 WORTH = 1000
 """Searches that an export has to save."""

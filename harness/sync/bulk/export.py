@@ -27,10 +27,10 @@ from harness.sync.bulk.lines import NOBODY
 from harness.sync.bulk.reach import Span, flaw, newcomers, span, watermarks
 from harness.sync.bulk.scene import Halt, JobLost, Scene
 from harness.sync.bulk.tending import Tending
-from harness.sync.gone import Held, mark_gone, read_absent
+from harness.sync.deletions.gone import Held, mark_gone, read_absent
 from harness.sync.model import Gap, Query
-from harness.sync.statements import put_watermark
-from harness.sync.store import LeaseLost
+from harness.sync.store.statements import put_watermark
+from harness.sync.store.store import LeaseLost
 
 ATTEMPTS = 2
 """Exports that one run begins at most: an export that is lost is asked for once more."""

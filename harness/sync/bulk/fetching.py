@@ -22,9 +22,9 @@ from harness.sync.bulk.lines import NOBODY
 from harness.sync.bulk.loading import Loaded, Loader, Whose, finished
 from harness.sync.bulk.scene import Halt, JobLost, Scene
 from harness.sync.bulk.tending import Tending
-from harness.sync.gone import Gone, mark_gone, read_absent
+from harness.sync.deletions.gone import Gone, mark_gone, read_absent
 from harness.sync.model import Counts, Query
-from harness.sync.statements import add_counts
+from harness.sync.store.statements import add_counts
 
 BREAKS = 3
 """How often in a row a download may break off without a line more, until the next run."""

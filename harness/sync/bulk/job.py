@@ -9,10 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from harness.fhir.bulk.manifest import Kind, ManifestFile
-from harness.sync.database import Database, Row
 from harness.sync.model import Lease
-from harness.sync.rows import instant, instant_or_none, text_of
-from harness.sync.store import Store
+from harness.sync.store.database import Database, Row
+from harness.sync.store.rows import instant, instant_or_none, text_of
+from harness.sync.store.store import Store
 
 
 class Phase(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.sync.store import Store
+from harness.sync.store.store import Store
 
 
 def knows_exports(store: Store) -> bool:

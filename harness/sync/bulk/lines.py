@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from harness.sync.answers import received_of
+from harness.sync.answers.answer import received_of
+from harness.sync.answers.told import Told
 from harness.sync.model import Received
-from harness.sync.told import Told
 
 NOBODY = ""
 """The patient of what belongs to none."""

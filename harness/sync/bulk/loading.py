@@ -17,16 +17,16 @@ from harness.fhir.bulk.manifest import Kind
 from harness.fhir.bulk.ndjson import Line, Splitter
 from harness.fhir.bulk.refusal import in_codes
 from harness.fhir.outcome import issues
+from harness.sync.asking.marks import believable
 from harness.sync.bulk.job import File, Job, advance_newest, put_file
 from harness.sync.bulk.lines import NOBODY, Bad, Kept, Left, deletions, parsed, read_line
-from harness.sync.database import Database
-from harness.sync.gone import Gone, Held
-from harness.sync.marks import believable
+from harness.sync.deletions.gone import Gone, Held
 from harness.sync.model import Counts, Lease, Received
-from harness.sync.rows import text_of
-from harness.sync.statements import add_counts
-from harness.sync.store import Store
-from harness.sync.upsert import upsert
+from harness.sync.store.database import Database
+from harness.sync.store.rows import text_of
+from harness.sync.store.statements import add_counts
+from harness.sync.store.store import Store
+from harness.sync.store.upsert import upsert
 
 LINES, BYTES = 2000, 4 << 20
 """What one commit may hold; the line that passes a bound still belongs to it."""

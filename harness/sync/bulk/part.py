@@ -9,12 +9,12 @@ from harness.config.paths import data_dir
 from harness.config.tenant import Tenant
 from harness.fhir.bulk.client import BulkClient
 from harness.http.clock import Clock
+from harness.sync.access.connect import Connection
 from harness.sync.bulk.export import Export
 from harness.sync.bulk.scene import Scene
-from harness.sync.connect import Connection
 from harness.sync.model import Counts, Lease, Query
 from harness.sync.order import Outcome
-from harness.sync.store import Store
+from harness.sync.store.store import Store
 
 
 def export_of(  # noqa: PLR0913 - what a run is made of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harness.config.bulk import Backfill
+from harness.sync.asking.marks import SKEW, advance
 from harness.sync.bulk.job import Job
-from harness.sync.marks import SKEW, advance
 from harness.sync.model import Query, Watermark
 
 MANY = 4

@@ -14,10 +14,10 @@ from harness.config.tenant import Tenant
 from harness.fhir.bulk.client import BulkClient
 from harness.http.clock import Clock
 from harness.sync.bulk.job import Jobs
-from harness.sync.gone import Gone
+from harness.sync.deletions.gone import Gone
 from harness.sync.model import Counts, Lease, Query
 from harness.sync.order import Outcome, Reader
-from harness.sync.store import Store
+from harness.sync.store.store import Store
 
 T = TypeVar("T")
 

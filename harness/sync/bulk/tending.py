@@ -22,12 +22,12 @@ from harness.fhir.bulk.status import (
     read_status,
 )
 from harness.http.exchange import Exchange
+from harness.sync.answers.stamps import http_date
+from harness.sync.asking.marks import TRUSTED_LAG, latest, server_start
 from harness.sync.bulk.job import File, Job, Phase, files_of
 from harness.sync.bulk.pacing import next_look
 from harness.sync.bulk.reach import Span
 from harness.sync.bulk.scene import Halt, JobLost, Scene
-from harness.sync.marks import TRUSTED_LAG, latest, server_start
-from harness.sync.stamps import http_date
 
 GIVE_UP = timedelta(days=30)
 """An export that is not ready by then is deleted and asked for anew."""

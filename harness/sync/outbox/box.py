@@ -14,8 +14,8 @@ from typing import Any
 from harness.errors import UsageError
 from harness.sync.model import Lease
 from harness.sync.outbox.model import Draft, Entry, Key, KeyTaken, Op, State, Waiting
-from harness.sync.rows import instant, instant_or_none, text_of
-from harness.sync.store import Store
+from harness.sync.store.rows import instant, instant_or_none, text_of
+from harness.sync.store.store import Store
 
 KEPT, DROPPED = "kept", "dropped"
 

@@ -16,7 +16,7 @@ from harness.errors import ProtocolError
 from harness.fhir.dates import parse
 from harness.fhir.fidelity import same
 from harness.fhir.search import Search
-from harness.sync.answers import next_link
+from harness.sync.answers.answer import next_link
 from harness.sync.outbox.abilities import Abilities
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.model import Entry, Key

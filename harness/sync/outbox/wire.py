@@ -11,7 +11,7 @@ from harness.http.client import FHIR_JSON
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange, Headers, Request
 from harness.http.retry import is_refusal, retry_after
-from harness.sync.connect import UNAUTHORIZED, Connection
+from harness.sync.access.connect import UNAUTHORIZED, Connection
 from harness.sync.outbox.deciding import REFUSED_FOR
 from harness.sync.outbox.model import Halt
 from harness.sync.outbox.verdict import Kind, Verdict, in_codes, of_exchange, said

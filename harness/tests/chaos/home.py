@@ -40,12 +40,12 @@ from harness.smart.discovery import discover
 from harness.smart.entropy import system_entropy
 from harness.smart.stored import Stored
 from harness.smart.vault import new_key
+from harness.sync.access.connect import sender, vault_of
+from harness.sync.access.grant import Grant, grant_of
+from harness.sync.access.login import keep, sign_in
+from harness.sync.access.meter import Meter
 from harness.sync.account import Account
-from harness.sync.connect import sender, vault_of
-from harness.sync.grant import Grant, grant_of
-from harness.sync.login import keep, sign_in
-from harness.sync.meter import Meter
-from harness.sync.verification import Verification
+from harness.sync.verify.verification import Verification
 from harness.tests.chaos.wire import Chaos, Harm, method, url
 
 BEGIN = datetime(2026, 1, 12, 15, tzinfo=UTC)

@@ -15,8 +15,8 @@ from harness.http.exchange import Headers, Response
 from harness.http.transport import NoAnswerError
 from harness.reference.process import Running
 from harness.sync.model import RunStatus
-from harness.sync.sqlite import SqliteFile
 from harness.sync.status import status_of
+from harness.sync.store.sqlite import SqliteFile
 from harness.tests.chaos.bulk import KICKOFF, is_delete, is_file, is_poll, jobs, trial
 from harness.tests.chaos.wire import (
     Harm,

@@ -24,10 +24,10 @@ from harness.config.tenant import Tenant
 from harness.reference.app import DEFAULT, InstanceApp
 from harness.scheduler.jobs import Ended
 from harness.scheduler.service import Service
+from harness.sync.access.grant import Standing
 from harness.sync.account import Account
-from harness.sync.grant import Standing
 from harness.sync.model import RunStatus
-from harness.sync.verification import Result
+from harness.sync.verify.verification import Result
 from harness.tests.chaos.home import TOKEN, Home
 from harness.tests.chaos.test_tokens_lifetime import before
 from harness.tests.chaos.wire import (

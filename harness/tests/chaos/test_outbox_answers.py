@@ -23,8 +23,8 @@ from harness.sync.outbox.box import Box
 from harness.sync.outbox.drafting import to_correct, to_create, to_retract
 from harness.sync.outbox.model import Entry, State
 from harness.sync.outbox.telling import Outgoing
-from harness.sync.places import place_of
-from harness.sync.store import Store
+from harness.sync.store.places import place_of
+from harness.sync.store.store import Store
 from harness.tests.chaos.wire import (
     Harm,
     Trial,

@@ -19,8 +19,8 @@ from harness.reference.process import Running
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.drafting import to_create
 from harness.sync.outbox.model import State
-from harness.sync.places import place_of
-from harness.sync.store import Store
+from harness.sync.store.places import place_of
+from harness.sync.store.store import Store
 from harness.tests.chaos.wire import Trial
 
 SOAK = bool(os.environ.get("HARNESS_SOAK"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.reference.process import Running
-from harness.sync.verification import Result
+from harness.sync.verify.verification import Result
 from harness.tests.chaos.test_paging_links import complete
 from harness.tests.chaos.test_search_answers import condition
 from harness.tests.chaos.test_search_ends import delete

@@ -21,9 +21,9 @@ import pytest
 
 from harness.config.secrets import Secret
 from harness.reference.process import Running
-from harness.sync.database import Place
 from harness.sync.model import RunStatus
-from harness.sync.sqlite import SqliteFile
+from harness.sync.store.database import Place
+from harness.sync.store.sqlite import SqliteFile
 from harness.tests import postgres_server
 from harness.tests.integration.sync_site import Site
 
@@ -119,7 +119,7 @@ def victim(
         yield Victim(site, tenant, SqliteFile(site.store(tenant)), name, patients)
         return
     url = request.getfixturevalue("postgres")
-    from harness.sync.postgres import PostgresSchema
+    from harness.sync.store.postgres import PostgresSchema
 
     tenant.write_text(f'store = "env:STORE_OF_TENANT"\n{tenant.read_text()}')
     monkeypatch.setenv("STORE_OF_TENANT", url)

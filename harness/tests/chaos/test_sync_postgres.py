@@ -14,13 +14,13 @@ from harness.config.secrets import Secret
 from harness.errors import ExitStatus
 from harness.http.transport import Answer
 from harness.reference.process import Running
-from harness.sync.database import StoreLost
 from harness.sync.model import RunStatus
+from harness.sync.store.database import StoreLost
 from harness.tests import postgres_server
 from harness.tests.chaos.wire import Do, Harm, Sent, Trial, search
 
 psycopg = pytest.importorskip("psycopg")
-from harness.sync.postgres import PostgresSchema  # noqa: E402 - only where psycopg is
+from harness.sync.store.postgres import PostgresSchema  # noqa: E402 - only where psycopg is
 
 
 class Served(Trial):

@@ -12,7 +12,7 @@ import pytest
 
 from harness.http.exchange import Request
 from harness.http.transport import Answer
-from harness.sync.grant import Standing
+from harness.sync.access.grant import Standing
 from harness.sync.model import RunStatus
 from harness.tests.chaos.home import TOKEN, Home
 from harness.tests.chaos.wire import (

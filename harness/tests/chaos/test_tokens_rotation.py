@@ -10,8 +10,8 @@ import pytest
 from harness.errors import LoginFailed
 from harness.http.transport import Answer
 from harness.scheduler import jobs
+from harness.sync.access.grant import Standing
 from harness.sync.account import Account
-from harness.sync.grant import Standing
 from harness.sync.model import RunStatus
 from harness.tests.chaos.home import SCOPES, TOKEN, Home
 from harness.tests.chaos.wire import (

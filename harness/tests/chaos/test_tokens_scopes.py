@@ -10,10 +10,10 @@ import pytest
 
 from harness.http.exchange import Request
 from harness.reference.process import Running
+from harness.sync.access.grant import Standing
 from harness.sync.account import Account
-from harness.sync.grant import Standing
 from harness.sync.model import RunStatus
-from harness.sync.verification import Result
+from harness.sync.verify.verification import Result
 from harness.tests.chaos.home import TOKEN, Home
 from harness.tests.chaos.wire import (
     Do,

@@ -38,7 +38,7 @@ from harness.reference.process import Running
 from harness.scheduler import jobs
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
-from harness.sync.verification import Verification
+from harness.sync.verify.verification import Verification
 from harness.sync.world import MakeTransport
 from harness.tests.integration import sync_site
 

@@ -21,7 +21,7 @@ from harness.scheduler import jobs
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
 from harness.sync.model import RunStatus
-from harness.sync.store import Store
+from harness.sync.store.store import Store
 from harness.tests.chaos.wire import Hurried
 from harness.tests.integration.hostile import (
     Asked,

@@ -10,8 +10,8 @@ from harness.cli import main
 from harness.config import paths
 from harness.config.tenant import load_tenant
 from harness.sync.model import Lease, PageDone, Query, Received
-from harness.sync.places import place_of
-from harness.sync.store import Store
+from harness.sync.store.places import place_of
+from harness.sync.store.store import Store
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TENANT = """

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from harness.scheduler.leases import LIFE, LeaseHeld, acquire, owner, release, renew
-from harness.sync.database import Place
 from harness.sync.model import Lease
-from harness.sync.store import LeaseLost, Store
+from harness.sync.store.database import Place
+from harness.sync.store.store import LeaseLost, Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -13,13 +13,13 @@ from harness.http.clock import ManualClock
 from harness.http.exchange import Exchange
 from harness.http.limiter import HostLimiters
 from harness.scheduler.leases import acquire
-from harness.sync.meter import Meter
+from harness.sync.access.meter import Meter
+from harness.sync.asking.probe import honours
+from harness.sync.asking.strategy import Plan
 from harness.sync.model import Lease, RunStatus
 from harness.sync.order import Order, Outcome, by_need
-from harness.sync.probe import honours
-from harness.sync.pull import Pull
-from harness.sync.store import Store
-from harness.sync.strategy import Plan
+from harness.sync.pull.pull import Pull
+from harness.sync.store.store import Store
 from harness.tests.unit.sync.fake_ehr import BASE, FakeEhr
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.http.exchange import Exchange, Headers, Request, Response
-from harness.sync.answers import (
+from harness.sync.answers.answer import (
     Failed,
     Moved,
     Page,
@@ -15,9 +15,9 @@ from harness.sync.answers import (
     SessionGone,
     read_answer,
 )
+from harness.sync.answers.said import in_codes
+from harness.sync.answers.stamps import earliest, http_date
 from harness.sync.model import Query
-from harness.sync.said import in_codes
-from harness.sync.stamps import earliest, http_date
 from harness.tests.unit.sync.fake_ehr import bundle, outcome
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

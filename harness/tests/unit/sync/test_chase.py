@@ -12,10 +12,10 @@ import pytest
 
 from harness.errors import EhrUnreachable
 from harness.http.exchange import Exchange, Headers, Request, Response
-from harness.sync import chase
-from harness.sync.chase import Chased, Chaser
 from harness.sync.model import Query, Received
 from harness.sync.order import Key
+from harness.sync.pull import chase
+from harness.sync.pull.chase import Chased, Chaser
 from harness.tests.unit.sync.conftest import NOON
 
 BASE = "https://ehr.example/fhir"

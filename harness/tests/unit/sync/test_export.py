@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.sync.database import Place
-from harness.sync.export import Format, Selection, export, ndjson, one_line
-from harness.sync.gone import Gone, Held, mark_gone
+from harness.sync.deletions.gone import Gone, Held, mark_gone
 from harness.sync.model import Lease, PageDone, Query, Received, RunStatus
-from harness.sync.store import Store
+from harness.sync.store.database import Place
+from harness.sync.store.export import Format, Selection, export, ndjson, one_line
+from harness.sync.store.store import Store
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -175,7 +175,7 @@ def test_parquet_has_columns_of_its_own_for_what_is_measured(
     held: Exporting, tmp_path: Path
 ) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
-    from harness.sync.parquet import Parquet
+    from harness.sync.store.parquet import Parquet
 
     raw = json.dumps(PRESSURE).encode()
     held.run(

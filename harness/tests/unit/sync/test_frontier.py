@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.sync.frontier import CHUNK, Frontier
 from harness.sync.model import Cursor, Query
-from harness.sync.steps import Step
+from harness.sync.pull.frontier import CHUNK, Frontier
+from harness.sync.pull.steps import Step
 from harness.tests.unit.sync.conftest import NOON
 
 PATIENTS = 500

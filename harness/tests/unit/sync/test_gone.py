@@ -7,11 +7,11 @@ from datetime import timedelta
 from harness.config.ehr import Strategy, SyncSpec
 from harness.errors import EhrUnreachable
 from harness.http.exchange import Request
-from harness.sync.merged import Merged, merged
+from harness.sync.answers.merged import Merged, merged
+from harness.sync.asking.strategy import plan_for
+from harness.sync.deletions.sweep import sweep
 from harness.sync.model import Learnt, Query
 from harness.sync.order import Outcome
-from harness.sync.strategy import plan_for
-from harness.sync.sweep import sweep
 from harness.tests.unit.sync.conftest import NOON, Bench
 
 DAY = timedelta(days=1)

@@ -13,8 +13,8 @@ from harness.config.secrets import Secret, Secrets
 from harness.config.tenant import load_tenant
 from harness.smart.stored import Access, Stored
 from harness.smart.vault import new_key
-from harness.sync.connect import vault_of
-from harness.sync.grant import Grant, Standing, grant_of
+from harness.sync.access.connect import vault_of
+from harness.sync.access.grant import Grant, Standing, grant_of
 from harness.sync.status import Status
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

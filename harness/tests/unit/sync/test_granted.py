@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.smart.scopes import Scope, ScopeSet
-from harness.sync.granted import NotGranted, not_covered, require
+from harness.sync.access.granted import NotGranted, not_covered, require
 
 TYPES = ("Patient", "Observation")
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sync.marks import SKEW, TRUSTED_LAG, advance, believable, server_start
+from harness.sync.asking.marks import SKEW, TRUSTED_LAG, advance, believable, server_start
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FIRST, LAST = datetime(2020, 1, 1), datetime(2030, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.sync import database
-from harness.sync.database import Database, Place
 from harness.sync.model import Counts, Lease, PageDone, Query, Received, RunStatus, Watermark
-from harness.sync.store import Store
+from harness.sync.store import database
+from harness.sync.store.database import Database, Place
+from harness.sync.store.store import Store
 
 STEPS = database._migrations()
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.sync.answers.oddities import odd_among
 from harness.sync.model import Received
-from harness.sync.oddities import odd_among
 
 
 def received(id_: str, raw: bytes = b"{}") -> Received:

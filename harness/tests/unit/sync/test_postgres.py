@@ -10,13 +10,13 @@ import pytest
 
 from harness.config.secrets import Secret
 from harness.errors import ConfigError, ExitStatus
-from harness.sync.database import StoreLost, StoreUnreachable
 from harness.sync.model import Gap, Lease, PageDone, Query, Received
-from harness.sync.store import Store
+from harness.sync.store.database import StoreLost, StoreUnreachable
+from harness.sync.store.store import Store
 from harness.tests import postgres_server
 
 psycopg = pytest.importorskip("psycopg")
-from harness.sync.postgres import LONGEST_NAME, PostgresSchema, _trust  # noqa: E402
+from harness.sync.store.postgres import LONGEST_NAME, PostgresSchema, _trust  # noqa: E402
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 QUERY = Query("p", "Observation")

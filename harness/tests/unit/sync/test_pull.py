@@ -13,9 +13,9 @@ from harness.config.ehr import Limits
 from harness.errors import OAuthError, Throttled
 from harness.http.exchange import Request, Response
 from harness.http.transport import NoAnswerError
+from harness.sync.asking.strategy import Plan, Way
 from harness.sync.model import Counts, Query
-from harness.sync.store import LeaseLost
-from harness.sync.strategy import Plan, Way
+from harness.sync.store.store import LeaseLost
 from harness.tests.unit.sync.conftest import NOON, Bench
 from harness.tests.unit.sync.fake_ehr import BASE, bundle, outcome
 

@@ -10,11 +10,11 @@ import pytest
 
 from harness.config.ehr import Limits, Strategy
 from harness.http.exchange import Request, Response
-from harness.sync.ascending import reached
-from harness.sync.learnt import recall, remember_outcome
+from harness.sync.asking.learnt import recall, remember_outcome
+from harness.sync.asking.strategy import Plan, Way
 from harness.sync.model import Query, Received
 from harness.sync.order import NEVER, Outcome
-from harness.sync.strategy import Plan, Way
+from harness.sync.pull.ascending import reached
 from harness.tests.unit.sync.conftest import NOON, Bench
 from harness.tests.unit.sync.fake_ehr import Resource, by_last_updated, encoded
 

@@ -8,8 +8,8 @@ import pytest
 
 from harness.config.ehr import Strategy, SyncSpec
 from harness.http.exchange import Request
+from harness.sync.asking.strategy import Plan, Way, plan_for
 from harness.sync.model import Learnt, Query
-from harness.sync.strategy import Plan, Way, plan_for
 from harness.tests.unit.sync.conftest import NOON, Bench
 from harness.tests.unit.sync.fake_ehr import outcome
 

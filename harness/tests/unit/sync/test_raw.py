@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from harness.errors import ProtocolError
 from harness.http.exchange import Exchange, Request, Response
-from harness.sync.raw import RawPage, page_of
-from harness.sync.salvage import salvaged
-from harness.sync.scan import resources_of
-from harness.sync.told import Told, told
+from harness.sync.answers.raw import RawPage, page_of
+from harness.sync.answers.salvage import salvaged
+from harness.sync.answers.scan import resources_of
+from harness.sync.answers.told import Told, told
 
 leaves = (
     st.none()

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sync.rows import instant, text_of
-from harness.sync.stamps import earliest
+from harness.sync.answers.stamps import earliest
+from harness.sync.store.rows import instant, text_of
 
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 TIMES = st.datetimes(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.sync.said import missing_parameter
+from harness.sync.answers.said import missing_parameter
 
 
 def outcome(code: str, text: str = "", detail: str | None = None, **members: Any) -> dict[str, Any]:

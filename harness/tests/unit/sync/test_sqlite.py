@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from harness.sync.database import StoreLost, newest
 from harness.sync.model import Lease, PageDone, Query, Received
-from harness.sync.sqlite import SqliteFile
-from harness.sync.store import Store
+from harness.sync.store.database import StoreLost, newest
+from harness.sync.store.sqlite import SqliteFile
+from harness.sync.store.store import Store
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from harness.sync.model import Query, RunRow, RunStatus, Traffic, Watermark
-from harness.sync.statements import put_watermark
 from harness.sync.status import Reach, Status, status_by_type
+from harness.sync.store.statements import put_watermark
 from harness.tests.unit.sync.conftest import NOON, Bench
 
 HOUR = timedelta(hours=1)

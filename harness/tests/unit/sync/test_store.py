@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harness.sync.database import Place
 from harness.sync.model import (
     Counts,
     Cursor,
@@ -19,8 +18,9 @@ from harness.sync.model import (
     RunStatus,
     Watermark,
 )
-from harness.sync.store import LeaseLost, Store
-from harness.sync.upsert import MOST
+from harness.sync.store.database import Place
+from harness.sync.store.store import LeaseLost, Store
+from harness.sync.store.upsert import MOST
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 QUERY = Query("p", "Observation")

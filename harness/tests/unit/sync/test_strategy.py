@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.ehr import Strategy, SyncSpec
-from harness.sync.marks import advance, believable
+from harness.sync.asking.marks import advance, believable
+from harness.sync.asking.searching import CATEGORIES
+from harness.sync.asking.strategy import Plan, Way, plan_for
 from harness.sync.model import Learnt, Query, Watermark
-from harness.sync.searching import CATEGORIES
-from harness.sync.strategy import Plan, Way, plan_for
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

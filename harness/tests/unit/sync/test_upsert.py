@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harness.sync.rows import text_of
-from harness.sync.upsert import Change, Known, judge
+from harness.sync.store.rows import text_of
+from harness.sync.store.upsert import Change, Known, judge
 
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 T0 = text_of(_NOON)

@@ -22,7 +22,7 @@ from harness.sync import validating
 from harness.sync.account import account_of
 from harness.sync.model import PageDone, Query, Received, RunStatus
 from harness.sync.status import Status
-from harness.sync.store import Store
+from harness.sync.store.store import Store
 from harness.sync.validated import Validated, stored
 from harness.sync.validating import LARGEST, Sample, validated
 from harness.tests import postgres_server
@@ -116,7 +116,7 @@ def test_all_of_it_is_validated_on_request(bench: Bench, tenant: Tenant) -> None
 def test_all_of_it_is_validated_in_a_store_on_a_server(postgres: str, tenant: Tenant) -> None:
     psycopg = pytest.importorskip("psycopg")
     assert psycopg
-    from harness.sync.postgres import PostgresSchema
+    from harness.sync.store.postgres import PostgresSchema
 
     place = PostgresSchema(Secret(postgres), f"own-{secrets.token_hex(6)}")
     try:

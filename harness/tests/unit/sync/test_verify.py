@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from harness.errors import ExitStatus
 from harness.sync.account import Missing
-from harness.sync.gone import Held, listed, read_absent
+from harness.sync.deletions.gone import Held, listed, read_absent
 from harness.sync.model import PageDone, Query, Received
-from harness.sync.store import Store
-from harness.sync.verification import Result, Told, Verification
-from harness.sync.verify import Difference, Kind, Listing
+from harness.sync.store.store import Store
+from harness.sync.verify.listing import Difference, Kind, Listing
+from harness.sync.verify.verification import Result, Told, Verification
 from harness.tests.unit.sync.conftest import NOON, Bench
 
 

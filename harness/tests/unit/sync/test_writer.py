@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.sync.writer import Writer
+from harness.sync.store.writer import Writer
 
 
 class Transactions:

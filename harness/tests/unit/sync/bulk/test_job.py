@@ -15,9 +15,9 @@ from harness.scheduler.leases import acquire
 from harness.sync.bulk import loading
 from harness.sync.bulk.job import File, Job, Jobs, Phase, files_of
 from harness.sync.bulk.loading import Loader, Whose, finished
-from harness.sync.database import Place
 from harness.sync.model import Lease
-from harness.sync.store import LeaseLost, Store
+from harness.sync.store.database import Place
+from harness.sync.store.store import LeaseLost, Store
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 JOB = Job(0, 1, Phase.ASKED, None, NOON, NOON, ("p1", "p2"), ("Patient", "Observation"))

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from harness.config.bulk import Backfill
 from harness.fhir.bulk.manifest import Kind
+from harness.sync.asking.marks import SKEW, TRUSTED_LAG
 from harness.sync.bulk.export import complete_types
 from harness.sync.bulk.job import File, Job, Phase
 from harness.sync.bulk.pacing import CAP, FLOOR, MOST, next_look
 from harness.sync.bulk.reach import Span, flaw, newcomers, reached, span, watermarks
-from harness.sync.marks import SKEW, TRUSTED_LAG
 from harness.sync.model import Query, Watermark
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -15,9 +15,8 @@ from harness.http.client import HttpClient
 from harness.http.clock import ManualClock
 from harness.http.limiter import HostLimiters
 from harness.scheduler.leases import acquire
-from harness.sync.connect import Connection
-from harness.sync.database import Place
-from harness.sync.meter import Meter
+from harness.sync.access.connect import Connection
+from harness.sync.access.meter import Meter
 from harness.sync.outbox.abilities import Abilities
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.courier import Courier
@@ -25,7 +24,8 @@ from harness.sync.outbox.delivery import Delivery
 from harness.sync.outbox.drafting import to_create
 from harness.sync.outbox.model import Entry, State
 from harness.sync.outbox.wire import Wire
-from harness.sync.store import Store
+from harness.sync.store.database import Place
+from harness.sync.store.store import Store
 from harness.tests.unit.sync.outbox.fake_writes import BASE, Crash, FakeWrites
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UsageError
-from harness.sync.database import Place
 from harness.sync.outbox.drafting import to_correct
 from harness.sync.outbox.model import KeyTaken, State
+from harness.sync.store.database import Place
 from harness.tests.unit.sync.outbox.desk import Desk, rate
 
 

@@ -1,0 +1,1 @@
+"""What to ask of an EHR, and what it was seen to honour."""

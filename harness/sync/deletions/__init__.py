@@ -1,0 +1,1 @@
+"""What is gone from an EHR, proven by a read."""

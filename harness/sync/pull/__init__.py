@@ -1,0 +1,1 @@
+"""Pulling: asking for pages, committing each, and seeing to what goes wrong."""

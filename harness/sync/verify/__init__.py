@@ -1,0 +1,1 @@
+"""Comparing a store with its EHR, without a change to either."""
