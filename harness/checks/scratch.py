@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from harness.checks.undoing import GONE, Resource, Writer, Written, current, identifiers, undo
 from harness.config.ehr import EhrFile, Permit
@@ -84,6 +85,7 @@ class Scratch:
         Raises:
             NotPermitted: as `create`.
         """
+        await checkpoint_if_cancelled()
         entry = self._begin("POST", writer, resource)
         with _whole(entry):
             await self.journal.secure()
@@ -109,6 +111,7 @@ class Scratch:
         Raises:
             NotPermitted: as `create`.
         """
+        await checkpoint_if_cancelled()
         with ExitStack() as stack:
             entries = []
             for each in resources:
@@ -161,6 +164,7 @@ class Scratch:
         Raises:
             NotPermitted: as `create`.
         """
+        await checkpoint_if_cancelled()
         entry = self._begin("PUT", writer, resource)
         entry.id = identity or str(resource.get("id"))
         ours = any(
@@ -258,7 +262,11 @@ def _synchronised(path: Path) -> None:
 
 @contextmanager
 def _whole(entry: Written) -> Iterator[None]:
-    """Let a write that was begun end, even in a run that is cut off: without its id no undo."""
+    """Let a write that was begun end, even in a run that is cut off: without its id no undo.
+
+    Whoever writes one after the other is told nowhere else that the run is cut off: it is asked
+    before each.
+    """
     try:
         with anyio.CancelScope(shield=True):
             yield

@@ -246,3 +246,40 @@ def test_a_write_that_could_not_be_begun_keeps_no_undoing_waiting(server: Server
 @pytest.mark.parametrize("junk", [7, "x", [7, None, []], {"value": []}, [{}]])
 def test_identifiers_of_any_shape_are_no_defect(junk: Any) -> None:
     assert all(isinstance(each, dict) for each in identifiers({"identifier": junk}))
+
+
+@pytest.mark.parametrize("way", ["create", "update", "bundle"])
+def test_a_run_that_is_cut_off_ends_the_write_under_way_and_begins_no_other(
+    server: Server, way: str
+) -> None:
+    scratch = Scratch(ehr(Permit.WRITE), Journal(server.journal))
+    under_way, let_go = anyio.Event(), anyio.Event()
+    sent: list[str] = []
+
+    async def send() -> Exchange:
+        sent.append(way)
+        under_way.set()
+        await let_go.wait()
+        return answer(201, location=f"https://x/Observation/{len(sent)}")
+
+    async def one_after_the_other() -> None:
+        resource = {"resourceType": "Observation", "id": "1"}
+        for _ in range(3):
+            if way == "create":
+                await scratch.created(server, resource, send)
+            elif way == "update":
+                await scratch.updated(server, resource, send)
+            else:
+                await scratch.bundle(server, [resource], send)
+
+    async def cut_off() -> None:
+        async with anyio.create_task_group() as acts:
+            acts.start_soon(one_after_the_other)
+            await under_way.wait()
+            acts.cancel_scope.cancel()
+            let_go.set()
+
+    server.undoing = True
+    anyio.run(cut_off)
+    assert sent == [way]
+    assert len(scratch.written) == 1
