@@ -30,6 +30,10 @@ _COLLECT_AFTER = 10_000
 """Objects that are made before garbage is looked for: what is imported stays, and looking through
 it again and again is an eighth of a command's start, and a tenth of a long pull."""
 
+_NEEDLESS = "httpx._main"
+"""The HTTP library's own command, which brings three packages that most commands of ours never
+use, and takes as long to import as the library does. It knows how to do without."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -72,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status, see `harness.errors.ExitStatus`.
     """
     gc.set_threshold(_COLLECT_AFTER)
+    sys.modules.setdefault(_NEEDLESS, None)  # type: ignore[arg-type] # an import that fails
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

@@ -127,6 +127,7 @@ class PageDone:
         cursor: the next page; None where this was the last.
         watermark: set with the last page.
         chased: what was read because a resource of the page refers to it.
+        fresh: whether the query never ended before, so that the store is likely to have none of it.
     """
 
     query: Query
@@ -135,6 +136,7 @@ class PageDone:
     cursor: Cursor | None = None
     watermark: Watermark | None = None
     chased: tuple[Received, ...] = ()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from harness.sync.answers.said import (
 )
 from harness.sync.answers.salvage import salvaged
 from harness.sync.answers.stamps import earliest, http_date
-from harness.sync.answers.told import Meta, Reference, Told, told
+from harness.sync.answers.told import Meta, Reference, Told, told_by_object
 from harness.sync.model import Query, Received
 
 OK = 200
@@ -213,7 +213,7 @@ def _total(bundle: dict[str, Any]) -> int | None:
 
 def _replaces(resource: Told, query: Query) -> bool:
     """Whether a search for a patient was answered with the one who took that one's place."""
-    if query.type != "Patient" or resource.type != "Patient" or not isinstance(resource.id, str):
+    if query.type != "Patient" or resource.type != "Patient" or resource.id is None:
         return False
     replaced = linked({"link": resource.link}, "replaces")
     return resource.id != query.patient and query.patient in replaced
@@ -221,32 +221,35 @@ def _replaces(resource: Told, query: Query) -> bool:
 
 def received_of(resource: Told, raw: bytes) -> Received | None:
     """A resource as the store takes it; None where it has no type or id that can be kept."""
-    type_, id_ = _name(resource.type), _name(resource.id)
-    if type_ is None or id_ is None:
+    type_, id_, meta = resource.type, resource.id, resource.meta or _NO_META
+    if not type_ or not id_:
         return None
-    meta = resource.meta if isinstance(resource.meta, Meta) else _NO_META
-    return Received(type_, id_, _name(meta.version_id), earliest(meta.last_updated), raw)
-
-
-def _name(value: Any) -> str | None:
-    if not isinstance(value, str) or not value:
-        return None
+    version = meta.version_id or None
     # Nearly all are printable, which is known at once.
-    return value if value.isprintable() or not _UNFIT.search(value) else None
+    if not f"{type_}{id_}{version}".isprintable():
+        if _UNFIT.search(type_ + id_):
+            return None
+        version = None if version and _UNFIT.search(version) else version
+    return Received(type_, id_, version, earliest(meta.last_updated), raw)
 
 
 def is_foreign(resource: Told, query: Query) -> bool:
     """Whether an entry belongs to another patient: a server that ignored the patient parameter."""
     if resource.type == "Patient":
-        return bool(resource.id != query.patient)
-    ours = f"Patient/{query.patient}"
-    for member in (resource.subject, resource.patient):
-        target = member.reference if isinstance(member, Reference) else None
-        if isinstance(target, str) and target != ours:
-            kind, _, id_ = target.partition("/_history/")[0].rpartition("/")
-            if kind.endswith("Patient") and id_ != query.patient:
-                return True
-    return False
+        return resource.id != query.patient
+    subject, patient = resource.subject, resource.patient
+    return (subject is not None and _is_another(subject, query.patient)) or (
+        patient is not None and _is_another(patient, query.patient)
+    )
+
+
+def _is_another(reference: Reference, patient: str) -> bool:
+    """Whether it refers to a patient who is another one."""
+    target = reference.reference
+    if target is None or target == f"Patient/{patient}":
+        return False
+    kind, _, id_ = target.partition("/_history/")[0].rpartition("/")
+    return kind.endswith("Patient") and id_ != patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +265,10 @@ def read_one(exchange: Exchange) -> Answered:
     if exchange.status != OK:
         return Answered(exchange.status)
     try:
-        resource = told(exchange.json_object())
+        resource = told_by_object(exchange.json_object())
     except ProtocolError:
-        resource = None
-    return Answered(OK, received_of(resource, exchange.body) if resource else None)
+        return Answered(OK)
+    return Answered(OK, received_of(resource, exchange.body))
 
 
 def next_link(bundle: dict[str, Any], url: str) -> str | None:

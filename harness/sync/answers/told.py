@@ -5,44 +5,81 @@ The others are not even parsed. Whatever shape a member has, it is no reason to 
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
-
-Other: TypeAlias = bool | int | float | str | list[Any] | None
-"""What stands where an object belongs."""
 
 
 class Meta(msgspec.Struct, gc=False, frozen=True, rename="camel"):
     """`Resource.meta`."""
 
-    version_id: Any = None
-    last_updated: Any = None
+    version_id: str | None = None
+    last_updated: str | None = None
 
 
 class Reference(msgspec.Struct, gc=False, frozen=True):
     """A reference to another resource."""
 
-    reference: Any = None
+    reference: str | None = None
 
 
 class Told(msgspec.Struct, gc=False, frozen=True):
-    """A resource; members that are absent are None, and objects are of the right kind or none."""
+    """A resource; None stands for members that are absent, or of another kind than FHIR has."""
 
-    type: Any = msgspec.field(default=None, name="resourceType")
-    id: Any = None
-    meta: Meta | Other = None
-    subject: Reference | Other = None
-    patient: Reference | Other = None
+    type: str | None = msgspec.field(default=None, name="resourceType")
+    id: str | None = None
+    meta: Meta | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
     link: Any = None
     issue: Any = None
 
 
-told_by = msgspec.json.Decoder(Told).decode
-"""Told by its bytes; raises ValueError or RecursionError where they are no JSON object, and also
-for some oddities that the standard library reads: half a character, a number beyond all floats."""
+_as_usual = msgspec.json.Decoder(Told).decode
+_value = msgspec.json.Decoder().decode
+
+
+def told_by(raw: bytes) -> Told | None:
+    """Told by its bytes; None where they are no object.
+
+    Raises:
+        ValueError, RecursionError: they are no JSON. So are some oddities that the standard library
+            reads: half a character, a number beyond all floats.
+    """
+    try:
+        return _as_usual(raw)
+    except msgspec.ValidationError:
+        return told(_value(raw))
 
 
 def told(value: Any) -> Told | None:
     """Told by a parsed value; None if it is no object."""
-    return msgspec.convert(value, Told) if isinstance(value, dict) else None
+    return told_by_object(value) if isinstance(value, dict) else None
+
+
+def told_by_object(value: dict[str, Any]) -> Told:
+    """Told by a parsed object."""
+    return Told(
+        type=_text(value, "resourceType"),
+        id=_text(value, "id"),
+        meta=_meta(value.get("meta")),
+        subject=_reference(value.get("subject")),
+        patient=_reference(value.get("patient")),
+        link=value.get("link"),
+        issue=value.get("issue"),
+    )
+
+
+def _meta(value: Any) -> Meta | None:
+    if not isinstance(value, dict):
+        return None
+    return Meta(_text(value, "versionId"), _text(value, "lastUpdated"))
+
+
+def _reference(value: Any) -> Reference | None:
+    return Reference(_text(value, "reference")) if isinstance(value, dict) else None
+
+
+def _text(value: dict[str, Any], name: str) -> str | None:
+    text = value.get(name)
+    return text if isinstance(text, str) else None

@@ -10,11 +10,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import orjson
 
 from harness.sync.answers.answer import received_of
-from harness.sync.answers.told import Told
+from harness.sync.answers.told import told_by_object
 from harness.sync.model import Received
 
 NOBODY = ""
@@ -70,7 +69,7 @@ def read_line(data: bytes, types: Collection[str], patients: Collection[str]) ->
     resource = parsed(data)
     if isinstance(resource, Bad):
         return resource
-    received = received_of(msgspec.convert(resource, Told), data)
+    received = received_of(told_by_object(resource), data)
     if received is None:
         return Bad("has no type and id")
     if received.type not in types:

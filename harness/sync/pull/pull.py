@@ -242,7 +242,13 @@ class Pull:
             step = replace(step, stirred=True)
         self._remark(query, page, here, chased, exchange.body)
         flaw, dead_end = step.flaw_after(page) or chased.flaw, step.dead_end(page)
-        done = PageDone(query, page.received, self._clock.now(), chased=tuple(chased.found))
+        done = PageDone(
+            query,
+            page.received,
+            self._clock.now(),
+            chased=tuple(chased.found),
+            fresh=step.watermark is None and not step.resumed and not step.restarts,
+        )
         ends, again = step.ends(page), None
         if dead_end is None and step.in_order and here.reached is None:
             again, flaw = step.again(), None  # what is left out may be in what was not asked for

@@ -120,6 +120,8 @@ class SqliteFile:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # What a statement would have to undo, a page of the file each; else it goes to a file.
+            connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             _migrate(connection)
         except sqlite3.DatabaseError as error:

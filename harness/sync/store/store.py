@@ -141,7 +141,8 @@ class Store:
         """
         query = page.query
         with self.fenced(lease) as db:
-            done = Counts(pages=1) + upsert(db, page.received, query.patient, run, page.now)
+            brought = upsert(db, page.received, query.patient, run, page.now, fresh=page.fresh)
+            done = Counts(pages=1) + brought
             add_counts(db, run, query.patient, query.type, done)
             for one in page.chased:
                 chased = upsert(db, [one], query.patient, run, page.now)

@@ -5,12 +5,12 @@ nodes may stamp version N+1 earlier than N). Otherwise `meta.lastUpdated` decide
 says anything, what came later is newer: some EHRs keep no versions at all.
 
 A page costs one look at what is stored and one statement per kind of change, however many resources
-it has.
+it has; one of resources that the store cannot have costs no look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
@@ -97,10 +97,31 @@ def _some(resources: Iterable[Key]) -> Iterator[tuple[str, list[str]]]:
             yield type_, ids[start : start + MOST]
 
 
-def upsert(db: Database, page: Iterable[Received], patient: str, run: int, now: datetime) -> Counts:
-    """Bring the store up to a page, inside the caller's transaction; returns what that was."""
-    done = Counts()
+def upsert(
+    db: Database,
+    page: Sequence[Received],
+    patient: str,
+    run: int,
+    now: datetime,
+    *,
+    fresh: bool = False,
+) -> Counts:
+    """Bring the store up to a page, inside the caller's transaction; returns what that was.
+
+    Args:
+        db: the store.
+        page: what came.
+        patient: whose record it belongs to.
+        run: the run that asked for it.
+        now: when it came.
+        fresh: whether the store is likely to have none of it; quicker where that is true.
+    """
     at = text_of(now)
+    added = _add(db, page, patient, run, at) if fresh else 0
+    if fresh and added == len(page):
+        return Counts(new=added)
+    # What was just added is found there, and is the same.
+    done = Counts(new=added, unchanged=-added)
     for part in _parts(page):
         done += _upsert(db, part, patient, run, at)
     return done
@@ -121,17 +142,17 @@ def _parts(page: Iterable[Received]) -> Iterator[Mapping[Key, Received]]:
 
 def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, now: str) -> Counts:
     stored = stored_among(db, part)
-    new: list[Value] = []
+    new: list[Received] = []
     outgrown: list[Values] = []
     changed: list[Values] = []
     older: list[Values] = []
     seen: list[Key] = []
     for key, each in part.items():
-        facts = each.version, text_of(each.last_updated), sha256(each.raw).digest()
         before = stored.get(key)
         if before is None:
-            new += (*key, patient, *facts, each.raw, now, now, run, run)
+            new.append(each)
             continue
+        facts = known_of(each)[:3]
         match judge(before, Known(*facts)):
             case Change.UNCHANGED:
                 seen.append(key)
@@ -141,9 +162,6 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
             case Change.OLDER:
                 older.append((*key, *facts, each.raw, now, run))
                 seen.append(key)
-    for start in range(0, len(new), MOST * _COLUMNS):
-        values = new[start : start + MOST * _COLUMNS]
-        db.execute(_insert(len(values) // _COLUMNS), values)
     for type_, ids in _some(seen):
         db.execute(_among(_SEEN, len(ids)), (now, run, type_, *ids))
     writes = {_OUTGROW: outgrown, _REPLACE: changed, _KEEP_OLDER: older}
@@ -151,17 +169,30 @@ def _upsert(db: Database, part: Mapping[Key, Received], patient: str, run: int, 
         if rows:
             db.executemany(statement, rows)
     return Counts(
-        new=len(new) // _COLUMNS,
+        new=_add(db, new, patient, run, now),
         changed=len(changed),
         unchanged=len(seen) - len(older),
         older=len(older),
     )
 
 
+def _add(db: Database, page: Sequence[Received], patient: str, run: int, now: str) -> int:
+    """Add those that the store does not have; returns how many."""
+    added = 0
+    for start in range(0, len(page), MOST):
+        some = page[start : start + MOST]
+        values: list[Value] = []
+        for type_, id_, version, last_updated, raw in some:
+            values += (type_, id_, patient, version, text_of(last_updated))
+            values += (sha256(raw).digest(), raw, now, now, run, run)
+        added += db.execute(_insert(len(some)), values).rowcount
+    return added
+
+
 @lru_cache(maxsize=MOST)
 def _insert(rows: int) -> str:
     """The statement that adds so many resources: one for all, because each takes the GIL anew."""
-    return _INSERT + ", ".join([f"({', '.join('?' * _COLUMNS)})"] * rows)
+    return f"{_INSERT}{', '.join([_ROW] * rows)} ON CONFLICT DO NOTHING"
 
 
 @lru_cache(maxsize=2 * MOST)
@@ -175,7 +206,7 @@ _INSERT = """
 INSERT INTO resources (type, id, patient, version, last_updated, hash, body,
                        first_seen, last_seen, run, seen_in)
 VALUES """
-_COLUMNS = 11
+_ROW = f"({', '.join('?' * 11)})"
 _OUTGROW = """
 INSERT INTO versions (type, id, version, hash, last_updated, body, seen, run)
 SELECT type, id, version, hash, last_updated, body, last_seen, run

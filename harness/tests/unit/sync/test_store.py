@@ -57,8 +57,13 @@ def page(
     now: datetime = T0,
     cursor: Cursor | None = None,
     watermark: Watermark | None = None,
+    fresh: bool = False,
 ) -> PageDone:
-    return PageDone(QUERY, received, now, cursor, watermark)
+    return PageDone(QUERY, received, now, cursor, watermark, fresh=fresh)
+
+
+supposed_fresh = pytest.mark.parametrize("fresh", [False, True], ids=["looked up", "fresh"])
+"""Whether the store is supposed to have none of a page: rightly or not, all must come the same."""
 
 
 def test_a_store_opens_again_with_what_it_held(store: Store, lease: Lease, place: Place) -> None:
@@ -68,41 +73,45 @@ def test_a_store_opens_again_with_what_it_held(store: Store, lease: Lease, place
         assert again.body("Observation", "o") == b'{"a": 1.0}'
 
 
-def test_a_page_counts_new_changed_unchanged_and_older(store: Store, lease: Lease) -> None:
+@supposed_fresh
+def test_a_page_counts_new_changed_unchanged_and_older(
+    store: Store, lease: Lease, *, fresh: bool
+) -> None:
     run = store.begin(lease, "r1", T0)
-    first = store.commit(lease, run, page(observation("a"), observation("b")))
-    second = store.commit(
-        lease,
-        run,
-        page(observation("a"), observation("b", "2", b"[]"), observation("b", "1", b"{} ")),
-    )
+    first = store.commit(lease, run, page(observation("a"), observation("b"), fresh=fresh))
+    newer, older = observation("b", "2", b"[]"), observation("b", "1", b"{} ")
+    others = observation("a"), newer, older, observation("c")
+    second = store.commit(lease, run, page(*others, fresh=fresh))
     assert first == Counts(new=2, pages=1)
-    assert second == Counts(unchanged=1, changed=1, older=1, pages=1)
+    assert second == Counts(new=1, unchanged=1, changed=1, older=1, pages=1)
     assert store.counts(run) == {("p", "Observation"): first + second}
     assert store.body("Observation", "b") == b"[]"
-    assert store.holdings() == {"Observation": 2}
+    assert store.holdings() == {"Observation": 3}
 
 
+@supposed_fresh
 def test_what_comes_twice_in_a_page_is_judged_by_what_came_before(
-    store: Store, lease: Lease
+    store: Store, lease: Lease, *, fresh: bool
 ) -> None:
     run = store.begin(lease, "r1", T0)
     versions = [("1", b"one"), ("2", b"two"), ("2", b"two"), ("1", b"one"), ("3", b"three")]
-    done = store.commit(
-        lease, run, page(*(observation(version=version, raw=raw) for version, raw in versions))
-    )
+    received = [observation(version=version, raw=raw) for version, raw in versions]
+    done = store.commit(lease, run, page(*received, fresh=fresh))
     assert done == Counts(new=1, changed=2, unchanged=1, older=1, pages=1)
     assert store.body("Observation", "o") == b"three"
     rows = store.connection.execute("SELECT version FROM versions ORDER BY version").fetchall()
     assert [row["version"] for row in rows] == ["1", "2"]
 
 
-def test_a_page_may_be_larger_than_what_one_statement_binds(store: Store, lease: Lease) -> None:
+@supposed_fresh
+def test_a_page_may_be_larger_than_what_one_statement_binds(
+    store: Store, lease: Lease, *, fresh: bool
+) -> None:
     run = store.begin(lease, "r1", T0)
     many = [observation(str(number)) for number in range(2 * MOST + 1)]
     others = [each._replace(type="Condition") for each in many]
-    assert store.commit(lease, run, page(*many, *others)).new == 2 * len(many)
-    assert store.commit(lease, run, page(*others, *many)).unchanged == 2 * len(many)
+    assert store.commit(lease, run, page(*many, *others, fresh=fresh)).new == 2 * len(many)
+    assert store.commit(lease, run, page(*others, *many, fresh=fresh)).unchanged == 2 * len(many)
 
 
 def test_an_outgrown_version_is_kept(store: Store, lease: Lease) -> None:
