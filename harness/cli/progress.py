@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.sync.run import Progress
+from harness.sync.standing import Progress
 from harness.sync.telling import span
 
 SETTLED = 10.0

@@ -19,7 +19,7 @@ from harness.scheduler.jobs import Site
 from harness.scheduler.turn import write_and_sync
 from harness.smart.entropy import system_entropy
 from harness.sync.account import Account
-from harness.sync.run import Progress
+from harness.sync.standing import Progress
 from harness.sync.telling import pretty
 
 

@@ -20,7 +20,8 @@ from harness.scheduler.leases import LIFE, acquire, owner, release, renew
 from harness.smart.entropy import Entropy
 from harness.sync.account import Account
 from harness.sync.model import Lease
-from harness.sync.run import Progress, SyncRun
+from harness.sync.run import SyncRun
+from harness.sync.standing import Progress
 from harness.sync.store.database import Place
 from harness.sync.store.places import place_of
 from harness.sync.store.store import LeaseLost, Store

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant
 from harness.errors import EhrUnreachable, UsageError
-from harness.http.origin import host_of
 from harness.scheduler.jobs import Site, kept_alive
 from harness.scheduler.leases import acquire, owner, release
 from harness.sync.access.connect import Connection, connection
 from harness.sync.access.patients import patients_of
+from harness.sync.access.sparing import mind, spare
 from harness.sync.outbox.abilities import Abilities
 from harness.sync.outbox.box import Box
 from harness.sync.outbox.courier import Courier
@@ -73,7 +73,7 @@ async def delivering(
         lease = acquire(store, tenant.name, JOB, by=owner(), now=now, holder_is_dead=others_dead)
         try:
             world = site.world(tenant, store)
-            _spare(tenant, world)
+            spare(world, tenant.ehr.fhir_base)
             box, spec = Box(store), tenant.ehr.sync.writes
             box.recover(lease, now, now + timedelta(seconds=spec.visible_after_seconds))
             async with connection(tenant, world) as way:
@@ -147,21 +147,8 @@ def waiting(tenant: Tenant) -> Outgoing:
     return Outgoing(open=sum(counts.get(each, 0) for each in OPEN), dead=counts.get(State.DEAD, 0))
 
 
-def _spare(tenant: Tenant, world: World) -> None:
-    """Leave a host alone that gave no answer a moment ago."""
-    wait = world.breaker.wait(world.clock.monotonic())
-    if wait > 0:
-        host = host_of(tenant.ehr.fhir_base)
-        raise EhrUnreachable(
-            f"{host} did not answer a moment ago; it is tried again in {wait:.0f} s"
-        )
-
-
 def _remember(world: World, store: Store, way: Connection) -> None:
-    if way.meter.silent:
-        world.breaker.unanswered(world.clock.monotonic())
-    elif way.meter.requests:
-        world.breaker.answered()
+    mind(world, way.meter)
     store.remember_rates(world.limiters.rates())
     store.remember_spent(world.limiters.spent())
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from harness.config.ehr import DataKind
 from harness.config.tenant import Tenant, Validate
-from harness.errors import EhrUnreachable, HarnessError, Throttled, UsageError
+from harness.errors import HarnessError, Throttled, UsageError
 from harness.http.limiter import HostLimiter
 from harness.http.origin import host_of
 from harness.sync.access.connect import Connection, connection
 from harness.sync.access.meter import Meter
 from harness.sync.access.patients import patients_of
+from harness.sync.access.sparing import Spared, mind, spare
 from harness.sync.account import Account, account_of
 from harness.sync.asking.learnt import recall, remember_outcome
 from harness.sync.asking.strategy import Plan
@@ -25,11 +26,12 @@ from harness.sync.bulk.choice import by_export, remember
 from harness.sync.bulk.known import knows_exports
 from harness.sync.deletions.histories import Histories
 from harness.sync.deletions.sweep import Swept, merged_of, sweep
-from harness.sync.model import Counts, Gap, Lease, Query, RunStatus, Traffic
+from harness.sync.model import Counts, Lease, Query, RunStatus, Traffic
 from harness.sync.order import Outcome
 from harness.sync.planning import order_of, planned, rounds
 from harness.sync.pull.pull import Pull
 from harness.sync.pull.trouble import COME_BACK
+from harness.sync.standing import Progress, verdict
 from harness.sync.store.store import LeaseLost, Store
 from harness.sync.world import World
 
@@ -37,31 +39,6 @@ if TYPE_CHECKING:
     from harness.sync.bulk.export import Export
     from harness.sync.validated import Validated
     from harness.sync.validating import Sample
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How a run stands after a page.
-
-    Attributes:
-        query: the query that the page belongs to.
-        counts: what the page did.
-        requests: sent so far.
-        refusals: so far.
-        permitted: requests per second that the host's limiter lets pass now; None if unbounded.
-        patients: how many the run is to serve.
-        queries: how many the run is to ask.
-        done: how many of these have ended well.
-    """
-
-    query: Query
-    counts: Counts
-    requests: int
-    refusals: int
-    permitted: float | None
-    patients: int
-    queries: int
-    done: int
 
 
 @dataclass(slots=True)
@@ -122,11 +99,11 @@ class SyncRun:
         status = RunStatus.INCOMPLETE
         reason: str | None = "the run was cancelled"
         try:
-            self._spare()
+            spare(self.world, self.tenant.ehr.fhir_base)
             async with connection(self.tenant, self.world, self._meter) as way:
                 await self._pull_all(number, way)
             await self._validate(number)
-            status, reason = self._verdict()
+            status, reason = verdict(self._outcome, stopped=self._stop is not None)
         except LeaseLost:
             raise
         except UsageError as error:
@@ -137,6 +114,9 @@ class SyncRun:
             status, reason = RunStatus.INCOMPLETE, str(error)
             wait = timedelta(seconds=error.retry_after) if error.retry_after else COME_BACK
             self._outcome.come_back = self.world.clock.now() + wait
+        except Spared as error:
+            status, reason = RunStatus.FAILED, str(error)
+            self._outcome.come_back = error.until
         except HarnessError as error:
             status, reason = RunStatus.FAILED, str(error)
         except Exception as error:
@@ -147,21 +127,6 @@ class SyncRun:
             self._finish(number, status, reason)
             raise
         return self._finish(number, status, reason)
-
-    def _spare(self) -> None:
-        """Leave a host alone that gave no answer to those who asked before.
-
-        Raises:
-            EhrUnreachable: it is not yet time to try again.
-        """
-        clock = self.world.clock
-        wait = self.world.breaker.wait(clock.monotonic())
-        if wait > 0:
-            self._outcome.come_back = clock.now() + timedelta(seconds=wait)
-            host = host_of(self.tenant.ehr.fhir_base)
-            raise EhrUnreachable(
-                f"{host} did not answer a moment ago; it is tried again in {wait:.0f} s"
-            )
 
     async def _pull_all(self, number: int, way: Connection) -> None:
         host = self._host()
@@ -308,22 +273,8 @@ class SyncRun:
             )
         )
 
-    def _verdict(self) -> tuple[RunStatus, str | None]:
-        """How a pull that came to its end stands."""
-        outcome = self._outcome
-        if not outcome.gaps:
-            return RunStatus.COMPLETE, None
-        if outcome.counts.pages:
-            return RunStatus.INCOMPLETE, outcome.stopped or _failed(outcome.gaps)
-        if outcome.come_back is not None or self._stop is not None:
-            return RunStatus.INCOMPLETE, outcome.stopped
-        return RunStatus.FAILED, outcome.stopped or outcome.gaps[0].reason
-
     def _finish(self, number: int, status: RunStatus, reason: str | None) -> Account:
-        if self._meter.silent:
-            self.world.breaker.unanswered(self.world.clock.monotonic())
-        elif self._meter.requests:
-            self.world.breaker.answered()
+        mind(self.world, self._meter)
         row = next(each for each in self.store.runs() if each.id == number)
         row = replace(
             row,
@@ -344,10 +295,3 @@ class SyncRun:
             self.store, row, self.tenant.name, self._names, notes, self._swept
         )
         return self.account
-
-
-def _failed(gaps: Sequence[Gap]) -> str:
-    """How many queries failed; and why, where that is the same for all."""
-    count = f"{len(gaps)} {'query' if len(gaps) == 1 else 'queries'} failed"
-    reasons = {each.reason for each in gaps}
-    return f"{count}: {reasons.pop()}" if len(reasons) == 1 and len(gaps) > 1 else count

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.sync.answers.answer import Page
+from harness.sync.pull.steps import Step
+
+
+def linked(page: Page, step: Step, url: str, parameter: str | None) -> Page:
+    """The page with the link that the EHR file says how to make, where it has none.
+
+    Args:
+        page: what came.
+        step: the query.
+        url: where it came from.
+        parameter: see `following`; None if the EHR file names none.
+    """
+    if parameter is None or page.next is not None:
+        return page
+    if step.last is not None and step.last == step.of(page):
+        return page  # the parameter is ignored: the same page again
+    return replace(page, next=following(page, url, parameter))
 
 
 def following(page: Page, url: str, parameter: str) -> str | None:

@@ -14,22 +14,20 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from harness.config.ehr import Strategy
 from harness.errors import HarnessError, HostileInput
 from harness.http.clock import Clock
 from harness.http.exchange import Exchange
 from harness.sync.answers.answer import Failed, Moved, Page, Refused, SessionGone, read_answer
-from harness.sync.answers.oddities import ODD, odd_among
-from harness.sync.asking.marks import TRUSTED_LAG
 from harness.sync.asking.strategy import Plan
-from harness.sync.model import Counts, Cursor, Gap, Lease, PageDone, Query
+from harness.sync.model import Counts, Gap, Lease, PageDone, Query
 from harness.sync.order import Keeper, Key, Order, Outcome, Reader
 from harness.sync.pull.ascending import EXPIRED, Ascent
 from harness.sync.pull.chase import Chased, Chaser
-from harness.sync.pull.doubt import Doubt, doubt
+from harness.sync.pull.doubt import Doubts
 from harness.sync.pull.frontier import Frontier
 from harness.sync.pull.ladder import Ladder
-from harness.sync.pull.offsets import following
+from harness.sync.pull.offsets import linked
+from harness.sync.pull.remarks import remark
 from harness.sync.pull.steps import Step
 from harness.sync.pull.trouble import Trouble
 from harness.sync.store.store import LeaseLost
@@ -39,8 +37,6 @@ T = TypeVar("T")
 
 RESTARTS = 2
 """How often one query may start again within a run because its paging session expired."""
-
-STIRRED = "changed whenever its pages were read; a full reading finds what may have slipped"
 
 STRANGE_TRIES = 1
 """How often a page that is no FHIR is asked for again; a proxy's word may be over by then."""
@@ -76,11 +72,11 @@ class Pull:
         self._writer = Writer(lambda: store.together(lease))
         self._outcome = Outcome()
         self._ladder = Ladder(plan, self._outcome)
+        self._doubts = Doubts(self._outcome, self._seen)
         self._ascent = Ascent(self._ladder, clock.now)
         self._trouble = Trouble(clock, self.stop)
         self._frontier: Frontier | None = None
         self._chaser: Chaser | None = None
-        self._uncounted: set[str] = set()
         self._lost: LeaseLost | None = None
 
     @property
@@ -136,6 +132,9 @@ class Pull:
 
     async def _held(self, keys: Sequence[Key]) -> dict[Key, bytes]:
         return await self._write(lambda: dict(self._store.held(keys)))
+
+    async def _seen(self, query: Query, run: int) -> frozenset[str]:
+        return await self._write(lambda: self._store.seen(query, run))
 
     async def _work(self, order: Order, frontier: Frontier) -> None:
         while (step := await frontier.take()) is not None:
@@ -234,13 +233,13 @@ class Pull:
     ) -> Sequence[Step]:
         """Commit a page, with the cursor to the next one or, after the last, the watermark."""
         query = step.query
-        page = self._linked(step, page, exchange)
+        page = linked(page, step, exchange.request.url, self.plan.offset)
         chased = await self._chased(reader, query, page)
         here = step.advanced(page, exchange, self._asked_from(step), order.run)
         here = self._ascent.after(step, page, here) if step.in_order else here
         if step.stirred_by(page, exchange) and not step.stirred:
             step = replace(step, stirred=True)
-        self._remark(query, page, here, chased, exchange.body)
+        remark(self._outcome, self.plan, query, page, here, chased, exchange.body)
         flaw, dead_end = step.flaw_after(page) or chased.flaw, step.dead_end(page)
         done = PageDone(
             query,
@@ -257,7 +256,7 @@ class Pull:
             done = replace(done, cursor=here if flaw is None else None)
             again = step.following(here, page, flaw)
         elif dead_end is None and flaw is None:
-            again, flaw = await self._doubted(order, step, page)
+            again, flaw = await self._doubts.settle(step, page, order.run)
             if again is None and flaw is None:
                 done = replace(done, watermark=step.completed(here))
         counts = await self._write(lambda: self._store.commit(self._lease, order.run, done))
@@ -272,66 +271,10 @@ class Pull:
             return (again,)
         return (Step(query, done.watermark, None),) if step.resumed else ()
 
-    def _linked(self, step: Step, page: Page, exchange: Exchange) -> Page:
-        """The page with the link that the EHR file says how to make, where it has none."""
-        if self.plan.offset is None or page.next is not None:
-            return page
-        if step.last is not None and step.last == step.of(page):
-            return page  # the parameter is ignored: the same page again
-        return replace(page, next=following(page, exchange.request.url, self.plan.offset))
-
     async def _chased(self, reader: Reader, query: Query, page: Page) -> Chased:
         if self._chaser is None:
             return Chased()
         return await self._chaser.chase(reader, query, page.received)
-
-    def _remark(self, query: Query, page: Page, here: Cursor, chased: Chased, body: bytes) -> None:
-        """Note what the EHR said, and a bound that it did not keep."""
-        for note in page.notes:
-            self._outcome.note(query.type, note)
-        for type_, note in chased.notes:
-            self._outcome.note(type_, note)
-        for each in odd_among(page.received, body):
-            self._outcome.note(each.type, ODD)
-        way, since = self.plan.way(query.type), here.asked_from
-        if since is None or way.strategy is not Strategy.LAST_UPDATED:
-            return
-        stamps = (each.last_updated for each in page.received if each.type == query.type)
-        if any(stamp is not None and stamp < since - TRUSTED_LAG for stamp in stamps):
-            self._outcome.unhonoured.add(query.type)
-            self._outcome.note(query.type, "was asked for what is new, and older ones came")
-
-    async def _doubted(
-        self, order: Order, step: Step, page: Page
-    ) -> tuple[Step | None, str | None]:
-        """What a last page means when the EHR counts more: read again, a gap, or neither."""
-        query, total = step.query, page.total
-        if total is None or step.resumed:
-            return self._unsettled(step), None
-        if step.cursor is None and total <= page.entries:
-            return None, None
-        seen = await self._write(lambda: self._store.seen(query, order.run))
-        came = len(seen | {each.id for each in page.received if each.type == query.type})
-        found = doubt(step, page, came, step.asked_count)
-        if found is Doubt.NONE or (found is Doubt.READ_AGAIN and query.type in self._uncounted):
-            return None, None
-        if found is Doubt.READ_AGAIN:
-            return replace(step.again(), counted=came), None
-        if found is Doubt.WRONG_COUNT:
-            self._uncounted.add(query.type)
-            self._outcome.note(query.type, "the EHR counts more matches than it shows")
-            return None, None
-        hint = "; see [sync] offset in the EHR file" if found is Doubt.CUT else ""
-        return None, f"the EHR counts {total} matches and shows {came}: {found.value}{hint}"
-
-    def _unsettled(self, step: Step) -> Step | None:
-        """Read again, once, what changed amid pages that nobody counts."""
-        if step.resumed or not step.stirred:
-            return None
-        if step.counted is None:
-            return replace(step.again(), counted=0)
-        self._outcome.note(step.query.type, STIRRED)
-        return None
 
     async def _restart(self, step: Step) -> Sequence[Step]:
         further = self._ascent.again(step)

@@ -4,7 +4,7 @@ import pytest
 
 from harness.cli.progress import line, remaining
 from harness.sync.model import Counts, Query
-from harness.sync.run import Progress
+from harness.sync.standing import Progress
 
 STANDS = Progress(Query("p", "Observation"), Counts(), 600, 2, 50.0, 1000, 2000, 400)
 
