@@ -12,8 +12,8 @@ from rich.text import Text
 
 from harness.checks.verdict import ERRORS, SKIPS, Check, Verdict, Word
 from harness.errors import ExitStatus
-from harness.http.exchange import Exchange
 from harness.reporting.account import About, Account
+from harness.reporting.alike import alike, others
 from harness.reporting.curl import curl
 from harness.reporting.evidence import printable
 
@@ -153,16 +153,17 @@ class Terminal:
         if not verdicts:
             return
         self._title(f"{title} ({len(verdicts)})")
-        for number, each in enumerate(verdicts, 1):
+        for number, group in enumerate(alike(verdicts), 1):
             self.line()
-            self.line((f"{number}. {each.check.title}", STYLES.get(each.word, "")))
-            self._detail(each)
+            self.line((f"{number}. {group[0].check.title}", STYLES.get(group[0].word, "")))
+            self._detail(group[0], others(group))
 
-    def _detail(self, verdict: Verdict) -> None:
+    def _detail(self, verdict: Verdict, more: str) -> None:
         requirement = verdict.check.requirement
         touched = verdict.exchanges or verdict.standing_on
         numbers = ", ".join(str(each.number) for each in touched[-5:])
         self._fact("check", verdict.check.id)
+        self._fact("and", more)
         self._fact("requires", f"{requirement.text} [{verdict.level}, {requirement.id}]")
         self._fact("", verdict.link)
         if verdict.expected is None:
@@ -170,7 +171,7 @@ class Terminal:
         else:
             self._fact("expected", verdict.expected)
             self._fact("actual", verdict.actual or "")
-        where = verdict.where or (_where(touched[-1]) if touched else "")
+        where = verdict.where or (touched[-1].where if touched else "")
         self._fact("where", f"{where}, exchange {numbers}" if numbers else where)
         if touched and not touched[-1].arrived:
             self._fact("again", curl(touched[-1].request))
@@ -197,12 +198,16 @@ class Terminal:
         if not verdicts:
             return
         self._title(f"{title} ({len(verdicts)})")
-        for each in verdicts[:_MANY]:
-            level = f"{each.level}, " if each.level else ""
-            self.line(f"   {each.check.title} [{level}{each.check.requirement.id}]")
-            self.line((f"     {each.reason}", "dim"))
-        if len(verdicts) > _MANY:
-            self.line(f"   and {len(verdicts) - _MANY} more, see summary.json")
+        groups = alike(verdicts)
+        for group in groups[:_MANY]:
+            first, more = group[0], others(group)
+            level = f"{first.level}, " if first.level else ""
+            self.line(f"   {first.check.title} [{level}{first.check.requirement.id}]")
+            self.line((f"     {first.reason}", "dim"))
+            self.line((f"     {first.check.id}{', ' if more else ''}{more}", "dim"))
+        left = sum(len(group) for group in groups[_MANY:])
+        if left:
+            self.line(f"   and {left} more, see summary.json")
 
     def _skips(self, verdicts: Iterable[Verdict]) -> None:
         grouped = Counter(
@@ -241,7 +246,3 @@ class Terminal:
             name = account.status.name.lower().replace("_", " ")
             self._pair("status", f"{account.status.value} ({name})")
         self.line(str(account.completeness))
-
-
-def _where(exchange: Exchange) -> str:
-    return exchange.where

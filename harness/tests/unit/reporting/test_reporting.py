@@ -279,6 +279,24 @@ def test_no_control_character_of_an_ehr_file_reaches_the_terminal(tmp_path: Path
     assert out.getvalue().strip().endswith(str(whole.completeness))
 
 
+def test_what_differs_by_its_parameter_alone_is_told_once_with_every_parameter(
+    tmp_path: Path,
+) -> None:
+    same = {"expected": "status 201", "actual": "status 200"}
+    failed = [verdict(Word.FAILED, f"create[{each}]", **same) for each in ("weight", "steps")]
+    other = verdict(Word.FAILED, "create[sleep]", expected="status 201", actual="status 202")
+    reason = "expected: status 400 | actual: status 201"
+    advised = [verdict(Word.ADVISED, f"odd[{each}]", reason=reason) for each in ("no-code", "two")]
+    stream = io.StringIO()
+    Terminal(stream, color=False).summary(account(tmp_path, *failed, other, *advised))
+    told = stream.getvalue()
+    assert "failed (3)" in told
+    assert "test_create[weight]\n   and       [steps]\n" in told
+    assert "2. It SHALL be so.\n   check     smart/test_x.py::test_create[sleep]\n" in told
+    assert told.count(reason) == 1
+    assert "     smart/test_x.py::test_odd[no-code], [two]\n" in told
+
+
 def test_a_fact_of_a_passing_check_stands_in_every_report(tmp_path: Path) -> None:
     told = verdict(Word.PASSED, facts=("usable rate: 50 <requests> a second",))
     whole = account(tmp_path, told)
