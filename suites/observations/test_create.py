@@ -5,6 +5,8 @@ http://hl7.org/fhir/R4/http.html#create
 
 from __future__ import annotations
 
+from urllib.parse import urljoin
+
 import pytest
 
 from harness import Exchange, applies_if, conforms, expect, prerequisite, verifies
@@ -49,6 +51,19 @@ def test_location_names_the_version_that_is_read(indexed: Written) -> None:
     applies_if(version is not None, unless="the server keeps no versions")
     applies_if(indexed.create.headers.get("Location"), unless="there is no Location to look at")
     expect(indexed.create).header("Location", matches=rf"/_history/{version}$")
+
+
+@verifies("fhir/create/location-base")
+def test_location_lies_below_the_base(created: Exchange) -> None:
+    """An application that follows the Location of a create is to find what it created."""
+    location = created.headers.get("Location")
+    applies_if(location, unless="there is no Location to look at")
+    resources = created.request.url
+    expect(created).that(
+        urljoin(resources, location or "").lower().startswith(f"{resources}/".lower()),
+        expected=f"Location below {resources}",
+        actual="Location elsewhere: another origin, or a path outside of the base",
+    )
 
 
 @verifies("fhir/create/etag")

@@ -118,12 +118,14 @@ class Linked:
     Attributes:
         exchange: the answer.
         searched: the new readings that its search found.
+        paged: whether that search has further pages, which a transaction cannot bring.
         reference: to what the second one refers, as it was read back; None where it was not.
         expected: to what it has to refer.
     """
 
     exchange: Exchange
     searched: int
+    paged: bool
     reference: str | None
     expected: str | None
 
@@ -190,24 +192,24 @@ async def linked_transaction(
     exchange = await run.scratch.bundle(client, [first, second], send, skip=1)
     told = answers(exchange) if exchange.status == 200 else ()
     places = [each.place.id if each.place else None for each in told[1:]]
-    found = having_any(exchange, [first, second])
+    found, paged = in_search(exchange, [first, second])
     if len(places) < len(entries) - 1 or places[1] is None:
-        return Linked(exchange, found, None, None)
+        return Linked(exchange, found, paged, None, None)
     back = await read(run, writable, places[1])
     references = objects(resource_of(back).get("derivedFrom")) if back.status == 200 else []
     reference = next((str(each.get("reference")) for each in references), None)
-    return Linked(exchange, found, reference, f"Observation/{places[0]}")
+    return Linked(exchange, found, paged, reference, f"Observation/{places[0]}")
 
 
-def having_any(exchange: Exchange, sent: list[Resource]) -> int:
-    """How many of these the search found that is the first entry of a transaction."""
+def in_search(exchange: Exchange, sent: list[Resource]) -> tuple[int, bool]:
+    """How many of these the search found that a transaction begins with, and whether it goes on."""
     try:
         entries = objects(exchange.json_object().get("entry"))
     except ProtocolError:
-        return 0
-    answer = object_(entries[0].get("resource")) if entries else {}
-    found = Bundle.parse(answer).matches
-    return sum(bool(having(found, identifier_of(each))) for each in sent)
+        return 0, False
+    bundle = Bundle.parse(object_(entries[0].get("resource")) if entries else {})
+    found = sum(bool(having(bundle.matches, identifier_of(each))) for each in sent)
+    return found, bundle.next_link is not None or (bundle.total or 0) > len(bundle.matches)
 
 
 @act(after=SEARCHES)

@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from harness.reference.varied.exchange import FHIR, METADATA, Answer, Asked, Json, Pairs, is_bundle
+from harness.reference.varied.exchange import (
+    FHIR,
+    METADATA,
+    Answer,
+    Asked,
+    Json,
+    Pairs,
+    entries,
+    is_bundle,
+)
 
 if TYPE_CHECKING:
     from harness.reference.instance import Instance
@@ -52,11 +61,8 @@ def request(instance: Instance, asked: Asked) -> Asked:
 
 def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
     """Alters the result of a search, and what the CapabilityStatement says of searching."""
-    if asked.path == METADATA and (value := given.json()):
-        return given.with_json(_statement(instance, value))
-    paged = asked.parameter(_STATE)
-    if not asked.searches and not paged:
-        return given
+    if not asked.searches and not asked.parameter(_STATE):
+        return _beside(instance, asked, given)
     if given.status == _FORBIDDEN and instance.has("search-beyond-access-finds-nothing"):
         return Answer.resource(_OK, _nothing(instance, asked))
     if given.status != _OK or not is_bundle(value := given.json()) or value is None:
@@ -64,6 +70,16 @@ def answer(instance: Instance, asked: Asked, given: Answer) -> Answer:
     if _too_broad(asked) and instance.has("observation-search-needs-category-or-code"):
         return Answer.outcome(_BAD_REQUEST, "required", "category or code is required")
     return given.with_json(_result(instance, asked, value))
+
+
+def _beside(instance: Instance, asked: Asked, given: Answer) -> Answer:
+    """What is no search, and tells of searches or has some in it."""
+    value = given.json()
+    if value is not None and asked.path == METADATA:
+        return given.with_json(_statement(instance, value))
+    if value is not None and asked.path in (FHIR, f"{FHIR}/") and asked.method == "POST":
+        return given.with_json(_first_pages(instance, value))
+    return given
 
 
 def _continued(asked: Asked, state: str) -> Asked:
@@ -111,6 +127,18 @@ def _result(instance: Instance, asked: Asked, bundle: Json) -> Json:
     if bundle.get("entry") and instance.has("outcome-in-each-result"):
         mode = {"search": {"mode": "outcome"}}
         bundle["entry"] = [*bundle["entry"], {"resource": _WARNING, **mode}]
+    return bundle
+
+
+def _first_pages(instance: Instance, bundle: Json) -> Json:
+    """Leaves one match of each search in a batch or transaction, and says where it goes on."""
+    if not instance.has("searches-of-a-bundle-in-pages"):
+        return bundle
+    link = [{"relation": "next", "url": f"{instance.fhir_base}?{_STATE}=next"}]
+    for each in entries(bundle):
+        found: Json = each.get("resource") or {}
+        if is_bundle(found) and len(found.get("entry", [])) > 1:
+            each["resource"] = {**found, "entry": found["entry"][:1], "link": link}
     return bundle
 
 

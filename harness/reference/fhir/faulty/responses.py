@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -44,6 +45,15 @@ def _bare_location(passing: Passing, response: Response) -> Response:
     del passing
     if "location" in response.headers:
         response.headers["location"] = response.headers["location"].partition("/_history")[0]
+    return response
+
+
+def _unmounted_location(passing: Passing, response: Response) -> Response:
+    del passing
+    if "location" in response.headers:
+        parts = urlsplit(response.headers["location"])
+        below = parts.path.index("/Observation/") if "/Observation/" in parts.path else 0
+        response.headers["location"] = f"{parts.scheme}://{parts.netloc}{parts.path[below:]}"
     return response
 
 
@@ -151,6 +161,7 @@ AFTER: Final[Mapping[str, After]] = {
     "create-keeps-client-meta": _client_meta_kept,
     "last-updated-in-local-time": _local_time,
     "location-without-version": _bare_location,
+    "location-outside-the-base": _unmounted_location,
     "read-without-etag": _no_etag,
     "history-without-request": _of_history(_without_requests),
     "history-oldest-first": _of_history(lambda entries: entries[::-1]),

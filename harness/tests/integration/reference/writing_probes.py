@@ -144,6 +144,7 @@ def _twice(probe: Probe) -> str:
 WRITING: dict[str, Callable[[Probe], bool]] = {
     "create-needs-encounter": lambda p: p.post().status_code == 422,
     "location-without-version": lambda p: "_history" not in p.post().headers["location"],
+    "location-outside-the-base": lambda p: "/r4/" not in p.post().headers["location"],
     "create-keeps-client-meta": lambda p: (
         p.created(meta={"versionId": "77"})["meta"]["versionId"] == "77"
     ),
