@@ -7,8 +7,9 @@ http://hl7.org/fhir/R4/http.html#patch
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 
 from harness.checks.acting import Run, act
@@ -27,6 +28,7 @@ from harness.checks.acts.observing import (
 from harness.checks.acts.updates import Updated
 from harness.checks.acts.versions import declared
 from harness.checks.acts.write import read, recent, stored
+from harness.checks.scratch import Send
 from harness.errors import NotSupported, PrerequisiteFailed
 from harness.fhir.capability import Capability
 from harness.fhir.client import JSON_PATCH
@@ -37,6 +39,14 @@ from harness.http.exchange import Exchange
 UNSUPPORTED_MEDIA_TYPE = 415
 KIND = "body-weight"
 """What is written; nothing is judged by it where the server does not take it at all."""
+
+
+class Case(StrEnum):
+    """How many resources match a condition."""
+
+    NONE = "none"
+    ONE = "one"
+    MANY = "many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,24 @@ async def _there(run: Run, access: Access, resource: Resource, place: Place | No
     return len(ids)
 
 
+async def _in_turn(
+    run: Run, access: Access, sent: Resource, attempt: Callable[[Case], tuple[Resource, Send]]
+) -> Mapping[str, Conditional]:
+    """One attempt after the other, with so many resources there that carry the identifier."""
+    done: dict[str, Conditional] = {}
+    first: str | None = None
+    for case in Case:
+        if case is Case.MANY:
+            await run.scratch.create(access.client, sent)
+        resource, send = attempt(case)
+        exchange = await run.scratch.created(access.client, resource, send)
+        place = place_of(exchange)
+        there = await _there(run, access, sent, place)
+        first = first or (place.id if place else None)
+        done[case] = Conditional(exchange, there, place.id if place else None, first)
+    return done
+
+
 @act(after=SEARCHES)
 async def conditional_creates(
     run: Run,
@@ -75,19 +103,8 @@ async def conditional_creates(
         raise NotSupported("conditionalCreate is not declared for Observation")
     of_kind(written, KIND).require_taken()
     client, sent = writable.client, new(run, writable.patient, KIND)
-    done: dict[str, Conditional] = {}
-    first: str | None = None
-    for case in ("none", "one", "many"):
-        if case == "many":
-            await run.scratch.create(client, sent)
-        query = f"identifier={_criterion(sent)}"
-        send = partial(client.create, sent, if_none_exist=query)
-        exchange = await run.scratch.created(client, sent, send)
-        place = place_of(exchange)
-        there = await _there(run, writable, sent, place)
-        first = first or (place.id if place else None)
-        done[case] = Conditional(exchange, there, place.id if place else None, first)
-    return done
+    send = partial(client.create, sent, if_none_exist=f"identifier={_criterion(sent)}")
+    return await _in_turn(run, writable, sent, lambda _: (sent, send))
 
 
 @act(after=SEARCHES)
@@ -103,22 +120,13 @@ async def conditional_updates(
         raise NotSupported("conditionalUpdate is not declared for Observation")
     of_kind(written, KIND).require_taken()
     client, sent = writable.client, new(run, writable.patient, KIND)
-    done: dict[str, Conditional] = {}
-    first: str | None = None
-    for case in ("none", "one", "many"):
-        if case == "many":
-            await run.scratch.create(client, sent)
-        search = Search("Observation", (("identifier", _criterion(sent)),))
-        changed = copy.deepcopy(sent) | {"status": "amended"}
-        changed = sent if case == "none" else changed
-        exchange = await run.scratch.created(
-            client, changed, partial(client.update_where, changed, search)
-        )
-        place = place_of(exchange)
-        there = await _there(run, writable, sent, place)
-        first = first or (place.id if place else None)
-        done[case] = Conditional(exchange, there, place.id if place else None, first)
-    return done
+    search = Search("Observation", (("identifier", _criterion(sent)),))
+
+    def attempt(case: Case) -> tuple[Resource, Send]:
+        changed = sent if case is Case.NONE else copy.deepcopy(sent) | {"status": "amended"}
+        return changed, partial(client.update_where, changed, search)
+
+    return await _in_turn(run, writable, sent, attempt)
 
 
 @act(after=SEARCHES)

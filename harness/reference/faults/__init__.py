@@ -6,15 +6,12 @@ that must fail because of it. Every fault is asked for at one place of the code,
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
+from typing import Any
 
-from harness.errors import UsageError
+from harness.reference.named import catalogue_of, known_among
 
 OAUTH = ("discovery", "launch", "token", "access")
 FHIR = ("capability", "search", "write", "sync")
@@ -44,22 +41,7 @@ class Fault:
 @cache
 def catalogue() -> Mapping[str, Fault]:
     """All faults by name, in the order of the parts and their files."""
-    faults = [fault for part in PARTS for fault in _of(part)]
-    return MappingProxyType({fault.name: fault for fault in faults})
-
-
-def _of(part: str) -> list[Fault]:
-    text = files(__name__).joinpath(f"{part}.toml").read_text(encoding="utf-8")
-    return [
-        Fault(
-            name=entry["name"],
-            part=part,
-            cause=entry["cause"],
-            alters=tuple(entry.get("alters", ())),
-            trips=tuple(entry.get("trips", ())),
-        )
-        for entry in tomllib.loads(text)["fault"]
-    ]
+    return catalogue_of(__name__, PARTS, "fault", _read)
 
 
 def known(names: Iterable[str]) -> frozenset[str]:
@@ -68,9 +50,14 @@ def known(names: Iterable[str]) -> frozenset[str]:
     Raises:
         UsageError: a name is not in the catalogue.
     """
-    wanted = frozenset(names)
-    for name in sorted(wanted - catalogue().keys()):
-        near = get_close_matches(name, catalogue(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "see harness reference --list-faults"
-        raise UsageError(f"no fault is called {name!r}", hint=hint)
-    return wanted
+    return known_among(names, catalogue(), "fault")
+
+
+def _read(part: str, entry: Mapping[str, Any]) -> Fault:
+    return Fault(
+        name=entry["name"],
+        part=part,
+        cause=entry["cause"],
+        alters=tuple(entry.get("alters", ())),
+        trips=tuple(entry.get("trips", ())),
+    )

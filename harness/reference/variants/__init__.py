@@ -6,15 +6,12 @@ part. `liberty` says which specification leaves it open, `url` where. No check m
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
+from typing import Any
 
-from harness.errors import UsageError
+from harness.reference.named import catalogue_of, known_among
 
 PARTS = ("discovery", "launch", "token", "access", "search", "resources", "write", "push", "wire")
 """The files, in the order of a run."""
@@ -47,24 +44,7 @@ class Variant:
 @cache
 def catalogue() -> Mapping[str, Variant]:
     """All variants by name, in the order of the parts and their files."""
-    variants = [variant for part in PARTS for variant in _of(part)]
-    return MappingProxyType({variant.name: variant for variant in variants})
-
-
-def _of(part: str) -> list[Variant]:
-    text = files(__name__).joinpath(f"{part}.toml").read_text(encoding="utf-8")
-    return [
-        Variant(
-            name=entry["name"],
-            part=part,
-            difference=entry["difference"],
-            liberty=entry["liberty"],
-            url=entry["url"],
-            together=entry["together"],
-            leaves_out=tuple(entry.get("leaves_out", ())),
-        )
-        for entry in tomllib.loads(text).get("variant", [])
-    ]
+    return catalogue_of(__name__, PARTS, "variant", _read)
 
 
 def known(names: Iterable[str]) -> frozenset[str]:
@@ -73,9 +53,16 @@ def known(names: Iterable[str]) -> frozenset[str]:
     Raises:
         UsageError: a name is not in the catalogue.
     """
-    wanted = frozenset(names)
-    for name in sorted(wanted - catalogue().keys()):
-        near = get_close_matches(name, catalogue(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "see harness reference --list-variants"
-        raise UsageError(f"no variant is called {name!r}", hint=hint)
-    return wanted
+    return known_among(names, catalogue(), "variant")
+
+
+def _read(part: str, entry: Mapping[str, Any]) -> Variant:
+    return Variant(
+        name=entry["name"],
+        part=part,
+        difference=entry["difference"],
+        liberty=entry["liberty"],
+        url=entry["url"],
+        together=entry["together"],
+        leaves_out=tuple(entry.get("leaves_out", ())),
+    )
