@@ -39,6 +39,21 @@ def says_active(introspection: Exchange) -> bool:
         return False
 
 
+def withheld(introspection: Exchange, access_token: str, client_id: str) -> bool:
+    """Whether a live token may be called inactive because this client may not ask about it.
+
+    RFC 7662 section 2.2 demands that answer where the token is not for who asks. It shows where
+    an access token is a JWT (RFC 9068) whose audience does not name the client.
+    """
+    try:
+        said = introspection.json_object().get("active")
+        audience = IdToken.parse(access_token).claims.get("aud")
+    except ProtocolError:
+        return False
+    named = [audience] if isinstance(audience, str) else audience
+    return said is False and isinstance(named, list) and bool(named) and client_id not in named
+
+
 def claims_of(launch: Launch) -> Mapping[str, Any]:
     """The claims of the launch's id_token; empty where none came that can be read."""
     try:

@@ -283,6 +283,8 @@ class AuthSpec:
     """Further origins that login pages and token requests may use."""
     refresh_names_scope: bool = False
     """Whether a refresh has to repeat the granted scopes; most servers want none."""
+    introspects: str | None = None
+    """The client that may introspect the tokens of the others; None leaves it to each of them."""
 
 
 @dataclass(frozen=True, slots=True)

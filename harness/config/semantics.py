@@ -147,6 +147,12 @@ def _auth(ehr: EhrFile) -> Iterator[Violation]:
             yield meaning(f"auth.{name}", "only kind basic takes it; people sign in by [[logins]]")
     if ehr.auth.kind is not AuthKind.SMART and ehr.launches:
         yield meaning("launches", f"expected none with auth kind {ehr.auth.kind}")
+    asking = ehr.client(ehr.auth.introspects) if ehr.auth.introspects else None
+    if ehr.auth.introspects is not None and asking is None:
+        known = [each.name for each in ehr.clients]
+        yield unknown_name("auth.introspects", "client", ehr.auth.introspects, known)
+    if asking is not None and asking.auth is ClientAuth.NONE:
+        yield meaning("auth.introspects", "expected a client with a secret or a key")
     if ehr.tls.client_key is not None and ehr.tls.client_cert is None:
         yield meaning("tls.client_cert", "missing; client_key is given")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Probe, probe
 from harness.checks.acts.launch import authorized, whole_launch
-from harness.checks.launching import Authorization, Launch
+from harness.checks.launching import Authorization, Launch, Variation
 from harness.errors import NotApplicable, NotConfigured, NotSupported
 from harness.smart.discovery import Discovery
 from harness.smart.drivers import Choices
@@ -25,6 +25,10 @@ async def denied_authorization(run: Run, discovery: Discovery, launch: Launch) -
     what = launch.authorization.plan
     choices = Choices(patient=what.login.patient, deny=True)
     done = await authorized(run, discovery, what, choices=choices)
+    if not done.denied and "openid" in what.spec.scopes:
+        # Who remembers an approval asks again on demand (OpenID Connect Core 3.1.2.1).
+        again = Variation(parameters={"prompt": "consent"})
+        done = await authorized(run, discovery, what, choices=choices, variation=again)
     if not done.denied:
         raise NotSupported("no page lets the person decline")
     return done

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.launch import negative
+from harness.checks.introspecting import withheld
 from harness.checks.launching import Launch
 from harness.config.ehr import ClientAuth
 from harness.errors import NotConfigured, NotSupported
@@ -20,7 +21,7 @@ REFUSALS = (401, 403)
 
 
 async def introspected(run: Run, discovery: Discovery, launch: Launch, token: str) -> Exchange:
-    """Ask as the client of the launch, and if it cannot prove itself, or in vain, with its token.
+    """Ask as the client that the file names, or as that of the launch; else with its token.
 
     SMART has every server that controls access accept a bearer token of a client that may ask.
 
@@ -28,7 +29,8 @@ async def introspected(run: Run, discovery: Discovery, launch: Launch, token: st
         NotConfigured: neither may introspect, which is for the server to decide.
     """
     endpoint = introspection_endpoint(discovery)
-    client = launch.authorization.plan.client
+    named = run.ehr.auth.introspects
+    client = (named and run.ehr.client(named)) or launch.authorization.plan.client
     answer = None
     if client.auth is not ClientAuth.NONE:
         audience = str(discovery.configuration.token_endpoint)
@@ -55,16 +57,33 @@ def introspection_endpoint(discovery: Discovery) -> str:
     return discovery.configuration.introspection_endpoint
 
 
+async def of_live(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
+    """What the live access token of a launch is worth.
+
+    Raises:
+        NotConfigured: this client may not learn it, as far as can be seen.
+    """
+    token, client = launch.token.access_token, launch.authorization.plan.client
+    answer = await introspected(run, discovery, launch, token)
+    own_id = client_id(client, run.secrets)
+    if run.ehr.auth.introspects is None and withheld(answer, token, own_id):
+        raise NotConfigured(
+            f"client {client.name!r} is not in the audience of its token and may not be told "
+            "that it is active: name in auth.introspects a client that may"
+        )
+    return answer
+
+
 @act
 async def introspection(run: Run, discovery: Discovery, launch: Launch) -> Exchange:
     """What the live access token is worth."""
-    return await introspected(run, discovery, launch, launch.token.access_token)
+    return await of_live(run, discovery, launch)
 
 
 @act
 async def ehr_introspection(run: Run, discovery: Discovery, ehr_launch: Launch) -> Exchange:
     """What the access token of the EHR launch is worth."""
-    return await introspected(run, discovery, ehr_launch, ehr_launch.token.access_token)
+    return await of_live(run, discovery, ehr_launch)
 
 
 @act

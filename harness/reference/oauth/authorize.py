@@ -161,7 +161,9 @@ class Authorize:
         self, frame: pages.Frame, pending: Pending, person: Person, offered: tuple[str, ...]
     ) -> Response:
         """The page that asks for approval, which not every server has."""
-        if self.instance.has("consent-not-asked-for"):
+        remembered = self.instance.has("consent-remembered")
+        unasked = remembered and "consent" not in pending.request.prompt
+        if unasked or self.instance.has("consent-not-asked-for"):
             self.instance.sessions.decided(pending)
             granted = granted_scopes(self.instance, offered, offered)
             return self._approved(pending, person, granted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from harness.checks.acts.identity import key_set, parsed
 from harness.checks.acts.introspection import introspected
 from harness.checks.acts.token_errors import no_code
-from harness.config.ehr import ClientAuth, Limits, OAuthClient, SecretRef
+from harness.config.ehr import AuthSpec, ClientAuth, EhrFile, Limits, OAuthClient, SecretRef
 from harness.config.secrets import Secrets
 from harness.errors import NotConfigured
 from harness.http.client import HttpClient
@@ -53,7 +54,7 @@ class Endpoint:
         pass
 
 
-def ask(client: OAuthClient, endpoint: Endpoint) -> Exchange:
+def ask(client: OAuthClient, endpoint: Endpoint, named: OAuthClient | None = None) -> Exchange:
     async def main() -> Exchange:
         limiter = HostLimiters(Limits(), endpoint.clock)
         async with HttpClient(
@@ -64,8 +65,14 @@ def ask(client: OAuthClient, endpoint: Endpoint) -> Exchange:
             transport=endpoint,
         ) as http:
             secrets = Secrets({"APP": "not-a-real-one"})
+            auth = AuthSpec(introspects=named.name if named else None)
+            clients = (client, named) if named else (client,)
             run: Any = SimpleNamespace(
-                http=http, secrets=secrets, clock=endpoint.clock, entropy=None
+                ehr=EhrFile("tiny", "Tiny", BASE, auth, clients=clients),
+                http=http,
+                secrets=secrets,
+                clock=endpoint.clock,
+                entropy=None,
             )
             plan = SimpleNamespace(client=client)
             launch: Any = SimpleNamespace(
@@ -93,6 +100,12 @@ def test_a_public_client_asks_with_its_token_alone() -> None:
     endpoint = Endpoint(lambda _: 200)
     ask(PUBLIC, endpoint)
     assert endpoint.seen == ["Bearer"]
+
+
+def test_a_client_that_the_file_names_asks_for_the_others() -> None:
+    endpoint = Endpoint(lambda _: 200)
+    ask(PUBLIC, endpoint, named=replace(CONFIDENTIAL, name="api"))
+    assert endpoint.seen == ["Basic"]
 
 
 @pytest.mark.parametrize("client", [PUBLIC, CONFIDENTIAL])

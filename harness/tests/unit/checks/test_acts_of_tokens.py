@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,14 @@ import pytest
 from harness.checks.acts.client_kinds import ClientLaunch, of
 from harness.checks.acts.issuer_keys import KeySet
 from harness.checks.acts.renewed_identity import Renewed
-from harness.checks.introspecting import drift, issued_at, same, says_active, scopes_apart
+from harness.checks.introspecting import (
+    drift,
+    issued_at,
+    same,
+    says_active,
+    scopes_apart,
+    withheld,
+)
 from harness.errors import NotApplicable, NotConfigured, NotSupported
 from harness.http.exchange import Exchange, Headers, Request, Response
 from harness.smart.scopes import ScopeSet
@@ -75,6 +83,21 @@ def test_scopes_of_an_introspection_are_compared_by_what_they_mean(
 ) -> None:
     granted = ScopeSet.parse("patient/Patient.rs patient/Observation.rs openid")
     assert scopes_apart(exchange({"scope": said}), granted) == apart
+
+
+def test_a_live_token_may_be_called_inactive_where_its_audience_is_another() -> None:
+    def token(**claims: object) -> str:
+        plain = (json.dumps(each).encode() for each in ({"alg": "RS256"}, claims))
+        return ".".join([*(urlsafe_b64encode(each).decode().rstrip("=") for each in plain), "c2ln"])
+
+    inactive = exchange({"active": False})
+    assert withheld(inactive, token(aud="https://ehr.example/r4"), "app")
+    assert withheld(inactive, token(aud=["https://ehr.example/r4"]), "app")
+    assert not withheld(inactive, token(aud=["https://ehr.example/r4", "app"]), "app")
+    assert not withheld(inactive, token(sub="1"), "app")
+    assert not withheld(inactive, "opaque", "app")
+    assert not withheld(exchange({}), token(aud="https://ehr.example/r4"), "app")
+    assert not withheld(exchange(b"<html>"), token(aud="https://ehr.example/r4"), "app")
 
 
 def test_a_person_is_the_same_by_a_relative_and_by_an_absolute_url() -> None:

@@ -222,6 +222,14 @@ MEANINGS = [
         "launches[0].client: no client 'ap'; did you mean 'app'?",
     ),
     (
+        SMART.replace('kind = "smart"', 'kind = "smart"\nintrospects = "ap"'),
+        "auth.introspects: no client 'ap'; did you mean 'app'?",
+    ),
+    (
+        SMART.replace('kind = "smart"', 'kind = "smart"\nintrospects = "app"'),
+        "auth.introspects: expected a client with a secret or a key",
+    ),
+    (
         SMART + LOGIN + LAUNCH + 'client = "app"\nlogin = "zz"\n',
         "launches[0].login: no login 'zz'; logins: patient",
     ),
