@@ -7,6 +7,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 from __future__ import annotations
 
 from harness.checks.acting import Run, act
+from harness.checks.introspecting import FOR_ANOTHER, for_another
 from harness.checks.launching import Authorization, Launch, Plan, Variation
 from harness.config.ehr import DriverKind, LaunchKind, LaunchSpec, Permit
 from harness.errors import (
@@ -144,6 +145,8 @@ def launched(run: Run, authorization: Authorization, exchange: Exchange) -> Laun
         token = TokenResponse.parse(exchange, run.clock.now())
     except ProtocolError as error:
         raise PrerequisiteFailed(f"no access token: {error}") from None
+    if for_another(token.access_token, client_id(authorization.plan.client, run.secrets)):
+        run.redactor.learn(token.access_token, FOR_ANOTHER)  # a replay knows it by that
     return Launch(authorization, exchange, token)
 
 

@@ -96,6 +96,7 @@ def test_a_live_token_may_be_called_inactive_where_its_audience_is_another() -> 
     assert not withheld(inactive, token(aud=["https://ehr.example/r4", "app"]), "app")
     assert not withheld(inactive, token(sub="1"), "app")
     assert not withheld(inactive, "opaque", "app")
+    assert withheld(inactive, "access_token_for_another-1-redacted", "app")
     assert not withheld(exchange({}), token(aud="https://ehr.example/r4"), "app")
     assert not withheld(exchange(b"<html>"), token(aud="https://ehr.example/r4"), "app")
 
