@@ -11,6 +11,7 @@ import pytest
 from harness import Exchange, applies_if, conforms, expect, verifies
 from harness.checks.acts.included import Along
 from harness.checks.acts.search_forms import Narrowed
+from harness.checks.emptiness import empty_parts
 from harness.checks.found import Dated, Found
 
 
@@ -150,6 +151,15 @@ def test_code_of_another_system_is_not_found(by_foreign_system: Exchange) -> Non
     found = [e for e in entries if e.get("resource", {}).get("resourceType") == "Observation"]
     expect(by_foreign_system).that(
         not found, expected="no Observation", actual=f"{len(found)} Observations"
+    )
+
+
+@verifies("fhir/json/empty")
+def test_nothing_in_an_empty_result_is_empty(by_foreign_system: Exchange) -> None:
+    """Where nothing was found, entry is to be left out: FHIR's JSON has no empty array."""
+    empty = list(empty_parts(by_foreign_system.json_object()))
+    expect(by_foreign_system).that(
+        not empty, expected="nothing empty", actual=f"empty: {', '.join(empty[:5])}"
     )
 
 

@@ -101,6 +101,11 @@ def _shown(passing: Passing, response: Response, shows: Callable[[Json], bool]) 
     return _bundle(response, "searchset", alter) if passing.method == "GET" else response
 
 
+def _empty_entry(passing: Passing, response: Response) -> Response:
+    del passing
+    return _bundle(response, "searchset", lambda body: {"entry": [], **body})
+
+
 def _updated_forgotten(passing: Passing, response: Response) -> Response:
     since = (passing.context.now - RECENT).isoformat(timespec="milliseconds")
     return _shown(
@@ -166,6 +171,7 @@ AFTER: Final[Mapping[str, After]] = {
     "history-without-request": _of_history(_without_requests),
     "history-oldest-first": _of_history(lambda entries: entries[::-1]),
     "history-omits-deletions": _of_history(_without_deletions),
+    "search-empty-entry": _empty_entry,
     "search-forgets-updated": _updated_forgotten,
     "search-index-bounded": _bounded,
     "writes-of-others-hidden": _others_unfound,

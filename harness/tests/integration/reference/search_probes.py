@@ -58,6 +58,7 @@ def _lenient(probe: Probe) -> bool:
 SEARCHING: dict[str, Callable[[Probe], bool]] = {
     "search-ignores-status": lambda p: p.total("status=cancelled") > 0,
     "search-takes-first-of-or": _first_of_or,
+    "search-empty-entry": lambda p: p.get("Observation?code=none").json().get("entry") == [],
     "search-ignores-not": _negation_lost,
     "search-ignores-unit": lambda p: p.total("value-quantity=gt0||[lb_av]") > 0,
     "search-date-truncated-to-day": _by_day,
