@@ -128,7 +128,7 @@ def _judged(file: _Opened, check: Check, valid: Callable[[], None]) -> Iterator[
             continue
         value, flaws = read(text)
         if value is not UNREADABLE:
-            flaws = (*flaws, *check(value)) if flaws else check(value)
+            flaws = (*flaws, *check(value, text)) if flaws else check(value, text)
         if flaws:
             yield Judged(file.name, number, value, flaws)
         else:

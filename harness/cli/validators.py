@@ -20,7 +20,10 @@ from harness.validation.validator import Validator
 
 T = TypeVar("T")
 
-Check: TypeAlias = Callable[[Any], tuple[Finding, ...]]
+Check: TypeAlias = Callable[[Any, bytes], tuple[Finding, ...]]
+"""From a parsed resource, and the JSON that it was read from, to its findings."""
+
+Exact: TypeAlias = Callable[[Any], tuple[Finding, ...]]
 
 NO_ENGINE = (
     "--fast: jsonschema-rs is not installed, so everything was looked at in full"
@@ -33,7 +36,7 @@ class Checking:
     """What judges, and what to say of it.
 
     Attributes:
-        check: from a parsed resource to its findings.
+        check: what judges.
         by: what is judged by besides FHIR R4: `US Core 6.1.0`.
         links: to the specification.
         missing: by profile, the must-support elements that no resource had so far; None where
@@ -59,10 +62,11 @@ def checking(args: argparse.Namespace) -> Checking:
     coverage = Coverage() if args.must_support else None
     chooser = us_core(definitions.profiles) if args.select else None
     validator = Validator(definitions, profiles=args.profile, chooser=chooser, coverage=coverage)
-    check: Check = validator.check
+    exact = validator.check
+    check: Check = lambda resource, _: exact(resource)  # noqa: E731 - as named as the other
     # A filter that accepts does not see what was there.
     if args.fast and coverage is None:
-        check, said = _fast(check, definitions, args.profile, chooser)
+        check, said = _fast(exact, definitions, args.profile, chooser)
         remarks += said
     return Checking(
         check,
@@ -104,7 +108,7 @@ def _chained(mappings: Sequence[Mapping[str, T]]) -> Mapping[str, T]:
 
 
 def _fast(
-    exact: Check, definitions: Definitions, profiles: Sequence[str], chooser: Chooser | None
+    exact: Exact, definitions: Definitions, profiles: Sequence[str], chooser: Chooser | None
 ) -> tuple[Check, list[str]]:
     """Errors alone: a filter first, the exact checker for what it does not accept."""
     from harness.validation.fast import available
@@ -112,6 +116,6 @@ def _fast(
 
     if available():
         return Quick(exact, definitions, profiles, chooser).check, []
-    return lambda resource: tuple(
+    return lambda resource, _: tuple(
         each for each in exact(resource) if each.severity is Severity.ERROR
     ), [NO_ENGINE]

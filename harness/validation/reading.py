@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
 
 from harness.validation.findings import Finding, Rule, Severity
+from harness.validation.primitives import LONGEST_STRING
 
 UNREADABLE: Final = object()
 """The value of what is no JSON; findings say why."""
@@ -38,6 +40,7 @@ _CODECS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+_not_plain = re.compile(rb"\\(?:u00[01]|[bf])").search
 _TOO_DEEP = ("ecursion", "depth")
 _NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
@@ -69,6 +72,25 @@ def read(raw: bytes) -> tuple[Any, tuple[Finding, ...]]:
     if raw.count(b":") == again.count(b":") and not colons_escaped:
         return value, ()
     return value, tuple(_repetitions(raw))
+
+
+def is_plain(raw: bytes) -> bool:
+    """Whether the strings of a JSON text need no look at their characters.
+
+    Returns:
+        True where none of them is longer than a FHIR string may be, nor has a control character
+        but tab, carriage return and line feed. False where that is not known.
+    """
+    return len(raw) <= LONGEST_STRING and (b"\\" not in raw or _not_plain(raw) is None)
+
+
+def written(value: Any) -> bytes:
+    """A value as JSON text.
+
+    Raises:
+        TypeError: it is not made of what JSON is made of.
+    """
+    return orjson.dumps(value)
 
 
 def too_long(size: int | None = None) -> Finding:

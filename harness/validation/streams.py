@@ -87,30 +87,36 @@ def lines(pieces: Iterable[bytes], longest: int = LONGEST) -> Iterator[tuple[int
     number, size, held = 0, 0, list[bytes]()
     try:
         for piece in pieces:
-            first, *others = piece.split(b"\n")
-            size += len(first)
-            if size <= longest:
-                held.append(first)
-            else:
-                held.clear()
-            if not others:
-                continue
-            last = others.pop()
-            for line in (b"".join(held) if size <= longest else None, *others):
+            start = 0
+            while (end := piece.find(b"\n", start)) >= 0:
                 number += 1
-                if line is None or len(line) > longest:
+                if size + end - start > longest:
                     yield number, too_long()
-                elif line and not line.isspace():
-                    yield number, line
-            held, size = [last], len(last)
+                else:
+                    line = b"".join((*held, piece[start:end])) if held else piece[start:end]
+                    if line and not line.isspace():
+                        yield number, line
+                if size:
+                    held, size = [], 0
+                start = end + 1
+            size += len(piece) - start
+            if size > longest:
+                held.clear()
+            elif start < len(piece):
+                held.append(piece[start:])
     except TornError as torn:
         # What came of the line at which it was torn is no line.
         yield number + 1, torn.found
         return
-    if size > longest:
-        yield number + 1, too_long()
-    elif (line := b"".join(held)) and not line.isspace():
-        yield number + 1, line
+    yield from _last(number + 1, None if size > longest else b"".join(held))
+
+
+def _last(number: int, line: bytes | None) -> Iterator[tuple[int, Text]]:
+    """What stands behind the last line break, where it is not too long."""
+    if line is None:
+        yield number, too_long()
+    elif line and not line.isspace():
+        yield number, line
 
 
 def _is_lines(head: list[tuple[int, Text]]) -> bool:

@@ -61,13 +61,15 @@ def ours(*, quickly: bool = False) -> Judge:
     """Returns the exact validator, or the filter with the exact validator behind it."""
 
     @cache
-    def check(version: str) -> Callable[[Any], tuple[Finding, ...]]:
+    def check(version: str) -> Callable[[Any, bytes], tuple[Finding, ...]]:
         definitions = load("hl7.fhir.us.core", version)
-        exact = Validator(definitions).check
-        return Quick(exact, definitions).check if quickly else exact
+        exact = Validator(definitions)
+        if quickly:
+            return Quick(exact.check, definitions).check
+        return lambda resource, _: exact.check(resource)
 
     def judge(version: str, line: bytes) -> list[str]:
-        found = check(version)(orjson.loads(line))
+        found = check(version)(orjson.loads(line), line)
         return [one.path for one in found if one.severity is Severity.ERROR]
 
     return judge

@@ -4,6 +4,6 @@ Its engine comes with `pip install 'fhir-harness[fast]'`. Without it there are n
 everything is judged by the exact checker.
 """
 
-from harness.validation.fast.filters import Accept, Filters, accept_filter, available
+from harness.validation.fast.filters import Filter, Filters, accept_filter, available
 
-__all__ = ["Accept", "Filters", "accept_filter", "available"]
+__all__ = ["Filter", "Filters", "accept_filter", "available"]

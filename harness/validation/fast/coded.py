@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from harness.spec.definitions.model import Binding, Strength, ValueSet
 from harness.validation.fast.combining import both
 from harness.validation.fast.primitives import Schema
 from harness.validation.findings import Severity
+from harness.validation.primitives import CHECKS
 from harness.validation.terminology import judge
 
 MOST_CODES: Final = 3000
@@ -50,7 +51,7 @@ def enumerated(value_set: ValueSet | None) -> Mapping[str, frozenset[str]] | Non
 def coding(known: Mapping[str, frozenset[str]]) -> Schema:
     """A system and a code among these."""
     made: list[Schema] = [
-        _having({"system": {"const": system}, "code": {"enum": sorted(codes)}})
+        _having({"system": {"const": system}, "code": {"enum": _right(codes)}})
         for system, codes in known.items()
         if codes
     ]
@@ -63,12 +64,14 @@ def concept(known: Mapping[str, frozenset[str]]) -> Schema:
 
 
 def pattern(value: Any) -> Schema:
-    """All of this value, and perhaps more."""
+    """All of this value, and perhaps more; that it is of its type, its type's schema says."""
     if isinstance(value, dict):
-        return _having({name: pattern(each) for name, each in value.items()})
+        return {
+            "properties": {name: pattern(each) for name, each in value.items()},
+            "required": list(value),
+        }
     if isinstance(value, list):
-        found: list[Schema] = [{"contains": pattern(each)} for each in value]
-        return both({"type": "array"}, *found)
+        return both(*({"contains": pattern(each)} for each in value))
     return {"const": value}
 
 
@@ -78,7 +81,12 @@ def _having(properties: dict[str, Schema]) -> dict[str, Any]:
 
 def _string(known: Mapping[str, frozenset[str]]) -> Schema:
     """A code whose system goes without saying."""
-    return {"enum": sorted({each for codes in known.values() for each in codes})}
+    return {"enum": _right({each for codes in known.values() for each in codes})}
+
+
+def _right(codes: Iterable[str]) -> list[str]:
+    """Those that are codes indeed; of what is enumerated that is not asked again."""
+    return sorted(each for each in codes if CHECKS["code"](each) is None)
 
 
 _WAYS: Final[Mapping[str, Callable[[Mapping[str, frozenset[str]]], Schema]]] = {

@@ -6,19 +6,26 @@ are one walk.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from harness.validation.fast.primitives import REFUSED, Schema
+from harness.validation.fast.primitives import FORMS, PRIMITIVES, REFUSED, Schema
 
 _LEAST: Final = frozenset({"minItems", "minProperties", "minLength", "minimum"})
 _MOST: Final = frozenset({"maxItems", "maxProperties", "maxLength", "maximum"})
-_GROUPS: Final = ("contains", "if")
+_GROUPS: Final = (("contains", "minContains", "maxContains"), ("if", "then", "else"))
 """Keywords whose meaning is in others beside them."""
 
-_OF_STRINGS: Final = frozenset({"const", "type", "pattern", "maxLength"})
+_OF_STRINGS: Final[Mapping[str, Any]] = {"type": "string", "minLength": 1, "anyOf": FORMS}
+_PATTERNS: Final = frozenset(
+    each["pattern"] for each in PRIMITIVES.values() if isinstance(each, dict) and "pattern" in each
+)
+"""What goes without saying of a string that a definition names: it is of its type."""
 
 _PREFIX: Final = "#/$defs/"
+
+_ID: Final = r"[A-Za-z0-9\-.]{1,64}"
+_BEFORE, _BEHIND = r"^(?:(?:https?://[^\x00-\x20?#]+/)?(?:", rf")/{_ID})$"
 
 
 def both(*schemas: Schema, definitions: Mapping[str, Schema] | None = None) -> Schema:
@@ -38,27 +45,54 @@ def both(*schemas: Schema, definitions: Mapping[str, Schema] | None = None) -> S
     return made
 
 
+def leading_to(kinds: Iterable[str]) -> dict[str, Any]:
+    """A literal reference to a resource of one of these types."""
+    return {"type": "string", "pattern": f"{_BEFORE}{'|'.join(sorted(kinds))}{_BEHIND}"}
+
+
 def _merged(one: Any, other: Any, definitions: Mapping[str, Schema]) -> Schema:
     one, other = _unfolded(one, other, definitions), _unfolded(other, one, definitions)
-    if any(key in one and key in other for key in _GROUPS):
+    if one.get("additionalProperties", False) != other.get("additionalProperties", False):
         return {"allOf": [one, other]}
-    made = dict(one)
+    made, apart = dict(one), _groups(one, other)
     for key, value in other.items():
         if key not in made:
             made[key] = value
-        elif made[key] != value:
-            if key not in _WAYS:
-                return {"allOf": [one, other]}
-            made[key] = _WAYS[key](made[key], value, definitions)
-    if isinstance(made.get("const"), str):
-        # The definition's own value is of its type.
-        return {"const": made["const"]} if made.keys() <= _OF_STRINGS else made
+        elif made[key] != value and key not in apart:
+            way = _WAYS[key](made[key], value, definitions) if key in _WAYS else None
+            (apart if way is None else made)[key] = value if way is None else way
+    if apart:
+        made["allOf"] = [*made.get("allOf", ()), apart]
+    if isinstance(made.get("const"), str) or _are_strings(made.get("enum")):
+        return {k: v for k, v in made.items() if not _goes_without_saying(k, v)}
     for each in (one, other):
         # A property that one of them refuses by not naming it stays refused.
         if each.get("additionalProperties") is False and "properties" in made:
             own = each.get("properties", {})
             made["properties"] = {n: said for n, said in made["properties"].items() if n in own}
     return made
+
+
+def _groups(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the other's keywords says something else beside those of the first."""
+    return {
+        key: other[key]
+        for group in _GROUPS
+        if group[0] in one and group[0] in other
+        if any(one.get(each) != other.get(each) for each in group)
+        for key in group
+        if key in other
+    }
+
+
+def _are_strings(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(each, str) for each in values)
+
+
+def _goes_without_saying(key: str, value: Any) -> bool:
+    if key == "pattern":
+        return value in _PATTERNS
+    return key in _OF_STRINGS and value == _OF_STRINGS[key]
 
 
 def _unfolded(
@@ -99,6 +133,18 @@ def _common(one: list[Any], other: list[Any], _: object) -> list[Any]:
     return [each for each in one if each in other]
 
 
+def _leading_to_both(one: str, other: str, _: object) -> str | None:
+    """References that both patterns take; None where one of them is of something else."""
+    kinds = [
+        set(each.removeprefix(_BEFORE).removesuffix(_BEHIND).split("|"))
+        for each in (one, other)
+        if each.startswith(_BEFORE) and each.endswith(_BEHIND)
+    ]
+    if len(kinds) < len((one, other)) or kinds[0].isdisjoint(kinds[1]):
+        return None
+    return str(leading_to(kinds[0] & kinds[1])["pattern"])
+
+
 _WAYS: Final[Mapping[str, Any]] = {
     "properties": _properties,
     "dependentSchemas": _properties,
@@ -106,6 +152,7 @@ _WAYS: Final[Mapping[str, Any]] = {
     "required": _union,
     "dependentRequired": _lists,
     "enum": _common,
+    "pattern": _leading_to_both,
     "allOf": lambda one, other, _: [*one, *other],
     **dict.fromkeys(_LEAST, lambda one, other, _: max(one, other)),
     **dict.fromkeys(_MOST, lambda one, other, _: min(one, other)),

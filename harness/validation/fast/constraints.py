@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from harness.spec.definitions.model import Constraint
+from harness.validation.codes import UCUM
 from harness.validation.fast.combining import both
 from harness.validation.fast.primitives import Schema
 from harness.validation.invariants import Scope, translated
@@ -25,6 +26,8 @@ IMPLIED: Final = frozenset(
     }
 )
 """What the schema of each object, extension and narrative says already."""
+
+_IN_UCUM: Final[Schema] = {"const": UCUM}
 
 SCHEMAS: Final[Mapping[str, dict[str, Any]]] = {
     "code.empty() or system.exists()": {"dependentRequired": {"code": ["system"]}},
@@ -42,19 +45,52 @@ SCHEMAS: Final[Mapping[str, dict[str, Any]]] = {
             )
         ]
     },
+    "(component.empty() and hasMember.empty()) implies "
+    "(dataAbsentReason.exists() or value.exists())": {
+        "anyOf": [
+            {"required": [name]}
+            for name in (
+                *("valueQuantity", "component", "valueCodeableConcept", "valueString"),
+                *("dataAbsentReason", "hasMember", "valueInteger", "valueBoolean"),
+                *("valueDateTime", "valueRange", "valueRatio", "valuePeriod", "valueTime"),
+            )
+        ]
+    },
     **{
         expression: {
-            "anyOf": [
-                {"type": "string", "minLength": least},
-                {"type": "object", KEYWORD: [expression]},
-            ]
+            "properties": {
+                "system": _IN_UCUM,
+                "valueQuantity": {"properties": {"system": _IN_UCUM}},
+            }
         }
-        for expression, least in (
-            ("($this as dateTime).toString().length() >= 8", 8),
-            ("$this is dateTime implies $this.toString().length() >= 10", 10),
-            ("$this is DateTime implies $this.toString().length() >= 10", 10),
+        for expression in (
+            "valueQuantity.system.empty() or valueQuantity.system = 'http://unitsofmeasure.org'",
+            (
+                "value.ofType(Quantity).system.empty() or "
+                "value.ofType(Quantity).system = 'http://unitsofmeasure.org'"
+            ),
+            (
+                "ofType(Quantity).system.empty() or "
+                "ofType(Quantity).system = 'http://unitsofmeasure.org'"
+            ),
         )
     },
+    **{
+        expression: {"dependentSchemas": {name: {KEYWORD: [expression]}}}
+        for expression, name in (
+            ("dataAbsentReason.empty() or value.empty()", "dataAbsentReason"),
+            (
+                (
+                    "value.empty() or component.code.where(coding.intersect(%resource.code.coding)"
+                    ".exists()).empty()"
+                ),
+                "component",
+            ),
+        )
+    },
+    "($this as dateTime).toString().length() >= 8": {"minLength": 8},
+    "$this is dateTime implies $this.toString().length() >= 10": {"minLength": 10},
+    "$this is DateTime implies $this.toString().length() >= 10": {"minLength": 10},
 }
 """By expression. References to `#...` are refused where References are described."""
 
@@ -77,10 +113,14 @@ def inner(constraints: Iterable[Constraint]) -> dict[str, Any]:
     return made if isinstance(made, dict) else {}
 
 
-def outer(constraints: Iterable[Constraint]) -> tuple[Callable[[Any, Scope], bool], ...]:
-    """What a whole resource has to meet, as functions."""
-    found = (translated(each.expression) for each in _errors(constraints))
-    return tuple(each for each in found if each is not None)
+def outer(
+    constraints: Iterable[Constraint],
+) -> tuple[Schema, tuple[Callable[[Any, Scope], bool], ...]]:
+    """What a whole resource has to meet, as a schema, and functions for the rest of it."""
+    asked = dict.fromkeys(each.expression for each in _errors(constraints))
+    known = [SCHEMAS[each] for each in asked if each in SCHEMAS]
+    rest = (translated(each) for each in asked if each not in SCHEMAS)
+    return both(*known), tuple(each for each in rest if each is not None)
 
 
 class Invariants:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
-from harness.spec.definitions.model import Constraint, Profile, Type, ValueSet
+from harness.spec.definitions.model import Profile, Type, ValueSet
 from harness.validation import narrative
 from harness.validation.fast.coded import MEMBER, members
 from harness.validation.fast.combining import both
@@ -19,16 +19,21 @@ from harness.validation.fast.constraints import KEYWORD, Invariants, outer
 from harness.validation.fast.extensions import Known
 from harness.validation.fast.narrowing import Narrowing
 from harness.validation.fast.primitives import INTEGER, Schema
-from harness.validation.fast.types import Types
+from harness.validation.fast.types import EXTENSION, Types
+from harness.validation.invariants import Scope
+from harness.validation.primitives import CHECKS
+from harness.validation.reading import is_plain, written
 
 try:
     import jsonschema_rs
 except ImportError:  # the extra is not installed
     jsonschema_rs = None  # type: ignore[assignment]
 
-Accept: TypeAlias = Callable[[object], bool]
+Holds: TypeAlias = Callable[[Any, Scope], bool]
+
 
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
+_CODED = frozenset({"code", "CodeableConcept", "Coding"})
 _NEVER = frozenset({"Bundle", "Parameters"})
 """Resources that hold others: those are judged one by one by the exact checker."""
 
@@ -65,17 +70,14 @@ class Filters:
         self._definitions = definitions
         self._known = Known(definitions.types, definitions.profiles)
 
-    def of(self, kind: str, profiles: Iterable[str] = ()) -> Accept | None:
+    def of(self, kind: str, profiles: Iterable[str] = ()) -> Filter | None:
         """The filter of a resource type and some of its profiles, or None where there is none.
 
         Args:
             kind: name of the resource type.
             profiles: canonical URLs of profiles, all of which have to be met.
 
-        Returns:
-            A function from parsed JSON to whether the exact checker certainly finds no error in it
-            by that type and these profiles. It never raises. A resource that declares a profile
-            that is not among them is not accepted.
+        A resource that declares a profile that is not among them is not accepted.
         """
         chosen = [self._definitions.profiles.get(url) for url in profiles]
         if (
@@ -85,9 +87,25 @@ class Filters:
         ):
             return None
         known = [each for each in chosen if each is not None]
-        schema = self.schema(kind, self._narrowest(known))
+        schema = self.schema(kind, known)
         if schema is None:
             return None
+        repeating, rest = _parted(schema, self.coded(kind))
+        invariants = self._invariants(kind, known)[1]
+        return Filter(self._engine(repeating), self._engine(rest), invariants)
+
+    def coded(self, kind: str) -> Mapping[str, str]:
+        """The elements of a resource type that hold codes, with the JSON type of their values."""
+        known = self._definitions.types.get(kind)
+        children = known.root.children.values() if known is not None else ()
+        return {
+            each.name: "array" if each.array else "string" if code == "code" else "object"
+            for each in children
+            for code in [ref.code for ref in each.types]
+            if code in _CODED and len(each.types) == 1
+        }
+
+    def _engine(self, schema: Schema) -> Callable[[Any], bool]:
         validator = jsonschema_rs.Draft202012Validator(
             schema,
             formats={"fhir-xhtml": _is_narrative},
@@ -99,10 +117,15 @@ class Filters:
             },
             pattern_options=jsonschema_rs.RegexOptions(),
         )
-        constraints = [*self._definitions.types[kind].root.constraints]
-        for each in known:
-            constraints += each.root.constraints
-        return _accept(validator.is_valid, constraints, _declared(kind, known))
+        is_valid: Callable[[Any], bool] = validator.is_valid
+        return is_valid
+
+    def _invariants(
+        self, kind: str, profiles: Iterable[Profile]
+    ) -> tuple[Schema, tuple[Holds, ...]]:
+        own = self._definitions.types.get(kind)
+        holders: list[Type | Profile] = [*([] if own is None else [own]), *profiles]
+        return outer([one for each in holders for one in each.root.constraints])
 
     def _narrowest(self, profiles: Sequence[Profile]) -> list[Profile]:
         """Those that say everything: what a profile is derived from is included in it."""
@@ -114,8 +137,8 @@ class Filters:
                 base = self._definitions.profiles.get(base.base)
         return [each for each in profiles if each.url not in implied]
 
-    def schema(self, kind: str, profiles: Iterable[Profile]) -> dict[str, Any] | None:
-        """The schema behind a filter; None where there is no such type."""
+    def schema(self, kind: str, profiles: Sequence[Profile]) -> dict[str, Any] | None:
+        """The schema behind a filter of plain texts; None where there is no such type."""
         value_sets = self._definitions.value_sets
         names: dict[str, str] = {}
 
@@ -125,20 +148,17 @@ class Filters:
 
         types = Types(self._definitions.types, value_sets, self._known, narrowed)
         narrowing = Narrowing(types, value_sets)
-        base = types.resource(kind)
-        if base is None:
-            return None
         whole = both(
-            base,
-            *(narrowing.profile(each) for each in profiles),
+            types.resource(kind),
+            *(narrowing.profile(each) for each in self._narrowest(profiles)),
+            _declaring(kind, profiles),
+            self._invariants(kind, profiles)[0],
             definitions=types.definitions,
         )
-        if isinstance(whole, bool):
-            return None
-        return whole | {"$defs": types.definitions}
+        return None if isinstance(whole, bool) else whole | {"$defs": types.definitions}
 
 
-def accept_filter(definitions: Definitions, profile_or_type: str) -> Accept | None:
+def accept_filter(definitions: Definitions, profile_or_type: str) -> Filter | None:
     """The filter of one resource type or profile; see `Filters.of`.
 
     Args:
@@ -151,35 +171,80 @@ def accept_filter(definitions: Definitions, profile_or_type: str) -> Accept | No
     return Filters(definitions).of(profile.type, [profile.url])
 
 
-def _declared(kind: str, profiles: Iterable[Profile]) -> frozenset[str]:
-    """What a resource may declare without there being more to judge it by."""
+def _declaring(kind: str, profiles: Iterable[Profile]) -> Schema:
+    """Declares nothing by which there would be more to judge."""
     urls = {f"{_CORE}{kind}"}
     for each in profiles:
         urls |= {each.url, f"{each.url}|{each.version}"}
-    return frozenset(urls)
+    right = sorted(each for each in urls if CHECKS["canonical"](each) is None)
+    return {"properties": {"meta": {"properties": {"profile": {"items": {"enum": right}}}}}}
 
 
-def _accept(
-    is_valid: Callable[[Any], bool], constraints: Iterable[Constraint], declared: frozenset[str]
-) -> Accept:
-    invariants = outer(constraints)
+def _parted(schema: dict[str, Any], coded: Mapping[str, str]) -> tuple[Schema, Schema]:
+    """Two schemas for one: of the elements that hold codes by themselves, and of all else.
 
-    def accept(value: Any) -> bool:
+    What the first takes is remembered by the values of those elements, among which one that is not
+    there looks like null; the second refuses null. Extensions on codes, which are rare, would be
+    most of the first, and are left to the exact checker.
+    """
+    properties, required = schema["properties"], schema["required"]
+    repeating = {name: properties[name] for name in coded if name in properties}
+    others = properties | {name: {"type": coded[name]} for name in repeating}
+    without = {name: False for name in schema["$defs"] if name.startswith(EXTENSION)}
+    return {
+        "properties": repeating,
+        "required": [name for name in required if name in repeating],
+        "$defs": schema["$defs"] | without,
+    }, {
+        **schema,
+        "properties": others,
+        "required": [name for name in required if name not in repeating],
+    }
+
+
+class Filter:
+    """Whether the exact checker certainly finds no error in a resource; never raises.
+
+    It has two parts, which together accept a resource. Codes are the same in many resources, so
+    that what came of them is worth remembering.
+    """
+
+    __slots__ = ("_invariants", "_is_valid", "_takes_codes")
+
+    def __init__(
+        self,
+        takes_codes: Callable[[Any], bool],
+        is_valid: Callable[[Any], bool],
+        invariants: Sequence[Holds],
+    ) -> None:
+        self._takes_codes = takes_codes
+        self._is_valid = is_valid
+        self._invariants = invariants
+
+    def __call__(self, value: Any, text: bytes | None = None) -> bool:
+        """Judge parsed JSON; `text` is what it was read from, if that is at hand."""
+        return self.takes_codes(value) and self.takes_rest(value, text)
+
+    def takes_codes(self, value: Any) -> bool:
+        """Judge what `Filters.coded` names, by nothing but its values."""
         try:
-            if not is_valid(value):
-                return False
-            meta = value.get("meta")
-            if meta is not None and not declared.issuperset(meta.get("profile", ())):
-                return False
-            scope: Any = _Alone(value)
-            for holds in invariants:  # noqa: SIM110 - a generator takes longer than what it asks
-                if not holds(value, scope):
-                    return False
-            return True  # noqa: TRY300 - as above
+            return self._takes_codes(value)
         except Exception:  # noqa: BLE001 - whatever it is, the exact checker decides
             return False
 
-    return accept
+    def takes_rest(self, value: Any, text: bytes | None = None) -> bool:
+        """Judge all else; likewise."""
+        try:
+            if not (self._is_valid(value) and is_plain(written(value) if text is None else text)):
+                return False
+            if self._invariants:
+                scope: Any = _Alone(value)
+                for holds in self._invariants:
+                    if not holds(value, scope):
+                        return False
+        except Exception:  # noqa: BLE001 - likewise
+            return False
+        return True
 
 
 class _Alone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from harness.spec.definitions.model import (
@@ -90,7 +90,7 @@ class Narrowing:
             made.conditions.append({"anyOf": [{"required": [name]} for name in names]})
         if child.slicing is not None:
             if base.array:
-                self._sliced(child.slicing, base, place, made)
+                self._sliced(child, child.slicing, base, place, made)
             else:
                 self._choice(child, base, place, made)
 
@@ -157,7 +157,9 @@ class Narrowing:
         elif slicing.rules != "open":
             made.conditions.append(REFUSED)
 
-    def _sliced(self, slicing: Slicing, base: Element, place: Place, made: _Object) -> None:
+    def _sliced(
+        self, child: Element, slicing: Slicing, base: Element, place: Place, made: _Object
+    ) -> None:
         """Slices of an array."""
         ((name, ref),) = self._types.keys(base)
         below = self._types.place(place, base, ref)
@@ -171,9 +173,14 @@ class Narrowing:
         contents: list[tuple[Schema, Schema]] = []
         for index, piece in enumerate(pieces):
             test = tests[index]
-            content = self._value(piece, piece.types[0] if piece.types else None, ref, base, place)
+            # What is asked of every item goes without saying.
+            further = [one for one in piece.constraints if one not in child.constraints]
+            narrower = replace(piece, constraints=tuple(further))
+            content = self._value(
+                narrower, piece.types[0] if piece.types else None, ref, base, place
+            )
             contents.append((test, content))
-            asked.append(slices.counted(piece, test, tests[:index]))
+            asked.append(slices.counted(piece, test))
             if piece.slicing is not None:
                 asked.append(REFUSED)
             if piece.minimum:

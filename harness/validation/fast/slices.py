@@ -24,28 +24,51 @@ from harness.validation.fast.types import Place, Types
 _SIMPLE: Final = frozenset({"value", "pattern"})
 
 
-def counted(piece: Element, test: Schema, earlier: Sequence[Schema]) -> Schema:
-    """How many items may be in a slice; one that an earlier slice takes counts there."""
-    minimum = piece.minimum or 0
-    maximum = UNBOUNDED if piece.maximum is None else piece.maximum
-    most = {"maxContains": maximum} if maximum < UNBOUNDED else {}
-    if minimum and earlier:
-        alone: Schema = {"allOf": [test, {"not": {"anyOf": list(earlier)}}]}
-        few: Schema = {"contains": alone, "minContains": minimum}
-        return both(few, {"contains": test, "minContains": 0, **most} if most else True)
-    if minimum or most:
-        return {"contains": test, "minContains": minimum, **most}
+def counted(piece: Element, test: Schema) -> Schema:
+    """How many items may be in a slice, where each is in one slice at most."""
+    most = {} if piece.maximum in (None, UNBOUNDED) else {"maxContains": piece.maximum}
+    if piece.minimum or most:
+        return {"contains": test, "minContains": piece.minimum or 0, **most}
     return True
 
 
 def items(contents: Sequence[tuple[Schema, Schema]]) -> Schema:
-    """What slices ask of their items; an item belongs to the first whose test it passes."""
+    """What slices ask of their items.
+
+    An item that passes the tests of two slices belongs to the first of them, and would be counted
+    there alone. It is left to the exact checker.
+    """
     made: Schema = True
+    behind: list[Schema] = []
     for test, content in reversed(contents):
-        if content is True and made is True:
-            continue
-        made = {"if": test, "then": content, **({} if made is True else {"else": made})}
+        asked = both(_besides(test, content), _none_of(behind))
+        behind.append(test)
+        if asked is not True or made is not True:
+            made = {"if": test, "then": asked, **({} if made is True else {"else": made})}
     return True if made is True else {"items": made}
+
+
+def _none_of(tests: Sequence[Schema]) -> Schema:
+    if not tests:
+        return True
+    return {"not": tests[0] if len(tests) == 1 else {"anyOf": list(tests)}}
+
+
+def _besides(test: Schema, content: Schema) -> Schema:
+    """What is asked of an item beyond what the test of its slice says."""
+    if isinstance(test, bool) or isinstance(content, bool):
+        return content
+    known, required = test.get("properties", {}), test.get("required", ())
+    rest = {
+        "properties": {
+            name: each
+            for name, each in content.get("properties", {}).items()
+            if name not in known or known[name] != each
+        },
+        "required": [name for name in content.get("required", ()) if name not in required],
+    }
+    others = {key: each for key, each in content.items() if key not in rest}
+    return {**others, **{key: each for key, each in rest.items() if each}} or True
 
 
 def matching(
@@ -56,17 +79,11 @@ def matching(
         return None
     url = _url(piece)
     if url is not None and [e.path for e in slicing.discriminators] == ["url"]:
-        return {"required": ["url"], "properties": {"url": {"const": url}}}
+        return {"properties": {"url": {"const": url}}}
     found = [_test(piece, each, place, types) for each in slicing.discriminators]
     tests = [test for each in found for test in each or ()]
-    if None in found or not tests:
-        return None
-    return _together(tests)
-
-
-def _together(tests: Sequence[Schema]) -> Schema:
-    """All of them; each may be met by another item within the value."""
-    return tests[0] if len(tests) == 1 else {"allOf": list(tests)}
+    # Each may be met by another item within the value.
+    return None if None in found or not tests else both(*tests)
 
 
 def _url(piece: Element) -> str | None:
@@ -161,10 +178,8 @@ def _below(path: Sequence[str], test: Schema, place: Place, types: Types) -> Sch
         inner = None if deeper is None else _below(rest, test, deeper, types)
     if inner is None:
         return None
-    return {
-        "required": [name],
-        "properties": {name: {"contains": inner} if base.array else inner},
-    }
+    there: dict[str, Any] = {} if base.minimum else {"required": [name]}
+    return there | {"properties": {name: {"contains": inner} if base.array else inner}}
 
 
 def _drilled(value: Any, name: str) -> list[Any]:

@@ -21,12 +21,14 @@ from harness.spec.definitions.model import (
     ValueSet,
 )
 from harness.validation.fast.coded import bound
-from harness.validation.fast.combining import both
+from harness.validation.fast.combining import both, leading_to
 from harness.validation.fast.constraints import inner
 from harness.validation.fast.extensions import Known, extension
-from harness.validation.fast.primitives import PRIMITIVES, REFUSED, Schema, matching
+from harness.validation.fast.primitives import PRIMITIVES, REFUSED, Schema
 
-_ID: Final = r"[A-Za-z0-9\-.]{1,64}"
+EXTENSION: Final = "Extension-on-"
+"""How the names of the definitions of extensions begin."""
+
 _CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -112,11 +114,11 @@ class Types:
             return REFUSED
         return self._at(kind, name, kind.root)
 
-    def resource(self, name: str) -> dict[str, Any] | None:
-        """The schema of a resource type by itself; None where there is no such type."""
+    def resource(self, name: str) -> Schema:
+        """The schema of a resource type by itself; nothing is one where there is no such type."""
         kind = self._types.get(name)
         if kind is None or kind.kind is not Kind.RESOURCE or kind.abstract:
-            return None
+            return REFUSED
         return self._object(kind, name, kind.root)
 
     def element(self, kind: Type, path: str, child: Element, ref: TypeRef) -> Schema:
@@ -136,6 +138,7 @@ class Types:
             self.led(ref),
             {"maxLength": child.longest} if child.longest is not None else True,
             self.profiled(ref),
+            definitions=self.definitions,
         )
 
     def led(self, ref: TypeRef) -> Schema:
@@ -166,7 +169,7 @@ class Types:
     def _at(self, kind: Type, path: str, element: Element) -> Schema:
         return self.defined(path, lambda: self._object(kind, path, element))
 
-    def _object(self, kind: Type, path: str, element: Element) -> dict[str, Any]:
+    def _object(self, kind: Type, path: str, element: Element) -> Schema:
         properties: dict[str, Schema] = {}
         required, exclusive, conditions = [], dict[str, Schema](), list[Schema]()
         is_resource = element is kind.root and kind.kind is Kind.RESOURCE
@@ -183,7 +186,7 @@ class Types:
                 required += found
             elif child.minimum:
                 conditions.append({"anyOf": [{"required": [name]} for name in found]})
-            for name in found if len(found) > 1 else ():
+            for name in list(found)[:-1]:
                 others = dict.fromkeys((each for each in found if each != name), False)
                 exclusive[name] = {"properties": others}
         if not is_resource:
@@ -197,8 +200,7 @@ class Types:
         }
         if exclusive:
             made["dependentSchemas"] = {k: v for k, v in exclusive.items() if k in properties}
-        real = [each for each in conditions if each]
-        return made | ({"allOf": real} if real else {})
+        return both(made, *conditions)
 
     def _extension(self, kind: Type, path: str) -> Schema:
         """An extension on an element: which profiles it may have depends on where it stands."""
@@ -211,16 +213,12 @@ class Types:
         else:
             standing.add("BackboneElement")
         here = frozenset(standing)
-        return self.defined(f"Extension-on-{path}", lambda: extension(self, self._known, here))
+        return self.defined(f"{EXTENSION}{path}", lambda: extension(self, self._known, here))
 
 
 def reference(names: tuple[str, ...]) -> dict[str, Schema]:
     """`reference`, and `type` where it is there, of a Reference to one of these types."""
-    kinds = "|".join(names)
-    return {
-        "reference": matching(rf"(?:https?://[^\x00-\x20?#]+/)?(?:{kinds})/{_ID}"),
-        "type": {"enum": list(names)},
-    }
+    return {"reference": leading_to(names), "type": {"enum": list(names)}}
 
 
 def _repeated(child: Element, one: Schema) -> Schema:

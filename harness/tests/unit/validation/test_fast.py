@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,10 @@ from harness.spec.definitions import load
 from harness.tests.unit.cli.test_validate import WEIGHT
 from harness.tests.unit.reference.fhir_doubles import NOW
 from harness.validation.choosing import us_core
+from harness.validation.chosen import RULES
 from harness.validation.fast import accept_filter, filters
-from harness.validation.fast.combining import both
+from harness.validation.fast import quick as quick_module
+from harness.validation.fast.combining import both, leading_to
 from harness.validation.fast.filters import Filters
 from harness.validation.fast.quick import Quick
 from harness.validation.findings import Severity
@@ -135,6 +139,76 @@ def test_whatever_it_is_given_it_does_not_raise(odd: Any, quick: Quick) -> None:
     assert not accept(odd)
     if not isinstance(odd, bytes):
         assert quick.check(odd if odd != {"resourceType": {1}} else {"resourceType": []})
+
+
+@pytest.mark.parametrize("character", ["\0", "\b", "\v", "\f", "\x0e", "\x1f"])
+@pytest.mark.parametrize("written", [None, orjson.dumps, lambda value: json.dumps(value).encode()])
+def test_a_control_character_is_not_accepted(
+    character: str, written: Callable[[Any], bytes] | None
+) -> None:
+    accept = accept_filter(DEFINITIONS, BODY_WEIGHT)
+    assert accept is not None
+    for text, right in (("a \\ b\t\r\n", True), (f"a {character}", False)):
+        resource = {**WEIGHT, "note": [{"text": text}]}
+        assert accept(resource, None if written is None else written(resource)) is right
+
+
+def test_what_came_of_codes_is_remembered_for_those_codes_alone(
+    choosing: Validator, quick: Quick
+) -> None:
+    concept = {"coding": [{"system": "http://e.org", "code": "x"}]}
+    variants: list[dict[str, Any]] = [
+        {},
+        {"method": None},
+        {"method": concept},
+        {"method": [concept]},
+        {"method": []},
+        {"interpretation": [concept]},
+        {"interpretation": None},
+        {"interpretation": concept},
+        {"status": None},
+        {"status": "done"},
+        {"code": None},
+        {"meta": {"profile": None}},
+        {"meta": {"profile": []}},
+        {"meta": {"profile": {}}},
+        {"meta": {"profile": BODY_WEIGHT}},
+        {"meta": {"profile": [1]}},
+    ]
+    for changed in (*variants, *reversed(variants)):
+        resource = {**WEIGHT, **changed}
+        assert list(quick.check(resource)) == errors(choosing, resource)
+        assert quick.accepts(resource) <= (not errors(choosing, resource))
+
+
+def test_profiles_are_chosen_by_nothing_but_what_is_remembered() -> None:
+    for rule in RULES:
+        members = {rule.member or "category"} if rule.codes else set()
+        assert members <= Filters(DEFINITIONS).coded(rule.type).keys()
+
+
+def test_no_more_is_remembered_than_there_is_room_for(
+    choosing: Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick_module, "_MOST_REMEMBERED", 3)
+    made = Quick(choosing.check, DEFINITIONS)
+    for number in range(10):
+        assert made.accepts({**WEIGHT, "code": {**WEIGHT["code"], "text": f"{number}"}})
+        assert not made.accepts({"resourceType": f"Unknown{number}"})
+    assert len(made._remembered) <= 3
+    assert list(made._coded) == ["Observation"]
+
+
+def test_a_filter_that_refuses_everything_is_passed_over_for_a_while() -> None:
+    looked_at = []
+    made = Quick(lambda resource: looked_at.append(resource) or (), DEFINITIONS)  # type: ignore[func-returns-value]
+    rounds = 8 + 256
+    for count in range(1, rounds + 1):
+        made.check({**WEIGHT, "effectiveDateTime": "2026-02-30"})
+        assert len(looked_at) == count
+    for _ in range(10):
+        assert made.check(WEIGHT) == ()
+    assert len(looked_at) == rounds
 
 
 def test_there_is_no_filter_of_what_holds_other_resources_or_is_unknown() -> None:
@@ -261,6 +335,15 @@ _SCHEMAS: list[Any] = [
     {"dependentSchemas": {"a": {"properties": {"l": False}}}},
     {"dependentSchemas": {"a": {"properties": {"b": False}}, "l": {"required": ["b"]}}},
     {"dependentRequired": {"a": ["b"]}},
+    {"anyOf": [{"required": ["a"]}, {"required": ["b"]}], "minProperties": 1},
+    {"anyOf": [{"required": ["l"]}, {"required": ["b"]}], "properties": {"a": {"const": 1}}},
+    {"properties": {"b": {"type": "string", "minLength": 1}}},
+    {"properties": {"b": {"enum": ["x", "xx", "Patient/1"]}}},
+    {"properties": {"b": {"enum": ["xx", "xxxx"]}}},
+    {"properties": {"b": {"const": "xx"}}},
+    {"properties": {"b": leading_to(["Patient", "Device"])}},
+    {"properties": {"b": leading_to(["Patient", "Group"])}},
+    {"properties": {"b": leading_to(["Location"])}},
     {"allOf": [{"required": ["a"]}]},
     {"$ref": "#/$defs/closed"},
     {"$ref": "#/$defs/open"},
@@ -273,7 +356,7 @@ _VALUES = st.fixed_dictionaries(
     {},
     optional={
         "a": st.sampled_from([1, 2, "x"]),
-        "b": st.sampled_from(["x", "xx", "xxxx"]),
+        "b": st.sampled_from(["x", "xx", "xxxx", "Patient/1", "Device/1", "Group/1"]),
         "l": st.lists(st.sampled_from([1, 2]), max_size=3),
         "z": st.just(0),
     },
