@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from harness import applies_if, conforms, expect, prerequisite, verifies
+from harness.checks.acts.access import FORBIDDEN
 from harness.checks.acts.invalid import CASES, DOUBTFUL, Refused
 from harness.checks.acts.observing import Written
 
@@ -33,7 +34,8 @@ def test_refusals_are_explained(refusals: dict[str, Refused]) -> None:
 @verifies("fhir/create/refusal-element")
 def test_refusals_name_the_element(refusals: dict[str, Refused]) -> None:
     """An application needs to know which element is wrong."""
-    about = {name: each for name, each in refusals.items() if each.element and each.issues}
+    wrong = {name: each for name, each in refusals.items() if each.create.status != FORBIDDEN}
+    about = {name: each for name, each in wrong.items() if each.element and each.issues}
     applies_if(about, unless="no refusal has an OperationOutcome")
     vague = [name for name, each in about.items() if not each.names_the_element]
     conforms(

@@ -50,6 +50,7 @@ SEARCHES = (
 )
 """Acts that compare searches with each other: nothing is written before they have ended."""
 
+FORBIDDEN = 403
 NOT_OFFERED = (404, 405, 501)
 """How a server says that there is no such interaction, whoever asks for it."""
 
@@ -91,6 +92,18 @@ def new_identifier(run: Run) -> str:
     """An identifier for something that the run writes: no secret, and good as a FHIR id."""
     chance = fresh(run.entropy, 4).replace("_", ".")
     return f"{run.clock.now():%Y%m%dT%H%M%S}-{chance}"
+
+
+def allowed(exchange: Exchange, what: str) -> None:
+    """Go on where this token may do it: what is declared is offered, and not to everybody.
+
+    Raises:
+        NotSupported: it is forbidden, which is for the server to decide.
+    """
+    if exchange.status == FORBIDDEN:
+        raise NotSupported(
+            f"{what} is forbidden to this token (403), though plain reads and writes are not"
+        )
 
 
 async def fhir_get(run: Run, path: str, bearer: str | None) -> Exchange:

@@ -11,7 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import SEARCHES, Access
+from harness.checks.acts.access import FORBIDDEN, SEARCHES, Access, allowed
 from harness.checks.acts.observing import (
     Resource,
     Written,
@@ -78,7 +78,11 @@ class Batch:
 async def send(
     run: Run, writable: Access, *, wrong: int | None = None, transaction: bool = False
 ) -> Batch:
-    """Send a series of readings in one Bundle, and search for them."""
+    """Send a series of readings in one Bundle, and search for them.
+
+    Raises:
+        NotSupported: this token may not.
+    """
     sent = glucose_series(measured(run, writable.patient), READINGS)
     if wrong is not None:
         sent[wrong] = {name: value for name, value in sent[wrong].items() if name != "status"}
@@ -86,11 +90,17 @@ async def send(
     exchange = await run.scratch.bundle(
         client, sent, partial(client.bundle, entries, transaction=transaction)
     )
+    allowed(exchange, "a transaction" if transaction else "a batch")
     found = (await recent(writable, sent[0])).matches
     mine = [having(found, identifier_of(each)) for each in sent]
     for each in (resource for resources in mine for resource in resources):
         run.scratch.adopt(client, dict(each))
     done = Batch(tuple(sent), exchange, tuple(bool(each) for each in mine), wrong)
+    refused = [each.status for each in done.answered]
+    if refused and set(refused) == {FORBIDDEN}:
+        raise NotSupported(
+            "creates in a batch are forbidden to this token, though plain ones are not"
+        )
     return replace(done, found=await _there(run, writable, done))
 
 
@@ -190,6 +200,7 @@ async def linked_transaction(
     ]
     send = partial(client.bundle, entries, transaction=True)
     exchange = await run.scratch.bundle(client, [first, second], send, skip=1)
+    allowed(exchange, "a transaction")
     told = answers(exchange) if exchange.status == 200 else ()
     places = [each.place.id if each.place else None for each in told[1:]]
     found, paged = in_search(exchange, [first, second])

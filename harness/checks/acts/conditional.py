@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import partial
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import IDENTIFIERS, SEARCHES, Access
+from harness.checks.acts.access import IDENTIFIERS, SEARCHES, Access, allowed
 from harness.checks.acts.observing import (
     Resource,
     Written,
@@ -75,7 +75,11 @@ async def _there(run: Run, access: Access, resource: Resource, place: Place | No
 async def _in_turn(
     run: Run, access: Access, sent: Resource, attempt: Callable[[Case], tuple[Resource, Send]]
 ) -> Mapping[str, Conditional]:
-    """One attempt after the other, with so many resources there that carry the identifier."""
+    """One attempt after the other, with so many resources there that carry the identifier.
+
+    Raises:
+        NotSupported: this token may not.
+    """
     done: dict[str, Conditional] = {}
     first: str | None = None
     for case in Case:
@@ -83,6 +87,8 @@ async def _in_turn(
             await run.scratch.create(access.client, sent)
         resource, send = attempt(case)
         exchange = await run.scratch.created(access.client, resource, send)
+        if case is Case.NONE:
+            allowed(exchange, "a write on a condition")
         place = place_of(exchange)
         there = await _there(run, access, sent, place)
         first = first or (place.id if place else None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import SEARCHES, Access
+from harness.checks.acts.access import SEARCHES, Access, allowed
 from harness.checks.acts.observing import id_of, new
 from harness.checks.acts.updates import Updated
 from harness.checks.acts.write import read, recent, stored
@@ -177,4 +177,5 @@ async def deleted_history(
     if deleted.delete.status >= 300:
         raise PrerequisiteFailed("it was not deleted")
     exchange = await writable.client.history("Observation", deleted.id)
+    allowed(exchange, "the history of what is deleted")
     return History(exchange, tuple(each for each in (deleted.version,) if each))

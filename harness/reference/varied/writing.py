@@ -47,16 +47,26 @@ def refusal(instance: Instance, asked: Asked) -> Answer | None:
     writes = writes and "/$" not in asked.path  # an operation is no write, nor is its end
     if asked.path.startswith(FHIR) and writes and instance.has("writes-not-offered"):
         return _not_offered()
+    if instance.has("only-plain-writes-for-applications") and _beyond_plain(asked):
+        return Answer.outcome(_FORBIDDEN, "forbidden", "not available to this application")
     if not asked.resource_type[:1].isupper() or asked.searches:
         return None
-    if asked.method == "PUT" and instance.has("update-not-offered"):
-        return _not_offered()
-    if asked.method == "DELETE" and instance.has("delete-not-offered"):
+    missing = {"PUT": "update-not-offered", "DELETE": "delete-not-offered"}.get(asked.method)
+    if missing is not None and instance.has(missing):
         return _not_offered()
     blind = asked.method == "PUT" and asked.instance_level and asked.header("if-match") is None
     if blind and instance.has("update-needs-if-match"):
         return Answer.outcome(412, "required", "If-Match is required")
     return None
+
+
+def _beyond_plain(asked: Asked) -> bool:
+    """Whether it is a batch, a transaction, or a write on a condition."""
+    if asked.path in (FHIR, f"{FHIR}/"):
+        return asked.method == "POST"
+    created = asked.method == "POST" and asked.header("if-none-exist") is not None
+    updated = asked.method == "PUT" and not asked.instance_level
+    return asked.resource_type[:1].isupper() and (created or updated)
 
 
 def _not_offered() -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.reference.access import Access
 from harness.reference.fhir.entries import Entry
+from harness.reference.fhir.outcome import refused
 
 Json = dict[str, Any]
 Has = Callable[[str], bool]
@@ -40,7 +41,9 @@ def order(has: Has, ordered: Sequence[Entry], given: Sequence[Entry]) -> Sequenc
 
 
 def places(has: Has, known: dict[str, str]) -> dict[str, str]:
-    """Alters which names of entries are replaced by places."""
+    """Alters which names of entries are replaced by places, and whether any may be."""
+    if known and has("transaction-refuses-urns"):
+        raise refused(400, "not-supported", "no entry may have a name")
     return {} if has("transaction-keeps-urns") else known
 
 

@@ -300,6 +300,11 @@ def _in_given_order(probe: Probe) -> bool:
     return bool(answer["entry"][0]["resource"]["total"] == 0)
 
 
+def _refuses_urns(probe: Probe) -> bool:
+    one = _entry(probe) | {"fullUrl": "urn:uuid:0f2b0d4c-7a36-4b13-a7c4-0a2d64a2b3f1"}
+    return _bundle(probe, "transaction", one).status_code == 400
+
+
 def _keeps_urns(probe: Probe) -> bool:
     one = _entry(probe) | {"fullUrl": "urn:uuid:0f2b0d4c-7a36-4b13-a7c4-0a2d64a2b3f1"}
     two = _entry(probe, hasMember=[{"reference": one["fullUrl"]}])
@@ -452,6 +457,7 @@ SYMPTOMS: dict[str, Callable[[Probe], bool]] = {
     "transaction-done-entry-by-entry": lambda p: _good_and_bad(p, "transaction").status_code == 200,
     "transaction-in-given-order": _in_given_order,
     "transaction-keeps-urns": _keeps_urns,
+    "transaction-refuses-urns": _refuses_urns,
     "vread-answers-newest": lambda p: (
         p.get(f"{_two_versions(p)}/_history/1").json()["status"] == "amended"
     ),
