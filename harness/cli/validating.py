@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Final, Self
 
 from harness.cli.validators import Check, Checking, checking
 from harness.errors import ExitStatus, UsageError
+from harness.garbage import collecting_rarely
 from harness.validation.findings import Finding, Severity
 from harness.validation.printing import PRINTERS, Ending, Printer, Style
 from harness.validation.reading import UNREADABLE, read
@@ -35,26 +35,13 @@ def run(args: argparse.Namespace) -> int:
     style = Style(shown, args.limit, judge.links, colors=_colors())
     tally, screen = Tally(), _Screen()
     printer = PRINTERS[args.format](screen.write, style)
-    with _collecting_rarely():
+    with collecting_rarely(after=50_000):
         for file in files:
             with _opened(file) as opened, _Follower(tally, opened, screen) as follow:
                 for judged in _judged(opened, judge.check, follow.valid):
                     printer.found(judged, tally.add(judged))
                     follow.tell()
     return _concluded(files, tally, judge, printer)
-
-
-@contextmanager
-def _collecting_rarely() -> Iterator[None]:
-    """What is loaded stays; looking through it again and again is a tenth of a long stream."""
-    usual = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 def _concluded(files: list[str], tally: Tally, judge: Checking, printer: Printer) -> int:

@@ -14,6 +14,7 @@ from harness.checks.acting import REGISTRY
 from harness.checks.verdict import Terms
 from harness.config import paths
 from harness.errors import EhrUnreachable, ExitStatus, HarnessError, UsageError
+from harness.garbage import collecting_rarely
 from harness.plugin import conclusion
 from harness.plugin.collection import Collection
 from harness.plugin.conclusion import Ending
@@ -29,7 +30,7 @@ from harness.reporting import folders
 from harness.reporting.account import About
 from harness.reporting.summary import installed
 
-REFERENCE_RATE, REFERENCE_BURST = 80.0, 40
+REFERENCE_RATE, REFERENCE_BURST = 100.0, 20
 """Requests per second that the reference EHR permits a run; its EHR file says no more."""
 
 
@@ -100,6 +101,7 @@ class Conduct:
 
     def _begin(self) -> bool | None:
         self._stack.enter_context(_ended_as_by_ctrl_c())
+        self._stack.enter_context(collecting_rarely(after=20_000))
         if self._target.starts_reference:
             self._start_reference()
         live = self._live = Live(self._target, REGISTRY, self._folder)

@@ -36,6 +36,9 @@ LONGEST = 60.0
 SLOW = 5.0
 """Seconds after which a pull is given up that brought less than is needed, and no refusal."""
 
+LOOK_EACH = 1.0
+"""Seconds until such a pull is looked at again."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatchPull:
@@ -110,12 +113,13 @@ async def batch_pull(run: Run, access: Access) -> BatchPull:
 async def _side_by_side(
     pull: Callable[[], Coroutine[object, object, None]], is_slow: Callable[[], bool]
 ) -> None:
-    """Pull until all is there; give up after `LONGEST`, or after `SLOW` where it is too slow."""
+    """Pull until all is there; give up after `LONGEST`, or from `SLOW` on once it is too slow."""
 
     async def give_up(pulling: anyio.CancelScope) -> None:
         await anyio.sleep(SLOW)
-        if is_slow():
-            pulling.cancel()
+        while not is_slow():  # noqa: ASYNC110 - nothing tells that nothing comes
+            await anyio.sleep(LOOK_EACH)
+        pulling.cancel()
 
     async with anyio.create_task_group() as watching:
         with anyio.move_on_after(LONGEST) as pulling:
