@@ -13,8 +13,10 @@ from harness.http.exchange import Exchange
 
 OK = 200
 REFUSED = (429, 503)
+SETTLED = 120
+"""Answers after the last refusal that show a rate."""
 ENOUGH = 30
-"""Answers after the last refusal that show a rate; with fewer, all since the first one count."""
+"""Answers after it that show that a pause helps; with fewer, those since the first refusal count."""
 
 PATIENTS, EACH, HOURS = 1200, 10, 3.5
 """A panel of one practice, what a refresh asks for each of its patients, and one night's window."""
@@ -62,6 +64,9 @@ class Sustained:
 def sustained(attempts: Iterable[Exchange], began: datetime, ended: datetime) -> Sustained:
     """What was kept up: after the last refusal, where enough came then; else after the first.
 
+    A few may be what a server had saved up while it was left alone, as it asks for by a refusal:
+    then the whole pull counts, with its pauses.
+
     Args:
         attempts: of the pull, in any order.
         began: when it was begun, UTC.
@@ -74,8 +79,10 @@ def sustained(attempts: Iterable[Exchange], began: datetime, ended: datetime) ->
     if not refused:
         return Sustained(len(good), (ended - began).total_seconds(), *counts)
     last = [moment for moment in good if moment > refused[-1]]
-    if len(last) >= ENOUGH:
+    if len(last) >= SETTLED:
         return Sustained(len(last) - 1, (last[-1] - last[0]).total_seconds(), *counts)
+    if len(last) >= ENOUGH:
+        return Sustained(len(good), (ended - began).total_seconds(), *counts)
     since = [moment for moment in good if moment > refused[0]]
     return Sustained(len(since), (ended - refused[0]).total_seconds(), *counts)
 

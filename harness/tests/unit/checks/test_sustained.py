@@ -27,9 +27,16 @@ def pull(attempts: list[Exchange], seconds: float) -> Sustained:
 
 def test_what_came_after_the_last_refusal_is_the_rate() -> None:
     burst, refusals = answers(0, 40, 400), [attempt(429, 0.1), attempt(429, 0.11)]
-    found = pull([*burst, *refusals, *answers(1.2, 101, 50)], 3.2)
+    found = pull([*burst, *refusals, *answers(1.2, 201, 50)], 5.2)
     assert round(found.rate, 2) == 50.0
-    assert str(found).startswith("usable rate: 50 requests a second; 2 of 143 requests refused")
+    assert str(found).startswith("usable rate: 50 requests a second; 2 of 243 requests refused")
+
+
+def test_what_was_saved_up_in_a_pause_is_no_rate() -> None:
+    minute = [*answers(0, 200, 400), attempt(429, 0.6), *answers(58, 40, 400)]
+    assert round(pull(minute, 58.2).rate, 1) == 4.1
+    spent = [*answers(0, 200, 400), *(attempt(429, n * 2.0) for n in range(1, 30))]
+    assert round(pull([*spent, *answers(2, 29, 0.5)], 60).rate, 1) == 0.5
 
 
 def test_waits_count_where_refusals_never_end() -> None:
