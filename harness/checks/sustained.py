@@ -16,7 +16,7 @@ REFUSED = (429, 503)
 SETTLED = 120
 """Answers after the last refusal that show a rate."""
 ENOUGH = 30
-"""Answers after it that show that a pause helps; with fewer, those since the first refusal count."""
+"""Answers after it that show that a pause helps; of fewer, all since the first refusal count."""
 
 PATIENTS, EACH, HOURS = 1200, 10, 3.5
 """A panel of one practice, what a refresh asks for each of its patients, and one night's window."""
