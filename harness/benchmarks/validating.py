@@ -33,13 +33,13 @@ from harness.benchmarks.laps import CORE
 from harness.benchmarks.yardstick import pin
 from harness.reference.data.world import World
 from harness.spec.definitions import load
-from harness.validation.choosing import us_core
 from harness.validation.fast import available
 from harness.validation.fast.filters import Filters
 from harness.validation.fast.quick import Quick
 from harness.validation.findings import Finding, Severity
-from harness.validation.reading import read
-from harness.validation.streams import texts
+from harness.validation.reading.resource import read
+from harness.validation.reading.streams import texts
+from harness.validation.selecting.choosing import us_core
 from harness.validation.validator import Validator
 
 US_CORE: Final = "6.1.0"

@@ -15,10 +15,10 @@ from harness.cli.validators import Check, Checking, checking
 from harness.errors import ExitStatus, UsageError
 from harness.garbage import collecting_rarely
 from harness.validation.findings import Finding, Severity
-from harness.validation.printing import PRINTERS, Ending, Printer, Style
-from harness.validation.reading import UNREADABLE, read
-from harness.validation.report import LEVELS, Judged, Tally, plain
-from harness.validation.streams import Readable, texts
+from harness.validation.reading.resource import UNREADABLE, read
+from harness.validation.reading.streams import Readable, texts
+from harness.validation.results.printing import PRINTERS, Ending, Printer, Style
+from harness.validation.results.tally import LEVELS, Judged, Tally, plain
 
 _NAMES: Final = (".json", ".ndjson", ".json.gz", ".ndjson.gz")
 _QUIET_SECONDS: Final = 2.0

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias, TypeVar, cast
 from harness.spec.definitions import Definitions, load
 from harness.spec.regulatory import resolve_versions
 from harness.spec.requirements import releases
-from harness.validation.choosing import us_core
-from harness.validation.coverage import Coverage
+from harness.validation.coverage.coverage import Coverage
 from harness.validation.findings import Finding, Severity
-from harness.validation.links import Links
-from harness.validation.selection import Chooser
+from harness.validation.results.links import Links
+from harness.validation.selecting.choosing import us_core
+from harness.validation.selecting.selection import Chooser
 from harness.validation.validator import Validator
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.validation.findings import Severity
-from harness.validation.report import Tally, plain
+from harness.validation.results.tally import Tally, plain
 
 _MOST_KINDS = 50
 _MOST_SHOWN = 10

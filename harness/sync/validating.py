@@ -21,8 +21,8 @@ from harness.sync.model import Received
 from harness.sync.store.store import Store
 from harness.sync.validated import Validated, validated_of
 from harness.validation.findings import Finding
-from harness.validation.reading import UNREADABLE, read
-from harness.validation.report import Judged, Tally
+from harness.validation.reading.resource import UNREADABLE, read
+from harness.validation.results.tally import Judged, Tally
 
 SAMPLE: Final = 50
 """Resources of each type that are remembered."""
@@ -120,7 +120,7 @@ def validated(
 def checker(us_core: str) -> Check:
     """What judges by US Core; kept, because making it takes longer than a sample."""
     from harness.spec.definitions import load
-    from harness.validation import choosing
+    from harness.validation.selecting import choosing
     from harness.validation.validator import Validator
 
     definitions = load("hl7.fhir.us.core", us_core)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.spec.definitions.model import CodeSystem, Profile, Type, ValueSet
-from harness.validation.targets import Targets
+from harness.validation.elements.targets import Targets
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.spec.definitions.library import Definitions
-from harness.validation.coverage import Coverage
+from harness.validation.coverage.coverage import Coverage
+from harness.validation.elements.targets import Targets
 from harness.validation.findings import Finding, Rule
-from harness.validation.judging import Judging
-from harness.validation.paths import Path
-from harness.validation.profiling import Profiles
-from harness.validation.selection import Chooser, Selection
+from harness.validation.profiling.profiles import Profiles
+from harness.validation.selecting.selection import Chooser, Selection
 from harness.validation.sources import Sources
-from harness.validation.structure import Structure
-from harness.validation.targets import Targets
+from harness.validation.types.structure import Structure
+from harness.validation.walking.judging import Judging
+from harness.validation.walking.paths import Path
 
 
 class Validator:

@@ -11,8 +11,8 @@ import pytest
 from harness.spec.definitions import load
 from harness.tests.validation import packages
 from harness.tests.validation.mutants import HERE
-from harness.validation.choosing import us_core
 from harness.validation.findings import Finding, Severity
+from harness.validation.selecting.choosing import us_core
 from harness.validation.validator import Validator
 
 KNOWN = tomllib.loads((HERE / "official.toml").read_text("utf-8"))

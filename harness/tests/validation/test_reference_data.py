@@ -11,8 +11,8 @@ import pytest
 
 from harness.reference.data.world import World
 from harness.spec.definitions import load
-from harness.validation.choosing import us_core as us_core_profiles
 from harness.validation.findings import Severity
+from harness.validation.selecting.choosing import us_core as us_core_profiles
 from harness.validation.validator import Validator
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

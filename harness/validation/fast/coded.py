@@ -9,8 +9,8 @@ from harness.spec.definitions.model import Binding, Strength, ValueSet
 from harness.validation.fast.combining import both
 from harness.validation.fast.primitives import Schema
 from harness.validation.findings import Severity
-from harness.validation.primitives import CHECKS
-from harness.validation.terminology import judge
+from harness.validation.values.primitives import CHECKS
+from harness.validation.values.terminology import judge
 
 MOST_CODES: Final = 3000
 MEMBER: Final = "fhirMember"

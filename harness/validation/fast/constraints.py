@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from harness.spec.definitions.model import Constraint
-from harness.validation.codes import UCUM
 from harness.validation.fast.combining import both
 from harness.validation.fast.primitives import Schema
 from harness.validation.invariants import Scope, translated
+from harness.validation.values.codes import UCUM
 
 KEYWORD: Final = "fhirInvariants"
 """Of our own, with the expressions that have to hold."""

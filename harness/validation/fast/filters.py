@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from harness.spec.definitions.model import Profile, Type, ValueSet
-from harness.validation import narrative
 from harness.validation.fast.coded import MEMBER, members
 from harness.validation.fast.combining import both
 from harness.validation.fast.constraints import KEYWORD, Invariants, outer
@@ -21,8 +20,9 @@ from harness.validation.fast.narrowing import Narrowing
 from harness.validation.fast.primitives import INTEGER, Schema
 from harness.validation.fast.types import EXTENSION, Types
 from harness.validation.invariants import Scope
-from harness.validation.primitives import CHECKS
-from harness.validation.reading import is_plain, written
+from harness.validation.reading.resource import is_plain, written
+from harness.validation.values import narrative
+from harness.validation.values.primitives import CHECKS
 
 try:
     import jsonschema_rs

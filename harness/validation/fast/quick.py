@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from harness.validation.fast.filters import Definitions, Filter, Filters
 from harness.validation.findings import Finding, Severity
-from harness.validation.reading import written
+from harness.validation.reading.resource import written
 
 MOST_FILTERS: Final = 256
 """Sets of profiles that get a filter; a hostile file could declare any number of sets."""

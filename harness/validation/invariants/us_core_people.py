@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.validation.codes import luhn
 from harness.validation.invariants.nodes import each, items
 from harness.validation.invariants.scope import Scope
 from harness.validation.invariants.words import (
@@ -20,6 +19,7 @@ from harness.validation.invariants.words import (
     some,
     table,
 )
+from harness.validation.values.codes import luhn
 
 _IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"

@@ -6,8 +6,8 @@ import pytest
 
 from harness.spec.definitions.model import Amendment, Choice, Element, Profile, Support, TypeRef
 from harness.tests.unit.validation.judged import US_CORE, declaring, observation, us_core
-from harness.validation.coverage import Coverage
-from harness.validation.supporting import supported
+from harness.validation.coverage.coverage import Coverage
+from harness.validation.coverage.supporting import supported
 from harness.validation.validator import Validator
 
 HEART_RATE, PATIENT, GOAL = (f"{US_CORE}us-core-{n}" for n in ("heart-rate", "patient", "goal"))

@@ -17,14 +17,14 @@ from harness.reference.data.world import World
 from harness.spec.definitions import load
 from harness.tests.unit.cli.test_validate import WEIGHT
 from harness.tests.unit.reference.fhir_doubles import NOW
-from harness.validation.choosing import us_core
-from harness.validation.chosen import RULES
 from harness.validation.fast import accept_filter, filters
 from harness.validation.fast import quick as quick_module
 from harness.validation.fast.combining import both, leading_to
 from harness.validation.fast.filters import Filters
 from harness.validation.fast.quick import Quick
 from harness.validation.findings import Severity
+from harness.validation.selecting.choosing import us_core
+from harness.validation.selecting.chosen import RULES
 from harness.validation.validator import Validator
 
 jsonschema_rs = pytest.importorskip("jsonschema_rs")

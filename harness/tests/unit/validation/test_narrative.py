@@ -1,6 +1,6 @@
 import pytest
 
-from harness.validation.narrative import check
+from harness.validation.values.narrative import check
 
 
 def div(inner: str) -> str:

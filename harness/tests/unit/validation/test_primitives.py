@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.validation.primitives import CHECKS, LARGEST_INTEGER
+from harness.validation.values.primitives import CHECKS, LARGEST_INTEGER
 
 RIGHT: dict[str, list[Any]] = {
     "boolean": [True, False],

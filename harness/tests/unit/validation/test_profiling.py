@@ -25,8 +25,8 @@ from harness.tests.unit.validation.judged import (
     of,
     us_core,
 )
-from harness.validation.comparing import Test, containing, equal_to
 from harness.validation.findings import Severity
+from harness.validation.profiling.comparing import Test, containing, equal_to
 from harness.validation.validator import Validator
 
 HEART_RATE = f"{US_CORE}us-core-heart-rate"

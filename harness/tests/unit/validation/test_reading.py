@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.validation.findings import Rule, Severity
-from harness.validation.reading import DEEPEST, LONGEST, UNREADABLE, read
+from harness.validation.reading.resource import DEEPEST, LONGEST, UNREADABLE, read
 
 
 def said(raw: bytes) -> str:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.validation.findings import Finding, Rule, Severity
-from harness.validation.links import Links
-from harness.validation.outcome import CODES, outcome
-from harness.validation.printing import PRINTERS, Ending, JsonLines, Outcomes, Style, Text
-from harness.validation.report import LEVELS, MOST_KINDS, Judged, Tally, identity, plain
+from harness.validation.results.links import Links
+from harness.validation.results.outcome import CODES, outcome
+from harness.validation.results.printing import PRINTERS, Ending, JsonLines, Outcomes, Style, Text
+from harness.validation.results.tally import LEVELS, MOST_KINDS, Judged, Tally, identity, plain
 
 US_CORE_PATIENT = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"
 LINKS = Links({"6.1.0": "STU6.1"}, "6.1.0")

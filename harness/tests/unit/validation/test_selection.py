@@ -6,9 +6,9 @@ import pytest
 
 from harness.errors import UsageError
 from harness.tests.unit.validation.judged import US_CORE, declaring, observation, us_core
-from harness.validation.choosing import us_core as chooser
-from harness.validation.chosen import RULES
 from harness.validation.findings import Finding, Rule, Severity
+from harness.validation.selecting.choosing import us_core as chooser
+from harness.validation.selecting.chosen import RULES
 from harness.validation.validator import Validator
 
 VERSIONS = ("3.1.1", "4.0.0", "5.0.1", "6.1.0", "7.0.0", "8.0.0")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.validation import streams
 from harness.validation.findings import Finding
-from harness.validation.streams import lines, pieces, texts
+from harness.validation.reading import streams
+from harness.validation.reading.streams import lines, pieces, texts
 
 
 def read(data: bytes) -> list[tuple[int, bytes | str]]:

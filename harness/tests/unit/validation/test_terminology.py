@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from harness.spec.definitions import load, shipped
 from harness.spec.definitions.model import Binding, CodeSystem, Strength, ValueSet
-from harness.validation.codes import plausible
 from harness.validation.findings import Rule, Severity
-from harness.validation.terminology import Judgement, judge, member, unlisted
+from harness.validation.values.codes import plausible
+from harness.validation.values.terminology import Judgement, judge, member, unlisted
 
 MALE_FEMALE = {"urn:g": frozenset({"male", "female"})}
 AND_MORE = {"urn:g": frozenset({"male", "female", "x"})}

@@ -1,0 +1,1 @@
+"""What of a profile has to be supported, and which resources had it."""

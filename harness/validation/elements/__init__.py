@@ -1,0 +1,1 @@
+"""What types and profiles alike ask of an element."""

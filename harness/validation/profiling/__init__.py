@@ -1,0 +1,1 @@
+"""Profiles as walks over what the types judged before."""

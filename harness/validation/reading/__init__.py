@@ -1,0 +1,1 @@
+"""Bytes to resources: files, pipes and strict JSON."""

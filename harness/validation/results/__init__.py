@@ -1,0 +1,1 @@
+"""What validation found, counted and told."""

@@ -1,0 +1,1 @@
+"""By which profiles a resource is judged."""

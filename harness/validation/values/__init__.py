@@ -1,0 +1,1 @@
+"""Single values, each judged by itself."""
