@@ -70,6 +70,8 @@ class FhirGate:
         free = not needs_token(instance.has, scope["path"])
         if authorization is None and (free or (reading and instance.has("anonymous-read-allowed"))):
             return instance.unbounded_access("anonymous")
+        if b"_page=" in scope["query_string"] and instance.has("page-open-to-anybody"):
+            return instance.unbounded_access("anonymous")
         if authorization is None and instance.has("token-in-query-accepted"):
             values = parse_qs(scope["query_string"].decode("latin-1")).get("access_token", [])
             authorization = f"Bearer {values[0]}" if values else None

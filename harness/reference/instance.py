@@ -96,6 +96,7 @@ class Instance:
             "constraint-read": self.has("granular-scope-ignored-on-read"),
             "constraint-search": self.has("granular-scope-ignored-on-search"),
             "compartment-read": self.has("compartment-ignored-on-read"),
+            "compartment-write": self.has("compartment-ignored-on-write"),
             "compartment-search": self.has("compartment-ignored-on-search"),
             "user-level": self.has("user-scope-not-honoured"),
             "wildcard": self.has("wildcard-not-honoured"),

@@ -28,6 +28,25 @@ def test_other_patient_is_not_written_about(other_patient_create: Forbidden) -> 
     _refused(other_patient_create)
 
 
+@verifies("smart/access/other-patient-write")
+def test_observation_is_not_moved_to_another_patient(moved_observation: Forbidden) -> None:
+    """With patient-level scopes nothing SHALL be made another patient's."""
+    expect(moved_observation.exchange).that(
+        not moved_observation.done,
+        expected="a refusal, or the Observation still with its patient",
+        actual="it is another patient's, or out of reach",
+    )
+
+
+@verifies("smart/access/other-patient-write")
+@pytest.mark.parametrize("change", ["update", "delete"])
+def test_observation_of_another_patient_is_not_changed(
+    other_patient_changes: Mapping[str, Forbidden], change: str
+) -> None:
+    """With patient-level scopes nothing of another patient SHALL be changed or deleted."""
+    _refused(other_patient_changes[change])
+
+
 @verifies("smart/access/granular-write")
 def test_granular_scope_permits_its_category(granular_writes: Mapping[str, Forbidden]) -> None:
     """A scope for vital signs SHALL permit to write a vital sign."""

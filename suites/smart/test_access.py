@@ -144,6 +144,24 @@ def test_include_brings_no_other_patient(other_performer: Probe) -> None:
     )
 
 
+@verifies("smart/access/other-patient-corners")
+def test_page_of_a_search_is_not_another_patients(page_of_another: Probe) -> None:
+    """A link to the next page SHALL NOT open one patient's data to another."""
+    expect(page_of_another.exchange).that(
+        not page_of_another.leaked,
+        expected="401, 403, 404 or 410, or nothing of the patient who searched",
+        actual=page_of_another.outcome,
+    )
+
+
+@verifies("oauth/bearer/no-token")
+def test_page_of_a_search_needs_a_token(page_of_nobody: Probe) -> None:
+    """A link to the next page SHALL NOT open anything without a token."""
+    expect(page_of_nobody.exchange).that(
+        not page_of_nobody.leaked, expected="401", actual=page_of_nobody.outcome
+    )
+
+
 @verifies("oauth/bearer/query")
 def test_token_in_the_url_opens_nothing(token_in_query: Exchange) -> None:
     """A token in the URL ends up in logs; a server that accepts it invites that."""

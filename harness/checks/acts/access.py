@@ -35,6 +35,7 @@ IDENTIFIERS = "https://fhir-harness.example.org/measurements"
 """The system of the identifiers of everything that a run writes."""
 
 SEARCHES = (
+    "by_bare_tokens",
     "by_codes",
     "by_period",
     "by_status",
@@ -45,6 +46,7 @@ SEARCHES = (
     "by_last_updated",
     "by_patient_reference",
     "by_post",
+    "by_precision",
     "paged",
     "limited_read",
 )
@@ -72,20 +74,22 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A search for what must not be found."""
+    """A search for what must not be found; `counted` is its Bundle.total, where it has one."""
 
     exchange: Exchange
     matches: int
+    counted: int = 0
 
     @property
     def leaked(self) -> bool:
-        """Whether anything was found."""
-        return self.exchange.status == 200 and self.matches > 0
+        """Whether anything was found, or told to be there."""
+        return self.exchange.status == 200 and (self.matches > 0 or self.counted > 0)
 
     @property
     def outcome(self) -> str:
         """What came, without data."""
-        return f"status {self.exchange.status} with {self.matches} matches"
+        total = f", and a total of {self.counted}" if self.counted > self.matches else ""
+        return f"status {self.exchange.status} with {self.matches} matches{total}"
 
 
 def new_identifier(run: Run) -> str:
@@ -115,7 +119,7 @@ async def probe(run: Run, type_: str, patient: str, bearer: str | None) -> Probe
     """Search a type by patient, with the category that some EHRs demand of Observations."""
     query = {"patient": patient} | ({"category": "vital-signs"} if type_ == "Observation" else {})
     exchange = await fhir_get(run, f"{type_}?{urlencode(query)}", bearer)
-    return Probe(exchange, matches(exchange, type_))
+    return Probe(exchange, matches(exchange, type_), total(exchange))
 
 
 def reveals(read: Exchange) -> bool:
@@ -139,6 +143,14 @@ def matches(exchange: Exchange, type_: str) -> int:
     except ProtocolError:
         return 0
     return sum(each.get("resourceType") == type_ for each in found.matches)
+
+
+def total(exchange: Exchange) -> int:
+    """Bundle.total of a search; 0 where it says none."""
+    try:
+        return Bundle.of(exchange).total or 0
+    except ProtocolError:
+        return 0
 
 
 @act
@@ -254,7 +266,7 @@ async def limited_search(run: Run, access: Access, limited_launch: Launch) -> Pr
 async def limited_read(run: Run, access: Access, limited_launch: Launch) -> Exchange:
     """One Observation, with a token that does not cover it."""
     found = await probe(run, "Observation", access.patient, access.bearer)
-    if not found.leaked:
+    if not found.matches:
         raise NotApplicable("the patient has no vital signs to try it with")
     first = Bundle.of(found.exchange).matches[0]
     return await fhir_client(run, limited_launch.token.access_token).read(
@@ -282,16 +294,24 @@ async def limited_create(run: Run, access: Access, read_only_launch: Launch) -> 
 
 
 @act
-async def other_patient(run: Run, discovery: Discovery, launch: Launch) -> str:
+async def other_launch(run: Run, discovery: Discovery, launch: Launch) -> Launch:
+    """The launch of a second patient."""
+    if run.ehr.other is None:
+        raise NotConfigured("no second patient: fill in [other]")
+    return await whole_launch(run, discovery, planned(run, run.ehr.other))
+
+
+@act
+async def other_patient(run: Run, launch: Launch, other_launch: Launch | None = None) -> str:
     """The id of a patient that the token of the launch must not reach."""
     levels = {each.level for each in launch.granted if each.is_resource}
     if levels != {"patient"}:
         raise NotApplicable("the token has more than patient-level scopes")
     if run.ehr.other_patient:
         return run.ehr.other_patient
-    if run.ehr.other is None:
+    if other_launch is None:
         raise NotConfigured("no second patient: fill in [other]")
-    other = (await whole_launch(run, discovery, planned(run, run.ehr.other))).token.patient
+    other = other_launch.token.patient
     if other is None or other == launch.patient:
         raise NotConfigured("[other] leads to no other patient than the first launch")
     if f"/{own_record(launch)}".endswith(f"/Patient/{other}"):

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import SEARCHES, Access, fhir_client
+from harness.checks.acts.access import SEARCHES, Access, Probe, fhir_client, matches
 from harness.checks.acts.daily import Daily
 from harness.checks.acts.observing import BUILDERS, measured, new
 from harness.checks.acts.search import MAX_PAGES
 from harness.checks.acts.versions import declared
 from harness.checks.acts.write import stored
 from harness.checks.found import Found, bundle_of, codes
+from harness.checks.launching import Launch
 from harness.errors import NotApplicable, NotSupported, PrerequisiteFailed
 from harness.fhir.capability import Capability
 from harness.fhir.paging import Pages
@@ -132,3 +133,21 @@ async def page_with_renewed_token(
         raise NotApplicable("there is no refreshed token for the same patient")
     renewed = replace(access, client=fhir_client(run, token.access_token))
     return Repeated(page, await renewed.client.page(page.request.url))
+
+
+@act
+async def page_of_another(
+    run: Run, launch: Launch, paged: Found, other_patient: str, other_launch: Launch
+) -> Probe:
+    """The second page, asked for by another patient who came by its URL."""
+    page = second_page(paged)
+    exchange = await fhir_client(run, other_launch.token.access_token).page(page.request.url)
+    own = set(_ids(page))
+    return Probe(exchange, sum(each in own for each in _ids(exchange)))
+
+
+@act
+async def page_of_nobody(run: Run, launch: Launch, paged: Found) -> Probe:
+    """The second page, asked for without a token."""
+    exchange = await fhir_client(run, None).page(second_page(paged).request.url)
+    return Probe(exchange, matches(exchange, "Observation"))

@@ -51,7 +51,7 @@ def _search(
     reach = Reach.of(access_of(request), resource_type, "s", context.instance.fhir_base)
     page = later_page(context, pairs, resource_type, reach.compartment)
     if page:
-        if page[1].snapshot.granular != reach.granular:
+        if page[1].snapshot.granular != reach.granular and not faulty.opens_pages(has):
             raise forbidden("this page belongs to a search that another token began")
         name, wanted = page
         again = partial(find, context, reach, wanted.snapshot.query)
@@ -59,6 +59,7 @@ def _search(
         return answer(context, request, name, faulty.later_page(has, wanted, name, token, again))
     prefer = request.headers.get("prefer", "")
     strict = faulty.is_strict(has, prefer)
+    pairs = faulty.pairs(has, pairs)
     query = read(resource_type, pairs, context.instance.fhir_base, strict=strict)
     query = faulty.query(has, query, request.method, reach.compartment)
     found = find(context, reach, query)
@@ -74,7 +75,8 @@ def find(context: Context, reach: Reach, query: Query) -> list[Stored]:
         Refused: 403; the query names a patient outside the compartment.
     """
     others = query.named_patients() - {reach.compartment}
-    if reach.compartment is not None and others:
+    counting = faulty.counts_everybody(context.instance.has)
+    if reach.compartment is not None and others and not counting:
         raise forbidden("this token is bound to one patient, and the search names another")
     linked = resolved(query, lambda inner: find(context, _beside(context, reach, inner), inner))
     if linked is None:
@@ -95,6 +97,8 @@ def answer(context: Context, request: Request, name: str | None, page: Page) -> 
     instance, query = context.instance, page.snapshot.query
     bundle = Searchset(search_url(instance.fhir_base, query.resource_type, query.used))
     bundle.total = len(page.snapshot.matches) if query.total or query.count_only else None
+    if faulty.counts_everybody(instance.has):
+        bundle.total = len(matches(context.store, query, context.now, None, None))
     if name is not None:
         bundle.self_link = _page_url(context, query, name, page.offset)
     if not query.count_only:
@@ -157,6 +161,8 @@ def later_page(
         name, page = context.snapshots.find(wanted, context.now)
     except CursorExpired:
         raise refused(410, "not-found", "this page has expired; start the search again") from None
+    if faulty.opens_pages(context.instance.has):
+        compartment = page.snapshot.compartment
     if (page.snapshot.query.resource_type, page.snapshot.compartment) != (path, compartment):
         raise forbidden("this page belongs to a search that another token began")
     return name, page

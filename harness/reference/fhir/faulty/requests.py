@@ -152,6 +152,12 @@ def _constraints_forgotten(passing: Passing) -> None:
     passing.access = replace(passing.access, lapses=lapses)
 
 
+def _compartment_forgotten(passing: Passing) -> None:
+    if passing.method != "POST":
+        lapses = passing.access.lapses | {"compartment-write"}
+        passing.access = replace(passing.access, lapses=lapses)
+
+
 def _constraints_refuse(passing: Passing) -> None:
     if passing.method == "POST" and passing.access.constraints(passing.kind, "c") is not None:
         raise forbidden("a scope with a category is not known to the interface engine")
@@ -190,6 +196,7 @@ BEFORE: Final[Mapping[str, Before]] = {
     "vread-unknown-gives-newest": _unknown_version,
     "vread-counts-from-zero": _from_zero,
     "granular-scope-ignored-on-write": _constraints_forgotten,
+    "compartment-ignored-on-change": _compartment_forgotten,
     "granular-scope-refuses-writes": _constraints_refuse,
     "writes-of-others-hidden": _signed,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from harness.reference.fhir.values import Token
 Has = Callable[[str], bool]
 
 INDEX_DELAY: Final = timedelta(seconds=30)
+A_DAY: Final = timedelta(days=1)
 UNARCHIVED: Final = timedelta(hours=1)
 DROPPED_EVERY: Final = 3
 INTERNAL_BASE: Final = "http://fhir-backend.example.net:8080/r4"
@@ -30,6 +32,8 @@ _OF_ONE_READER: Final = ("page-cursor-works-once", "page-cursor-bound-to-token")
 _SPENT: Final[set[tuple[str, int]]] = set()
 _READERS: Final[dict[str, str | None]] = {}
 """Names of snapshots are random, so instances share these without meeting in them."""
+_TOKENS: Final = {"code", "category"}
+_OFFSET: Final = re.compile(r"(?<=:\d\d)[+-]\d\d:\d\d$")
 _EDGES: Final = {"le": "lt", "ge": "gt"}
 _FIRST: Final = {"Patient", "Observation"}
 _OWNING: Final = {"_id", "patient", "subject", "target"}
@@ -40,6 +44,15 @@ _IGNORED: Final = {
     "search-ignores-last-updated": "_lastUpdated",
     "search-ignores-status": "status",
 }
+
+
+def pairs(has: Has, given: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Alters names and values of a search before they are read."""
+    if has("search-ignores-modifiers"):
+        given = [(name if name[:1] == "_" else name.partition(":")[0], to) for name, to in given]
+    if has("search-ignores-offset"):
+        given = [(name, _OFFSET.sub("Z", to) if name == "date" else to) for name, to in given]
+    return given
 
 
 def query(has: Has, asked: Query, method: str, compartment: str | None) -> Query:
@@ -148,6 +161,16 @@ def later_page(
     return wanted
 
 
+def opens_pages(has: Has) -> bool:
+    """Whether whoever has the URL of a page is shown it."""
+    return has("page-open-to-any-token") or has("page-open-to-anybody")
+
+
+def counts_everybody(has: Has) -> bool:
+    """Whether a search is counted before it is held to the patient of the token."""
+    return has("total-counts-everybody")
+
+
 def reach(has: Has, bound: Reach) -> Reach:
     """Alters what a condition on another resource looks at."""
     if has("chain-ignores-compartment"):
@@ -223,6 +246,26 @@ def _without_system(one: Criterion) -> Criterion:
     return replace(one, wanted=tuple(bare))
 
 
+def _with_system(one: Criterion) -> Criterion:
+    if one.parameter.name not in _TOKENS:
+        return one
+    named = (
+        replace(want, system=want.system or "") if isinstance(want, Token) else want
+        for want in one.wanted
+    )
+    return replace(one, wanted=tuple(named))
+
+
+def _at_midnight(one: Criterion) -> Criterion:
+    wanted = (
+        replace(want, interval=interval(f"{want.interval.start:%Y-%m-%dT%H:%M:%SZ}"))
+        if isinstance(want, DateCriterion) and want.interval.end - want.interval.start >= A_DAY
+        else want
+        for want in one.wanted
+    )
+    return replace(one, wanted=tuple(wanted))
+
+
 def _without_unit(one: Criterion) -> Criterion:
     wanted = (
         replace(want, system=None, code=None) if isinstance(want, Measured) else want
@@ -258,5 +301,7 @@ _ALTERED: Final[dict[str, Callable[[Criterion], Criterion]]] = {
     "search-ignores-not": lambda one: replace(one, negated=False),
     "search-ignores-unit": _without_unit,
     "search-date-truncated-to-day": _by_day,
+    "search-token-needs-system": _with_system,
+    "search-day-taken-for-midnight": _at_midnight,
 }
 """What makes another condition of each condition."""

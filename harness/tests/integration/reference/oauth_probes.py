@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 from joserfc.util import urlsafe_b64encode
 
 from harness.tests.reference_process import App, FromNow
+from harness.tests.unit.reference.fhir_doubles import weight
 
 SCOPE = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs"
 Probe = Callable[[App], bool]
@@ -189,6 +190,41 @@ def beyond_category(path: str) -> Probe:
     return probe
 
 
+def written_about_another(app: App) -> bool:
+    answer = app.launch("patient", SCOPE.replace("Observation.rs", "Observation.c"))
+    other = app.control("resources/Patient")[1]["id"]
+    response = app.machine.post(
+        f"{app.fhir_base}/Observation",
+        json=weight(other),
+        headers={
+            "authorization": f"Bearer {answer['access_token']}",
+            "content-type": "application/fhir+json",
+        },
+    )
+    return response.status_code == 201
+
+
+def next_page(app: App) -> str:
+    """The path of the second page of a search of the first patient."""
+    answer = app.launch("patient", SCOPE)
+    path = f"Observation?patient={answer['patient']}&_count=5"
+    links = app.get(path, answer["access_token"]).json()["link"]
+    url = next(each["url"] for each in links if each["relation"] == "next")
+    return str(url).removeprefix(f"{app.fhir_base}/")
+
+
+def page_of_another(app: App) -> bool:
+    path, answer = next_page(app), app.launch("other", SCOPE)
+    return app.get(path, answer["access_token"]).status_code == 200
+
+
+def total_of_another(app: App) -> bool:
+    answer = app.launch("patient", SCOPE)
+    other = app.control("resources/Patient")[1]["id"]
+    bundle = app.get(f"Observation?patient={other}", answer["access_token"]).json()
+    return bool(bundle.get("total"))
+
+
 LAUNCH_PROBES: dict[str, Probe] = {
     "launch-handle-reusable": reused_handle,
     "launch-handle-of-any-client": foreign_handle,
@@ -224,6 +260,10 @@ LAUNCH_PROBES: dict[str, Probe] = {
     "assertion-issued-in-future-accepted": asserted(iat=FromNow(120)),
     "assertion-unknown-kid-accepted": asserted(header={"kid": "unknown"}),
     "token-in-query-accepted": token_in_query,
+    "compartment-ignored-on-write": written_about_another,
+    "page-open-to-any-token": page_of_another,
+    "page-open-to-anybody": lambda app: app.get(next_page(app)).status_code == 200,
+    "total-counts-everybody": total_of_another,
     "revoked-token-works": use_after_revocation,
     "revocation-answers-error": lambda app: revoke(app, "unknown").status_code == 500,
     "error-code-wrong": lambda app: app.exchange("BAD_CODE").json()["error"] == "invalid_request",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,11 +56,28 @@ def _lenient(probe: Probe) -> bool:
     return probe.get("Observation?flavour=sweet", Prefer="handling=strict").is_success
 
 
+def _another_zone(probe: Probe) -> bool:
+    moment = resources(probe.search("code=29463-7"))[0]["effectiveDateTime"]
+    there = datetime.fromisoformat(moment).astimezone(timezone(timedelta(hours=9)))
+    return probe.total(f"code=29463-7&date={there.isoformat().replace('+', '%2B')}") == 0
+
+
+def _first_moment(probe: Probe) -> bool:
+    moment = resources(probe.search("code=29463-7"))[0]["effectiveDateTime"]
+    return probe.total(f"code=29463-7&date={moment[:4]}") == 0
+
+
 SEARCHING: dict[str, Callable[[Probe], bool]] = {
     "search-ignores-status": lambda p: p.total("status=cancelled") > 0,
     "search-takes-first-of-or": _first_of_or,
     "search-empty-entry": lambda p: p.get("Observation?code=none").json().get("entry") == [],
     "search-ignores-not": _negation_lost,
+    "search-ignores-modifiers": lambda p: (
+        p.get(f"Observation?patient={p.patient}&code:odd=29463-7").is_success
+    ),
+    "search-token-needs-system": lambda p: p.total("code=29463-7") == 0,
+    "search-day-taken-for-midnight": _first_moment,
+    "search-ignores-offset": _another_zone,
     "search-ignores-unit": lambda p: p.total("value-quantity=gt0||[lb_av]") > 0,
     "search-date-truncated-to-day": _by_day,
     "sort-ignored": _unsorted,

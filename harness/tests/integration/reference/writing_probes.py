@@ -141,6 +141,13 @@ def _twice(probe: Probe) -> str:
     return json.dumps(weight(probe.patient)).replace("{", '{"status": "amended", ', 1)
 
 
+def _change_of_another(probe: Probe) -> bool:
+    resource = probe.created()
+    other = probe.endpoint.ehr.store.patient_ids()[1]
+    client = probe.endpoint.client("patient/*.cruds", patient=other)
+    return client.delete(f"Observation/{resource['id']}").status_code == 204
+
+
 WRITING: dict[str, Callable[[Probe], bool]] = {
     "create-needs-encounter": lambda p: p.post().status_code == 422,
     "location-without-version": lambda p: "_history" not in p.post().headers["location"],
@@ -208,6 +215,7 @@ WRITING: dict[str, Callable[[Probe], bool]] = {
     "search-forgets-updated": lambda p: not _found(p, _updated(p)),
     "search-index-bounded": _bounded,
     "writes-of-others-hidden": _hidden,
+    "compartment-ignored-on-change": _change_of_another,
     "granular-scope-ignored-on-write": lambda p: _laboratory(p, "laboratory") == 201,
     "granular-scope-refuses-writes": lambda p: _laboratory(p, "vital-signs") == 403,
 }
