@@ -85,7 +85,8 @@ class Access:
         lapses: what this server forgets to enforce; empty unless it has a fault. Out of
             `scope-read`, `scope-search`, `scope-write`, `compartment-read`, `compartment-search`,
             `constraint-read`, `constraint-search`; `own-record`, which opens the patient in context
-            to every scope; `user-level` and `wildcard`, which it does not honour.
+            to every scope; `user-level` and `wildcard`, which it does not honour; `permissions`,
+            which it tells apart as version 1 did, in those that read and those that write.
     """
 
     client_id: str
@@ -144,13 +145,18 @@ class Access:
         granting = [
             scope
             for scope in self._parsed
-            if scope.covers(resource_type, permission)
+            if any(scope.covers(resource_type, each) for each in self._alike(permission))
             and (scope.level != "patient" or self.patient is not None)
             and not (scope.level == "user" and "user-level" in self.lapses)
             and not (scope.resource_type == "*" and "wildcard" in self.lapses)
         ]
         unbounded = [scope for scope in granting if scope.level != "patient"]
         return unbounded or granting
+
+    def _alike(self, permission: str) -> str:
+        if "permissions" not in self.lapses:
+            return permission
+        return "cud" if permission in _WRITES else "rs"
 
     def _forgets(self, what: str, permission: str) -> bool:
         if permission in _READS:

@@ -98,6 +98,7 @@ class Instance:
             "compartment-read": self.has("compartment-ignored-on-read"),
             "compartment-write": self.has("compartment-ignored-on-write"),
             "compartment-search": self.has("compartment-ignored-on-search"),
+            "permissions": self.has("permissions-as-in-version-1"),
             "user-level": self.has("user-scope-not-honoured"),
             "wildcard": self.has("wildcard-not-honoured"),
         }

@@ -22,6 +22,15 @@ def test_scope_is_enforced_on_change(limited_changes: Mapping[str, Forbidden], c
     _refused(limited_changes[change])
 
 
+@verifies("smart/access/scope-write")
+@pytest.mark.parametrize("change", ["update", "delete"])
+def test_permission_to_create_changes_nothing(
+    lone_create: Mapping[str, Forbidden], change: str
+) -> None:
+    """With the permission to create alone nothing SHALL be changed or deleted."""
+    _refused(lone_create[change])
+
+
 @verifies("smart/access/other-patient-write")
 def test_other_patient_is_not_written_about(other_patient_create: Forbidden) -> None:
     """With patient-level scopes nothing SHALL be written about another patient."""

@@ -131,6 +131,18 @@ def test_unknown_token_is_not_active(introspection_of_unknown: Exchange) -> None
     expect(introspection_of_unknown).status(200).member("active", equals=False)
 
 
+@verifies("oauth/introspection/revoked")
+def test_revoked_token_is_not_active(introspection_of_revoked: Exchange) -> None:
+    """Introspection SHALL determine whether a token was revoked."""
+    expect(introspection_of_revoked).status(200).member("active", equals=False)
+
+
+@verifies("oauth/introspection/expired")
+def test_expired_token_is_not_active(introspection_of_expired: Exchange) -> None:
+    """Introspection SHALL determine whether a token has expired."""
+    expect(introspection_of_expired).status(200).member("active", equals=False)
+
+
 @verifies("oauth/introspection/authenticated")
 def test_introspection_requires_authentication(anonymous_introspection: Exchange) -> None:
     """The introspection endpoint needs to refuse callers that do not authenticate."""

@@ -5,7 +5,7 @@ https://www.rfc-editor.org/rfc/rfc7009#section-2
 
 from __future__ import annotations
 
-from harness import expect, verifies
+from harness import Exchange, conforms, expect, verifies
 from harness.checks.acts.access import reveals
 from harness.checks.acts.revocation import Revoked
 
@@ -22,6 +22,25 @@ def test_revocation_of_a_refresh_token_is_answered_with_200(
 ) -> None:
     """The same holds of a refresh token."""
     expect(revoked_refresh_token.answer).status(200)
+
+
+@verifies("oauth/revocation/unknown")
+def test_revocation_of_an_unknown_token_is_no_error(revoked_unknown_token: Exchange) -> None:
+    """A client that gives back what is over already has what it wants: 200."""
+    expect(revoked_unknown_token).status(200)
+
+
+@verifies("oauth/revocation/grant")
+def test_revoked_refresh_token_ends_its_access_tokens(revoked_refresh_token: Revoked) -> None:
+    """With a refresh token the access tokens of its grant SHOULD end."""
+    revoked_refresh_token.accepted()
+    use = revoked_refresh_token.beside
+    conforms(
+        use is None or not reveals(use),
+        expected="401 to an access token of the grant",
+        actual="the resource",
+        where=use.where if use else None,
+    )
 
 
 @verifies("oauth/revocation/access-token")

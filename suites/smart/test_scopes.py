@@ -5,8 +5,8 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#scop
 
 from __future__ import annotations
 
-from harness import applies_if, conforms, expect, verifies
-from harness.checks.acts.access import Probe
+from harness import Exchange, applies_if, conforms, expect, verifies
+from harness.checks.acts.access import Probe, reveals
 from harness.checks.acts.scope_forms import Version1, Wildcard
 
 
@@ -37,4 +37,22 @@ def test_user_level_scope_opens_what_the_user_can_access(user_search: Probe) -> 
     """A granted user-level scope SHALL open data that the user can access."""
     expect(user_search.exchange).status(200).that(
         user_search.matches, expected="the patient who is open in the EHR", actual="no match"
+    )
+
+
+@verifies("smart/access/scope-search")
+def test_permission_to_read_does_not_search(lone_read: Probe) -> None:
+    """With the permission to read alone nothing SHALL be searchable."""
+    expect(lone_read.exchange).that(
+        not lone_read.leaked,
+        expected="401 or 403, or a searchset without matches",
+        actual=lone_read.outcome,
+    )
+
+
+@verifies("smart/access/scope-read")
+def test_permission_to_search_does_not_read(lone_search: Exchange) -> None:
+    """With the permission to search alone nothing SHALL be readable."""
+    expect(lone_search).that(
+        not reveals(lone_search), expected="401, 403 or 404", actual="the resource"
     )

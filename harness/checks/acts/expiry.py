@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import fhir_get
 from harness.checks.acts.backend import BackendGrant
+from harness.checks.acts.introspection import introspected
 from harness.checks.acts.launch import exchanged, negative, with_code
 from harness.checks.found import Found
 from harness.checks.launching import Authorization, Launch
@@ -101,3 +102,12 @@ async def expired_backend_read(
     await wait_until(run, end_of(run, backend_grant.token))
     path = system_search.pages[0].request.url.removeprefix(f"{run.ehr.fhir_base}/")
     return await fhir_get(run, path, backend_grant.token.access_token)
+
+
+@act(last=True)
+async def introspection_of_expired(
+    run: Run, discovery: Discovery, launch: Launch, expired_token_read: Exchange
+) -> Exchange:
+    """What the access token of the launch is worth after its time."""
+    del expired_token_read
+    return await introspected(run, discovery, launch, launch.token.access_token)

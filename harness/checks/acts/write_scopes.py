@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.checks.acting import Run, act
-from harness.checks.acts.access import SEARCHES, Access, fhir_client, launch_narrowed
+from harness.checks.acts.access import (
+    SEARCHES,
+    Access,
+    fhir_client,
+    launch_narrowed,
+    lone_permission,
+)
 from harness.checks.acts.observing import (
     Resource,
     Written,
@@ -44,11 +50,24 @@ async def limited_changes(
     run: Run, writable: Access, read_only_launch: Launch, created: Exchange
 ) -> dict[str, Forbidden]:
     """An Observation of this run, changed and deleted with a token that may only read."""
+    return await _changed(run, writable, read_only_launch)
+
+
+@act(after=SEARCHES)
+async def lone_create(
+    run: Run, discovery: Discovery, launch: Launch, writable: Access, created: Exchange
+) -> dict[str, Forbidden]:
+    """An Observation of this run, changed and deleted with a token that may only create."""
+    return await _changed(run, writable, await lone_permission(run, discovery, launch, "c"))
+
+
+async def _changed(run: Run, writable: Access, other: Launch) -> dict[str, Forbidden]:
+    """An Observation of this run, changed and deleted with the token of another launch."""
     done = await stored(run, writable, new(run, writable.patient, "heart-rate"))
     before = done.require_read()
     if before.status != 200 or done.id is None:
         raise PrerequisiteFailed("the Observation could not be read")
-    reader = fhir_client(run, read_only_launch.token.access_token)
+    reader = fhir_client(run, other.token.access_token)
     changed, id_ = edited(before, 99), done.id
     update = await run.scratch.updated(
         writable.client,

@@ -190,6 +190,29 @@ def beyond_category(path: str) -> Probe:
     return probe
 
 
+def searched_with_read(app: App) -> bool:
+    answer = app.launch("patient", "launch/patient patient/Observation.r")
+    return read(app, answer, "Observation?patient={patient}") == 200
+
+
+def active_after_revocation(app: App) -> bool:
+    answer = app.launch("patient", SCOPE)
+    revoke(app, answer["access_token"])
+    return bool(app.introspect(answer["access_token"]).json()["active"])
+
+
+def active_after_expiry(app: App) -> bool:
+    answer = app.launch("patient", SCOPE)
+    app.control("clock", {"advance_seconds": 4000})
+    return bool(app.introspect(answer["access_token"]).json()["active"])
+
+
+def use_after_revoked_refresh(app: App) -> bool:
+    answer = app.launch("patient", SCOPE)
+    revoke(app, answer["refresh_token"])
+    return read(app, answer, "Patient/{patient}") == 200
+
+
 def written_about_another(app: App) -> bool:
     answer = app.launch("patient", SCOPE.replace("Observation.rs", "Observation.c"))
     other = app.control("resources/Patient")[1]["id"]
@@ -260,6 +283,11 @@ LAUNCH_PROBES: dict[str, Probe] = {
     "assertion-issued-in-future-accepted": asserted(iat=FromNow(120)),
     "assertion-unknown-kid-accepted": asserted(header={"kid": "unknown"}),
     "token-in-query-accepted": token_in_query,
+    "permissions-as-in-version-1": searched_with_read,
+    "introspection-ignores-revocation": active_after_revocation,
+    "introspection-ignores-expiry": active_after_expiry,
+    "revocation-of-unknown-refused": lambda app: revoke(app, "unknown").status_code == 400,
+    "revocation-spares-access-tokens": use_after_revoked_refresh,
     "compartment-ignored-on-write": written_about_another,
     "page-open-to-any-token": page_of_another,
     "page-open-to-anybody": lambda app: app.get(next_page(app)).status_code == 200,
