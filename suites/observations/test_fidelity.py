@@ -8,7 +8,9 @@ from __future__ import annotations
 import pytest
 
 from harness import applies_if, conforms, verifies
-from harness.checks.acts.observing import KINDS, Written, of_kind
+from harness.checks.acts.observing import KINDS, Written, of_kind, resource_of
+from harness.checks.acts.write import LETTERS
+from harness.checks.found import objects
 
 pytestmark = pytest.mark.write
 
@@ -55,6 +57,21 @@ def test_decimal_keeps_its_digits(written: dict[str, Written]) -> None:
         expected="the value with its digits: 178.0",
         actual=f"{digits}",
         where=done.require_read().where,
+    )
+
+
+@verifies("fhir/write/letters")
+def test_text_keeps_its_letters(lettered: Written) -> None:
+    """Text SHALL be read and written as UTF-8; that a remark is not kept at all is said elsewhere."""
+    applies_if(lettered.accepted, unless="a create with a remark is refused")
+    notes = objects(resource_of(lettered.require_read()).get("note"))
+    kept = [str(each.get("text")) for each in notes]
+    applies_if(kept, unless="the remark was not kept")
+    conforms(
+        any(LETTERS in each for each in kept),
+        expected=f"the remark as it was written: {LETTERS}",
+        actual="a remark with other letters",
+        where=lettered.require_read().where,
     )
 
 

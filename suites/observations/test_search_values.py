@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness import Exchange, applies_if, conforms, expect, verifies
+from harness import applies_if, conforms, expect, verifies
 from harness.checks.acts.search_forms import Narrowed
-from harness.checks.acts.search_values import UNKNOWN_MODIFIER
-from harness.checks.found import Found, bundle_of, codes
+from harness.checks.acts.search_values import MODIFIERS, Modified
+from harness.checks.found import Found
 
 TOKENS = [
     pytest.param("code", marks=verifies("us-core/observation/code-alone")),
@@ -57,20 +57,15 @@ def _narrowed(done: Narrowed) -> None:
 
 
 @verifies("fhir/search/modifier")
-def test_unknown_modifier_is_refused(modified_searches: Mapping[str, Exchange]) -> None:
-    """A search with a modifier that the server does not support SHALL be refused."""
-    expect(modified_searches[UNKNOWN_MODIFIER]).status_between(400, 499)
-
-
-@verifies("fhir/search/modifier")
-def test_not_is_honoured_or_refused(
-    modified_searches: Mapping[str, Exchange], by_code: Found
+@pytest.mark.parametrize("modifier", MODIFIERS)
+def test_modifier_is_honoured_or_refused(
+    modified_searches: Mapping[str, Modified], modifier: str
 ) -> None:
-    """The modifier :not SHALL be applied, or the search be refused."""
-    exchange = modified_searches["not"]
-    found = [each for each in bundle_of(exchange).matches if by_code.code in codes(each)]
-    expect(exchange).that(
-        not found,
-        expected="a refusal, or nothing with the code that is excluded",
-        actual=f"{len(found)} Observations with that code",
+    """A search whose modifier is not supported SHALL be refused, not done as if it had none."""
+    done = modified_searches[modifier]
+    applies_if(not done.left_out, unless="the parameter is left out, and the self link says so")
+    expect(done.exchange).that(
+        not done.found,
+        expected=f"a refusal of code:{modifier}, or nothing that code= finds",
+        actual=f"{done.found} Observations that code= finds",
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from harness.checks.acting import Run, act
 from harness.checks.acts.access import Access
 from harness.checks.acts.search import VITAL_SIGNS, find, surely
 from harness.checks.acts.search_forms import Narrowed
-from harness.checks.found import Found
+from harness.checks.found import Found, bundle_of, codes
 from harness.errors import NotApplicable, NotConfigured
 from harness.fhir.dates import Interval, parse
 from harness.fhir.search import Search
@@ -29,7 +30,7 @@ MORNING = timedelta(hours=10)
 NEAR_THE_END = 6
 """How far from the last one an Observation is taken, so that few are found."""
 
-UNKNOWN_MODIFIER = "no-such-modifier"
+MODIFIERS = ("not", "no-such-modifier")
 
 Times = Mapping[str, Interval]
 
@@ -133,12 +134,31 @@ def _readings(boundary: Interval) -> tuple[Interval, ...]:
     return tuple(Interval(boundary.low + each, boundary.high + each) for each in shifts)
 
 
+@dataclass(frozen=True, slots=True)
+class Modified:
+    """A search by code with a modifier, first page.
+
+    Attributes:
+        exchange: of it.
+        found: how many matches have the code.
+        left_out: the server says by its self link that it did without the parameter.
+    """
+
+    exchange: Exchange
+    found: int
+    left_out: bool
+
+
 @act
-async def modified_searches(run: Run, access: Access, by_code: Found) -> dict[str, Exchange]:
+async def modified_searches(run: Run, access: Access, by_code: Found) -> dict[str, Modified]:
     """The search by code with :not, and with a modifier that there is not."""
     done = {}
-    for modifier in ("not", UNKNOWN_MODIFIER):
+    for modifier in MODIFIERS:
         code = str(by_code.parameter("code"))
         asked = ("patient", access.patient), (f"code:{modifier}", code), ("_count", "10")
-        done[modifier] = await access.client.search(Search("Observation", asked))
+        exchange = await access.client.search(Search("Observation", asked))
+        bundle = bundle_of(exchange)
+        having = sum(by_code.code in codes(each) for each in bundle.matches)
+        left_out = bundle.self_link is not None and "code" not in bundle.self_link
+        done[modifier] = Modified(exchange, having, left_out)
     return done

@@ -91,6 +91,10 @@ async def recent(access: Access, sent: Resource) -> Found:
     return await find(access, "Observation", *recently(access, sent).parameters)
 
 
+LETTERS = "Après le café, 37 °C: größer, Żółć, 体重, 🙂"
+"""Letters of Latin-1, of what is beyond it, and of what is beyond sixteen bits."""
+
+
 @act
 async def writable(
     run: Run, access: Access, capability: Capability, launch: Launch | None = None
@@ -200,6 +204,13 @@ async def written_by_device(
         measured(run, writable.patient), method=CUFF, by_patient=True, patient_supplied=True
     )
     sent = observations.blood_pressure(about, 121, 79) | {"device": {"reference": reference}}
+    return await stored(run, writable, sent)
+
+
+@act(after=SEARCHES)
+async def lettered(run: Run, writable: Access, created: Exchange) -> Written:
+    """A heart rate with a remark that takes more than the letters of English."""
+    sent = new(run, writable.patient, "heart-rate") | {"note": [{"text": LETTERS}]}
     return await stored(run, writable, sent)
 
 

@@ -14,8 +14,8 @@ from harness.checks.acts.access import (
     Access,
     fhir_client,
     launch_narrowed,
-    lone_permission,
 )
+from harness.checks.acts.lone_permissions import lone_permission
 from harness.checks.acts.observing import (
     Resource,
     Written,

@@ -214,8 +214,9 @@ def _past(instance: Instance, value: str) -> AccessToken | None:
     token = instance.ledger.access_tokens.get(faulty.unnumbered(instance, value))
     if token is None:
         return None
-    why = "revocation" if instance.ledger.ended(token) else "expiry"
-    return token if instance.has(f"introspection-ignores-{why}") else None
+    if instance.ledger.ended(token):
+        return token if instance.has("introspection-ignores-revocation") else None
+    return token if instance.has("introspection-ignores-expiry") else None
 
 
 class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is untyped

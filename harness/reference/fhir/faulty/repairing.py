@@ -114,6 +114,15 @@ def _shortened(arrived: Arrived, resource: Json) -> Json:
     return {**resource, "valueQuantity": {**quantity, "value": short}}
 
 
+def _in_ascii(arrived: Arrived, resource: Json) -> Json:
+    del arrived
+    notes = [
+        {**note, "text": str(note.get("text")).encode("ascii", "replace").decode()}
+        for note in resource.get("note", [])
+    ]
+    return {**resource, "note": notes} if notes else resource
+
+
 def _without_details(arrived: Arrived, resource: Json) -> Json:
     del arrived
     meta = {name: value for name, value in resource.get("meta", {}).items() if name != "tag"}
@@ -131,6 +140,7 @@ REPAIRS: Final[Mapping[str, Callable[[Arrived, Json], Json]]] = {
     "update-keeps-status": _status_of_the_workflow,
     "create-adds-interpretation": _interpreted,
     "decimals-shortened": _shortened,
+    "letters-lost": _in_ascii,
     "details-dropped": _without_details,
 }
 """What is done to the resource in a request, before anybody looks at it."""

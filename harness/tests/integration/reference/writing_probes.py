@@ -215,6 +215,7 @@ WRITING: dict[str, Callable[[Probe], bool]] = {
     "search-forgets-updated": lambda p: not _found(p, _updated(p)),
     "search-index-bounded": _bounded,
     "writes-of-others-hidden": _hidden,
+    "letters-lost": lambda p: "?" in p.created(note=[{"text": "größer"}])["note"][0]["text"],
     "compartment-ignored-on-change": _change_of_another,
     "granular-scope-ignored-on-write": lambda p: _laboratory(p, "laboratory") == 201,
     "granular-scope-refuses-writes": lambda p: _laboratory(p, "vital-signs") == 403,
