@@ -62,7 +62,7 @@ def test_decimal_keeps_its_digits(written: dict[str, Written]) -> None:
 
 @verifies("fhir/write/letters")
 def test_text_keeps_its_letters(lettered: Written) -> None:
-    """Text SHALL be read and written as UTF-8; that a remark is not kept at all is said elsewhere."""
+    """Text SHALL be exchanged as UTF-8, so that no letter is replaced by another."""
     applies_if(lettered.accepted, unless="a create with a remark is refused")
     notes = objects(resource_of(lettered.require_read()).get("note"))
     kept = [str(each.get("text")) for each in notes]
