@@ -288,7 +288,7 @@ class HttpClient:
             if _BREAK.search(name) or _BREAK.search(value):
                 raise HostileInput(f"{target}: a line break in the value of header {name!r}")
         url = asked.partition("#")[0]
-        return replace(request, method=request.method.upper(), url=url, headers=headers)
+        return Request(request.method.upper(), url, headers, request.body, request.old_tls)
 
 
 def _headers(defaults: Mapping[str, str], given: Mapping[str, str] | None) -> Headers:

@@ -26,11 +26,16 @@ class Headers:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`."""
-        return next((v for n, v in self.items if n.lower() == name.lower()), default)
+        wanted = name.lower()
+        for each, value in self.items:
+            if each.lower() == wanted:
+                return value
+        return default
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Every value of `name`, in order."""
-        return tuple(v for n, v in self.items if n.lower() == name.lower())
+        wanted = name.lower()
+        return tuple([value for each, value in self.items if each.lower() == wanted])
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
@@ -40,7 +45,8 @@ class Headers:
 
     def with_(self, name: str, value: str) -> Headers:
         """A copy in which `name` has exactly this value."""
-        kept = tuple((n, v) for n, v in self.items if n.lower() != name.lower())
+        replaced = name.lower()
+        kept = [each for each in self.items if each[0].lower() != replaced]
         return Headers((*kept, (name, value)))
 
 

@@ -13,8 +13,13 @@ class Waiting(Protocol):
     """A connection."""
 
     @property
+    def is_through(self) -> bool:
+        """Whether its last answer was read to the end."""
+        ...
+
+    @property
     def is_ready(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it can be asked; looks at the connection."""
         ...
 
     def close(self) -> None:
@@ -48,8 +53,8 @@ class Spares(Generic[P, C]):
         return None
 
     def give(self, place: P, connection: C) -> None:
-        """Take one back; one that is not ready is closed."""
-        if not connection.is_ready:
+        """Take one back; one whose last answer was given up is closed."""
+        if not connection.is_through:
             connection.close()
             return
         self._waiting.append((place, connection))

@@ -10,7 +10,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from types import TracebackType
@@ -228,7 +228,7 @@ async def _whole(answer: httpx.Response, max_bytes: int, where: str) -> Response
     body = Body(head.headers.get("Content-Encoding"), max_bytes=max_bytes, where=where)
     async for chunk in _raw(answer):
         body.feed(chunk)
-    return replace(head, body=body.content())
+    return Response(head.status, head.headers, body.content(), head.http_version)
 
 
 async def _given(

@@ -92,10 +92,14 @@ class Connection:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD)
 
     @property
+    def is_through(self) -> bool:
+        """Whether the last answer was read to the end, and nothing came behind it."""
+        return self._http.our_state is h11.IDLE and not self._http.trailing_data[0]
+
+    @property
     def is_ready(self) -> bool:
         """Whether it can be asked: what came beyond an answer would be taken for the next one."""
-        in_step = self._http.our_state is h11.IDLE and not self._http.trailing_data[0]
-        return in_step and self._inbox.is_quiet
+        return self.is_through and self._inbox.is_quiet
 
     async def ask(self, request: httpx.Request, write: float, read: float) -> h11.Response:
         """Send a request; the head of its answer."""

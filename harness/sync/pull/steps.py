@@ -84,12 +84,14 @@ class Step:
             began = server_start(page.server_time, exchange.seconds, exchange.started_at)
             before = Cursor("", asked_from, began, None, 0, run)
         seen = believable((each.last_updated for each in page.received), before.started)
-        return replace(
-            before,
+        return Cursor(
             url=page.next or "",
+            asked_from=before.asked_from,
+            started=before.started,
             newest=latest(before.newest, seen),
             pages=before.pages + 1,
             run=run,
+            reached=before.reached,
         )
 
     def stirred_by(self, page: Page, exchange: Exchange) -> bool:
@@ -124,10 +126,16 @@ class Step:
     @property
     def is_plain(self) -> bool:
         """Whether the store knows all of it that matters after its first page."""
-        known = Step(self.query, self.watermark, None)
-        told = replace(self, cursor=None, visited=frozenset(), asked_count=None, last=None)
-        told = replace(told, ordered=False)
-        return told == known
+        known = Step(
+            self.query,
+            self.watermark,
+            self.cursor,
+            self.visited,
+            asked_count=self.asked_count,
+            last=self.last,
+            ordered=self.ordered,
+        )
+        return self == known
 
     def of(self, page: Page) -> int:
         """What tells two pages apart."""

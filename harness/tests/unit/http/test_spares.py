@@ -8,6 +8,7 @@ from harness.http.spares import Spares
 class Connection:
     def __init__(self) -> None:
         self.closed = False
+        self.is_through = True
         self.is_ready = True
 
     def close(self) -> None:
@@ -45,9 +46,9 @@ def test_of_too_many_the_one_that_waited_longest_is_closed() -> None:
     assert all(each.closed for each in three)
 
 
-def test_a_connection_that_is_not_ready_is_closed_and_not_lent_again() -> None:
+def test_a_connection_whose_answer_was_given_up_is_closed_at_once() -> None:
     connection = Connection()
-    connection.is_ready = False
+    connection.is_through = False
     spares = spares_of(connection)
     assert connection.closed
     assert spares.take("ehr.example") is None
