@@ -1,4 +1,4 @@
-"""The HTTP library's transport over our own connections: h11 speaks HTTP, the event loop listens.
+"""The HTTP library's transport over our own connections, which the event loop listens to.
 
 The library's own transport has several layers between the two, for pools, other event loops and
 HTTP/2, and takes five times as long for a request. Proxies are left to it.
@@ -7,23 +7,25 @@ HTTP/2, and takes five times as long for a request. Proxies are left to it.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TypeAlias
 
-import h11
 import httpx
 
 from harness.http.inbox import Inbox
+from harness.http.reply import SWITCHING, BadReplyError, Reply
 from harness.http.spares import Spares
-
-MOST_HEAD = 100 * 1024
-"""Bytes of status line and headers, or of one line that says how long a chunk is."""
 
 _STAGGER = 0.25
 """Seconds until the next address of a host is tried as well (RFC 8305 section 8)."""
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NO_VALUE = re.compile(rb"[\x00\r\n]")
+"""What would end a header field, or is refused wherever it comes (RFC 9110 section 5.5)."""
 
 Place: TypeAlias = tuple[str, str, int | None]
 """Where a connection leads: scheme, host and port."""
@@ -53,15 +55,15 @@ class Wire(httpx.AsyncBaseTransport):
         read = timeouts["read"]
         connection = self._spares.take(place) or await self._open(place, timeouts["connect"])
         try:
-            head = await connection.ask(request, timeouts["write"], read)
+            reply = await connection.ask(request, timeouts["write"], read)
         except BaseException:
             connection.close()
             raise
         return httpx.Response(
-            head.status_code,
-            headers=head.headers.raw_items(),
-            stream=_Body(connection, read, lambda: self._spares.give(place, connection)),
-            extensions={"http_version": b"HTTP/" + head.http_version},
+            reply.status,
+            headers=reply.headers,
+            stream=_Body(connection, reply, read, lambda: self._spares.give(place, connection)),
+            extensions={"http_version": reply.http_version.encode()},
         )
 
     async def aclose(self) -> None:
@@ -89,60 +91,57 @@ class Connection:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD)
+        self._reply: Reply | None = None
 
     @property
     def is_through(self) -> bool:
         """Whether the last answer was read to the end, and nothing came behind it."""
-        return self._http.our_state is h11.IDLE and not self._http.trailing_data[0]
+        return self._reply is None or (self._reply.is_whole and not self._reply.is_last)
 
     @property
     def is_ready(self) -> bool:
         """Whether it can be asked: what came beyond an answer would be taken for the next one."""
         return self.is_through and self._inbox.is_quiet
 
-    async def ask(self, request: httpx.Request, write: float, read: float) -> h11.Response:
-        """Send a request; the head of its answer."""
+    async def ask(self, request: httpx.Request, write: float, read: float) -> Reply:
+        """Send a request; its answer, whose head has come."""
+        reply = self._reply = Reply(bodiless=request.method == "HEAD")
         with _told(httpx.WriteError, httpx.WriteTimeout):
-            await self._inbox.send(b"".join(self._said(request)), write)
-        while True:
-            event = await self._next(read)
-            if isinstance(event, h11.Response):
-                return event
-            if not isinstance(event, h11.InformationalResponse):
-                raise httpx.RemoteProtocolError("it goes on in another protocol than HTTP")
+            await self._inbox.send(_said(request), write)
+        while not reply.status:
+            await self._go_on(reply, read)
+        if reply.status == SWITCHING:
+            raise httpx.RemoteProtocolError("it goes on in another protocol than HTTP")
+        return reply
 
-    async def body(self, read: float) -> AsyncIterator[bytes]:
-        """The body of the answer as it comes; then the connection may be used again."""
-        while isinstance(event := await self._next(read), h11.Data):
-            yield bytes(event.data)
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
+    async def body(self, reply: Reply, read: float) -> AsyncIterator[bytes]:
+        """The body of an answer as it comes; then the connection may be used again."""
+        while True:
+            for piece in reply.taken():
+                yield piece
+            if reply.is_whole:
+                return
+            await self._go_on(reply, read)
 
     def close(self) -> None:
         """Close it, wherever it stands."""
         self._inbox.close()
 
-    def _said(self, request: httpx.Request) -> Iterator[bytes]:
-        head = h11.Request(
-            method=request.method, target=request.url.raw_path, headers=request.headers.raw
-        )
-        yield self._http.send(head) or b""
-        if request.content:
-            yield self._http.send(h11.Data(data=request.content)) or b""
-        yield self._http.send(h11.EndOfMessage()) or b""
-
-    async def _next(self, seconds: float) -> object:
-        """What the server says next."""
+    async def _go_on(self, reply: Reply, seconds: float) -> None:
+        """Read what the server says next."""
         with _told(httpx.ReadError, httpx.ReadTimeout):
-            while (event := self._http.next_event()) is h11.NEED_DATA:
-                came = await self._inbox.take(seconds)
-                if not came and self._http.their_state is h11.SEND_RESPONSE:
-                    raise httpx.RemoteProtocolError(
-                        "server disconnected without sending a response"
-                    )
-                self._http.receive_data(came)
-        return event
+            reply.feed(await self._inbox.take(seconds))
+
+
+def _said(request: httpx.Request) -> bytes:
+    """A request as it is sent (RFC 9112 section 3)."""
+    fields = request.headers.raw
+    for name, value in fields:
+        if _NAME.fullmatch(name) is None or _NO_VALUE.search(value) is not None:
+            raise httpx.LocalProtocolError("a header that cannot be sent")
+    lines = [b"%b: %b" % field for field in fields]
+    first = b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)
+    return b"\r\n".join([first, *lines, b"", request.content])
 
 
 class _Body(httpx.AsyncByteStream):
@@ -150,17 +149,21 @@ class _Body(httpx.AsyncByteStream):
 
     Args:
         connection: it comes from there.
+        reply: whose body it is.
         read: seconds to wait for something.
         done: what becomes of the connection, once the body is read or given up.
     """
 
-    def __init__(self, connection: Connection, read: float, done: Callable[[], None]) -> None:
+    def __init__(
+        self, connection: Connection, reply: Reply, read: float, done: Callable[[], None]
+    ) -> None:
         self._connection = connection
+        self._reply = reply
         self._read = read
         self._done = done
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._connection.body(self._read)
+        return self._connection.body(self._reply, self._read)
 
     async def aclose(self) -> None:
         """Read no more."""
@@ -176,7 +179,5 @@ def _told(broken: type[httpx.TransportError], late: type[httpx.TransportError]) 
         raise late(str(error)) from error
     except OSError as error:
         raise broken(str(error)) from error
-    except h11.RemoteProtocolError as error:
+    except BadReplyError as error:
         raise httpx.RemoteProtocolError(str(error)) from error
-    except h11.LocalProtocolError as error:
-        raise httpx.LocalProtocolError(str(error)) from error
