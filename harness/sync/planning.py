@@ -94,18 +94,15 @@ def survivors(
 
     A grant that is for one patient reads no other: then who was merged is a gap in `outcome`.
     """
-    into = {each.patient: each.into for each in merged(patients, _body(store)) if each.into}
+    known = frozenset(patients)
+    into = {each.patient: each.into for each in merged(store.bodies("Patient"), known) if each.into}
     into |= {patient: outcome.moved[patient] for patient in patients if patient in outcome.moved}
     if tenant.patients.discover is Discover.LAUNCH:
         for patient in into:
             reason = "the patient was merged into another; sign in for that one"
             outcome.gaps.append(Gap(Query(patient, "Patient"), reason))
         return ()
-    return tuple(dict.fromkeys(each for each in into.values() if each not in patients))
-
-
-def _body(store: Store) -> Callable[[str], bytes | None]:
-    return lambda patient: store.body("Patient", patient)
+    return tuple(dict.fromkeys(each for each in into.values() if each not in known))
 
 
 def _from(tenant: Tenant, learnt: Learnt) -> Plan:

@@ -7,7 +7,7 @@ gets no new data: the tenant has to follow the survivor.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,11 @@ class Merged:
     into: str | None
 
 
-def merged(patients: Iterable[str], body: Callable[[str], bytes | None]) -> tuple[Merged, ...]:
-    """Those of `patients` that were replaced or are inactive; `body` gives a stored Patient."""
+def merged(stored: Iterable[tuple[str, bytes]], patients: Container[str]) -> tuple[Merged, ...]:
+    """Those of `patients` that were replaced or are inactive; `stored` are Patients by id."""
     found = []
-    for patient in patients:
-        if (raw := body(patient)) is None:
+    for patient, raw in stored:
+        if patient not in patients:
             continue
         resource = json.loads(raw)
         into = next(iter(linked(resource, "replaced-by")), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,8 +55,8 @@ async def sweep(
 
 
 def merged_of(
-    store: Store, patients: Iterable[str], moved: Mapping[str, str]
+    store: Store, patients: Container[str], moved: Mapping[str, str]
 ) -> tuple[Merged, ...]:
     """Which of these patients are replaced or inactive, by the store or by what was answered."""
-    held = {each.patient: each for each in merged(patients, lambda p: store.body("Patient", p))}
+    held = {each.patient: each for each in merged(store.bodies("Patient"), patients)}
     return tuple((held | {patient: Merged(patient, moved[patient]) for patient in moved}).values())

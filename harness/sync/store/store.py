@@ -220,6 +220,14 @@ class Store:
         ).fetchone()
         return bytes(row["body"]) if row else None
 
+    def bodies(self, type_: str) -> Iterator[tuple[str, bytes]]:
+        """The current versions of all resources of a type by id; deleted ones are left out."""
+        rows = self.connection.stream(
+            "SELECT id, body FROM resources WHERE type = ? AND deleted = 0 ORDER BY id", (type_,)
+        )
+        for row in rows:
+            yield row["id"], bytes(row["body"])
+
     def patient_with(self, type_: str, patients: Sequence[str]) -> str:
         """One of these patients, if there is one with resources of the type; else the first."""
         rows = self.connection.execute(

@@ -128,6 +128,6 @@ def test_merged_and_inactive_patients_are_told() -> None:
         "c": {"active": False},
         "d": {"link": "nonsense"},
     }
-    encoded = {name: json.dumps(body).encode() for name, body in bodies.items()}
-    found = merged(["a", "b", "c", "d", "unknown"], encoded.get)
+    stored = [(name, json.dumps(body).encode()) for name, body in bodies.items()]
+    found = merged([*stored, ("e", b'{"active": false}')], {"a", "b", "c", "d", "unknown"})
     assert found == (Merged("a", "b"), Merged("c", None))
