@@ -76,6 +76,10 @@ class Database(Protocol):
         """Let all that is read inside be of one moment, whatever others write meanwhile."""
         ...
 
+    def trusting(self) -> AbstractContextManager[None]:
+        """Let rows that are written inside name a run without its being looked up each time."""
+        ...
+
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
         """The rows of a query as it stood when it began, however many, in little memory."""
         ...

@@ -99,6 +99,11 @@ class Postgres:
             with suppress(psycopg.Error):
                 self._connection.execute(b"ROLLBACK")
 
+    @contextmanager
+    def trusting(self) -> Iterator[None]:
+        """Nothing: a role that may only use its schema cannot switch references off."""
+        yield
+
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
         """The rows of a query as it stood when it began, however many, in little memory."""
         with (

@@ -66,6 +66,15 @@ class Sqlite(sqlite3.Connection):
         finally:
             self.execute("ROLLBACK")
 
+    @contextmanager
+    def trusting(self) -> Iterator[None]:
+        """Do not look up what each row refers to, which takes a tenth of the store's time."""
+        self.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            self.execute("PRAGMA foreign_keys = ON")
+
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
         """The rows of a query as it stood when it began, however many, in little memory."""
         return self.execute(statement, values)

@@ -72,5 +72,6 @@ def test_kills_lose_nothing_of_an_export_and_repeat_at_most_a_batch(
     assert unchanged <= KILLS * LINES
     assert of.rows("SELECT count(*) FROM bulk_jobs") == [(0,)]
     assert of.rows("PRAGMA integrity_check") == [("ok",)]
+    assert of.rows("PRAGMA foreign_key_check") == []
     folder = of.site.data / "tenants" / of.instance / "bulk"
     assert list(folder.iterdir()) == [], "no file stays behind"

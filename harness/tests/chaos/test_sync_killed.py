@@ -160,4 +160,5 @@ def test_kills_lose_nothing_and_repeat_one_page_each(
     assert cut_off >= kills // 7, "the kills struck while pages were being committed"
     if isinstance(victim.place, SqliteFile):
         assert victim.asked("PRAGMA integrity_check") == [("ok",)]
+        assert victim.asked("PRAGMA foreign_key_check") == []
     print(f"{kills} kills, {cut_off} of them amid pages, {sum(in_flight)} pages asked for again")  # noqa: T201 - figures of a soak

@@ -122,5 +122,8 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path / "private" / "store.sqlite")
     made.plan = Plan(timedelta(minutes=5))
-    yield made
+    with made.store.connection.trusting():
+        yield made
+    broken = made.store.connection.execute("PRAGMA foreign_key_check").fetchall()
+    assert broken == [], "rows that name a run which is not there"
     made.store.close()

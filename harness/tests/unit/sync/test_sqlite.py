@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.sync.model import Lease, PageDone, Query, Received
-from harness.sync.store.database import StoreLost, newest
+from harness.sync.store.database import LeaseLost, StoreLost, newest
 from harness.sync.store.sqlite import SqliteFile
 from harness.sync.store.store import Store
 
@@ -68,7 +69,15 @@ def test_the_pragmas_hold(store: Store) -> None:
     def pragma(name: str) -> Any:
         return store.connection.execute(f"PRAGMA {name}").fetchone()[0]
 
-    assert (pragma("journal_mode"), pragma("synchronous"), pragma("foreign_keys")) == ("wal", 2, 1)
+    def pragmas() -> tuple[Any, ...]:
+        return tuple(pragma(each) for each in ("journal_mode", "synchronous", "foreign_keys"))
+
+    assert pragmas() == ("wal", 2, 1)
+    with store.connection.trusting():
+        assert pragmas() == ("wal", 2, 0)
+    with suppress(LeaseLost), store.connection.trusting():
+        raise LeaseLost("amid a run")
+    assert pragmas() == ("wal", 2, 1)
 
 
 def test_migrations_run_once_and_in_order(folder: Path) -> None:
