@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,8 +29,8 @@ class Query:
     part: str = ""
 
 
-class Received(NamedTuple):
-    """A resource as it came in a page; a tuple, because there are so many.
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """A resource as it came in a page; of msgspec's kind, because there are so many.
 
     Attributes:
         type: `resourceType`.

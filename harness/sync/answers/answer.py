@@ -41,6 +41,9 @@ EPIC_MERGED = "4107"
 
 _NO_META = Meta()
 
+_OTHERWISE = frozenset({"OperationOutcome", "Patient"})
+"""What is no patient's by its subject."""
+
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """What no id, type or version has, and no database takes as text."""
 
@@ -178,18 +181,24 @@ def _server_time(exchange: Exchange) -> datetime | None:
 def _page(exchange: Exchange, page: RawPage, query: Query) -> Page | Moved:
     received, notes, foreign, unusable = [], [], 0, 0
     lacks: str | None = None
+    own = Reference(f"Patient/{query.patient}")
     for resource, raw in page.resources:
         if resource is None:
             unusable += 1
-        elif resource.type == "OperationOutcome":
-            outcome = {"issue": resource.issue}
-            notes.append(in_codes(outcome))
-            lacks = lacks or lacking(outcome)
-        elif _replaces(resource, query):
-            return Moved(resource.id)
-        elif is_foreign(resource, query):
-            foreign += 1
-        elif (one := received_of(resource, raw)) is None:
+            continue
+        # Nearly all say no more than whose they are, and need no second look.
+        if resource.subject != own or resource.patient or resource.type in _OTHERWISE:
+            if resource.type == "OperationOutcome":
+                outcome = {"issue": resource.issue}
+                notes.append(in_codes(outcome))
+                lacks = lacks or lacking(outcome)
+                continue
+            if _replaces(resource, query):
+                return Moved(resource.id)
+            if is_foreign(resource, query):
+                foreign += 1
+                continue
+        if (one := received_of(resource, raw)) is None:
             unusable += 1
         else:
             received.append(one)

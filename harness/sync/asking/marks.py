@@ -37,7 +37,11 @@ def server_start(date: datetime | None, seconds: float, ours: datetime) -> datet
 def believable(stamps: Iterable[datetime | None], started: datetime) -> datetime | None:
     """The newest of these `lastUpdated` stamps that is not from the future of `started`."""
     limit = started + SKEW
-    return max((each for each in stamps if each is not None and each <= limit), default=None)
+    known = [each for each in stamps if each is not None]
+    newest = max(known, default=None)
+    if newest is None or newest <= limit:
+        return newest
+    return max((each for each in known if each <= limit), default=None)
 
 
 def latest(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -83,7 +83,7 @@ class Step:
         if before is None:
             began = server_start(page.server_time, exchange.seconds, exchange.started_at)
             before = Cursor("", asked_from, began, None, 0, run)
-        seen = believable((each.last_updated for each in page.received), before.started)
+        seen = believable([each.last_updated for each in page.received], before.started)
         return Cursor(
             url=page.next or "",
             asked_from=before.asked_from,

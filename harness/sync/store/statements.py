@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
-
 from harness.sync.model import Counts, Cursor, Query, Watermark
 from harness.sync.store.database import Database
 from harness.sync.store.rows import key, text_of
@@ -11,6 +9,7 @@ from harness.sync.store.rows import key, text_of
 
 def add_counts(db: Database, run: int, patient: str, type_: str, done: Counts) -> None:
     """Add what a page did to what the run did."""
+    figures = done.new, done.changed, done.unchanged, done.older, done.deleted, done.pages
     db.execute(
         "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run, patient, type) DO UPDATE SET"
@@ -18,7 +17,7 @@ def add_counts(db: Database, run: int, patient: str, type_: str, done: Counts) -
         " unchanged = counts.unchanged + excluded.unchanged,"
         " older = counts.older + excluded.older, deleted = counts.deleted + excluded.deleted,"
         " pages = counts.pages + excluded.pages",
-        (run, patient, type_, *astuple(done)),
+        (run, patient, type_, *figures),
     )
 
 

@@ -182,8 +182,9 @@ def _add(db: Database, page: Sequence[Received], patient: str, run: int, now: st
     for start in range(0, len(page), MOST):
         some = page[start : start + MOST]
         values: list[Value] = []
-        for type_, id_, version, last_updated, raw in some:
-            values += (type_, id_, patient, version, text_of(last_updated))
+        for each in some:
+            raw = each.raw
+            values += (each.type, each.id, patient, each.version, text_of(each.last_updated))
             values += (sha256(raw).digest(), raw, now, now, run, run)
         added += db.execute(_insert(len(some)), values).rowcount
     return added

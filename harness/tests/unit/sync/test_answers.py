@@ -109,6 +109,8 @@ def test_whose_a_resource_is_shows_in_its_subject(resource: dict[str, Any], fore
 def test_another_patient_is_foreign_and_another_type_is_not() -> None:
     patients = Query("p", "Patient")
     assert page_of({"resourceType": "Patient", "id": "q"}, query=patients).foreign == 1
+    posing = {"resourceType": "Patient", "id": "q", "subject": {"reference": "Patient/p"}}
+    assert page_of(posing, query=patients).foreign == 1
     assert page_of({"resourceType": "Practitioner", "id": "q"}).foreign == 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from harness.sync.model import (
     Counts,
@@ -109,7 +110,7 @@ def test_a_page_may_be_larger_than_what_one_statement_binds(
 ) -> None:
     run = store.begin(lease, "r1", T0)
     many = [observation(str(number)) for number in range(2 * MOST + 1)]
-    others = [each._replace(type="Condition") for each in many]
+    others = [structs.replace(each, type="Condition") for each in many]
     assert store.commit(lease, run, page(*many, *others, fresh=fresh)).new == 2 * len(many)
     assert store.commit(lease, run, page(*others, *many, fresh=fresh)).unchanged == 2 * len(many)
 

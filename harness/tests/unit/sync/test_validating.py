@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from harness.config.secrets import Secret
 from harness.config.tenant import Syncing, Tenant, Validate, load_tenant
@@ -83,7 +84,7 @@ def test_a_sample_is_uniform() -> None:
 
 def test_large_resources_are_counted_and_not_remembered() -> None:
     sample = Sample()
-    sample.take([received(1)._replace(raw=b" " * (LARGEST + 1))])
+    sample.take([structs.replace(received(1), raw=b" " * (LARGEST + 1))])
     assert (sample.seen, list(sample)) == (1, [])
 
 
