@@ -22,6 +22,7 @@ from harness.http.retry import Policy
 from harness.http.transport import Bounds
 from harness.smart.discovery import discover
 from harness.smart.identity import Identity
+from harness.smart.scopes import ScopeSet
 from harness.smart.session import TokenSession
 from harness.smart.vault import Entry, Vault
 from harness.sync.access.granted import not_covered, require
@@ -49,6 +50,9 @@ class Connection:
 
     useless: set[str] = field(default_factory=set, repr=False)
     """Access tokens that were new and that the EHR would not take all the same."""
+
+    covered: dict[str, ScopeSet] = field(default_factory=dict, repr=False)
+    """By type, the scopes that were last found to cover it: they change with a token only."""
 
     async def first(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Exchange:
         """The first page of a search by GET; some EHRs refuse a search by POST (Epic)."""
@@ -101,8 +105,12 @@ class Connection:
         return exchange
 
     def _require(self, type_: str | None) -> None:
-        if self.session is not None and type_ is not None:
-            require(type_, self.session.granted, self.session.vanished)
+        if self.session is None or type_ is None:
+            return
+        granted = self.session.granted
+        if granted is not None and self.covered.get(type_) is not granted:
+            require(type_, granted, self.session.vanished)
+            self.covered[type_] = granted
 
 
 @asynccontextmanager

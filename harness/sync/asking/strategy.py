@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from harness.config.ehr import Strategy, SyncSpec
 from harness.sync.asking.searching import CATEGORIES, EVENT_DATES
@@ -48,6 +49,9 @@ class Way:
     guessed: bool = False
 
 
+_AS_USUAL: Final = Way()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to ask, and from when on.
@@ -72,7 +76,7 @@ class Plan:
 
     def way(self, type_: str) -> Way:
         """How `type_` is asked for."""
-        return self.ways.get(type_, Way())
+        return self.ways.get(type_, _AS_USUAL)
 
     def queries(self, patients: Sequence[str], types: Sequence[str]) -> Iterator[Query]:
         """Every query of these patients, ordered so that each patient gets something first."""
