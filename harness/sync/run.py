@@ -101,7 +101,7 @@ class SyncRun:
         try:
             spare(self.world, self.tenant.ehr.fhir_base)
             async with connection(self.tenant, self.world, self._meter) as way:
-                with self.store.connection.trusting():
+                with self.store.connection.hurried():
                     await self._pull_all(number, way)
             await self._validate(number)
             status, reason = verdict(self._outcome, stopped=self._stop is not None)

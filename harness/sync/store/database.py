@@ -76,8 +76,12 @@ class Database(Protocol):
         """Let all that is read inside be of one moment, whatever others write meanwhile."""
         ...
 
-    def trusting(self) -> AbstractContextManager[None]:
-        """Let rows that are written inside name a run without its being looked up each time."""
+    def hurried(self) -> AbstractContextManager[None]:
+        """For the pages of a run: what is committed inside keeps its order on the way to the disk.
+
+        No kill loses any of it. A cut of power may take back the last commits, and with them the
+        watermarks and cursors that speak for them, until the next commit outside.
+        """
         ...
 
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:

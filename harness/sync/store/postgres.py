@@ -100,8 +100,8 @@ class Postgres:
                 self._connection.execute(b"ROLLBACK")
 
     @contextmanager
-    def trusting(self) -> Iterator[None]:
-        """Nothing: a role that may only use its schema cannot switch references off."""
+    def hurried(self) -> Iterator[None]:
+        """Nothing: its commits share their way to the disk, and a role may not leave references."""
         yield
 
     def stream(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:

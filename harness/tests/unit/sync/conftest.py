@@ -122,7 +122,7 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path / "private" / "store.sqlite")
     made.plan = Plan(timedelta(minutes=5))
-    with made.store.connection.trusting():
+    with made.store.connection.hurried():
         yield made
     broken = made.store.connection.execute("PRAGMA foreign_key_check").fetchall()
     assert broken == [], "rows that name a run which is not there"

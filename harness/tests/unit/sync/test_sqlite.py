@@ -73,9 +73,9 @@ def test_the_pragmas_hold(store: Store) -> None:
         return tuple(pragma(each) for each in ("journal_mode", "synchronous", "foreign_keys"))
 
     assert pragmas() == ("wal", 2, 1)
-    with store.connection.trusting():
-        assert pragmas() == ("wal", 2, 0)
-    with suppress(LeaseLost), store.connection.trusting():
+    with store.connection.hurried():
+        assert pragmas() == ("wal", 1, 0)
+    with suppress(LeaseLost), store.connection.hurried():
         raise LeaseLost("amid a run")
     assert pragmas() == ("wal", 2, 1)
 
