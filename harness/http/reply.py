@@ -106,6 +106,7 @@ class Reply:
             self.is_last = True
         else:
             self.headers.clear()
+            self._has_length = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or of a trailer."""

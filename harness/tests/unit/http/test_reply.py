@@ -138,6 +138,12 @@ def test_some_answers_have_no_body_whatever_they_say(status: bytes) -> None:
     assert not reply.is_last
 
 
+def test_a_length_of_an_informational_answer_is_not_that_of_the_answer() -> None:
+    hints = b"HTTP/1.1 103 Hints\r\nContent-Length: 3\r\n\r\n"
+    reply, body = read(hints, b"HTTP/1.1 200 OK\r\n\r\nab", b"")
+    assert (reply.status, reply.headers, body, reply.is_whole) == (200, [], b"ab", True)
+
+
 def test_another_protocol_is_a_status_and_no_more() -> None:
     head = b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"
     reply, body = read(head + b"PRI * HTTP/2.0")
